@@ -1,0 +1,112 @@
+package firmward
+
+import "time"
+
+// Advisory is what one source says about one vulnerability.
+type Advisory struct {
+	ID             string // CVE id, or the source's own id when there is none
+	Source         string // feed name: "starter", "nvd", …
+	Title          string
+	Published      time.Time
+	Modified       time.Time
+	Rejected       bool
+	Scores         []Score
+	Configurations []Configuration // any of them makes a product affected (OR)
+	Fixes          []Fix
+	NoFix          bool     // the source says that no fix exists or is planned
+	Weakness       []string // CWE ids
+	References     []string
+	Origin         Origins
+}
+
+// Origins says where a record came from and when.
+type Origins struct {
+	Feed     string    // feed name
+	Document string    // file name or URL, no path
+	Dated    time.Time // the document's own date
+	Imported time.Time
+}
+
+// Score is one CVSS score.
+type Score struct {
+	Version string // "2.0", "3.0", "3.1", "4.0"
+	Vector  string
+	Base    float64 // 0.0 … 10.0
+	Source  string
+}
+
+// Fix names a version that repairs the vulnerability for a CPE product.
+type Fix struct {
+	Vendor, Product string // CPE names, unescaped
+	Version         string
+}
+
+// Configuration is one applicability statement in NVD shape: nodes joined by Operator.
+type Configuration struct {
+	Operator string // "AND" or "OR"; empty means OR
+	Negate   bool
+	Nodes    []Node
+}
+
+// Node joins CPE matches by Operator.
+type Node struct {
+	Operator string // "AND" or "OR"
+	Negate   bool
+	Matches  []CPEMatch
+	Children []Node `json:",omitempty"` // NVD 1.1 nesting
+}
+
+// CPEMatch is one CPE name with an optional version range.
+type CPEMatch struct {
+	Vulnerable            bool
+	Criteria              string // CPE 2.3 formatted string
+	VersionStartIncluding string
+	VersionStartExcluding string
+	VersionEndIncluding   string
+	VersionEndExcluding   string
+}
+
+// Exploited is a KEV entry: somebody was seen using the vulnerability.
+type Exploited struct {
+	Advisory   string // CVE id
+	Added      time.Time
+	Due        time.Time
+	Action     string
+	Ransomware bool
+	Origin     Origins
+}
+
+// Likelihood is an EPSS score.
+type Likelihood struct {
+	Advisory   string  // CVE id
+	Score      float64 // probability of exploitation in the next 30 days, 0 … 1
+	Percentile float64 // 0 … 1
+	Model      string  // model version of the source
+	Dated      time.Time
+}
+
+// Lifecycle is what a source says about the support of a product.
+type Lifecycle struct {
+	Vendor       string
+	Product      string // model as the catalogue writes it, or CPE product
+	Branch       string // firmware branch, empty for the whole product
+	EndOfSale    time.Time
+	EndOfSupport time.Time // zero when unknown: a normal value, not an error
+	Status       string    // announced, inferred, regulatory, by-hand
+	Note         string
+	Origin       Origins
+}
+
+// FeedStatus tells how deep and how fresh the knowledge of one feed is.
+type FeedStatus struct {
+	Name      string
+	Kind      string // advisories, exploited, likelihood, lifecycle, starter
+	Records   int    // records now held
+	Refused   int    // broken records of the last import, quarantined and counted
+	Dated     time.Time
+	Imported  time.Time
+	Document  string
+	Stale     bool   // older than the feed's staleness limit
+	LastError string // the last failed import; the last good data stays in use
+	FailedAt  time.Time
+}

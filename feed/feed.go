@@ -1,0 +1,68 @@
+// Package feed is the family of sources of knowledge: vulnerabilities, exploitation, likelihood,
+// end of support.
+//
+// A source reads one document through a Reader that is already open and bounded, and hands records
+// to a Sink. It never keeps half a document: the caller discards everything when Sync fails. Broken
+// records inside a sound document are refused one by one and counted, never dropped in silence.
+package feed
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/firmward/firmward"
+)
+
+// Info declares what a source gives.
+type Info struct {
+	Name       string // "nvd", "kev", "epss", "starter", "lifecycle"
+	Title      string
+	Kind       string // advisories, exploited, likelihood, lifecycle
+	Licence    string
+	Home       string
+	Period     time.Duration
+	StaleAfter time.Duration
+}
+
+// Cursor is a source's own mark of how far it has read; empty at first.
+type Cursor string
+
+// Input is one document. The same code path serves files and the network.
+type Input struct {
+	Reader   io.Reader // decompressed and bounded by Open
+	Document string    // name shown to people
+	Now      time.Time
+}
+
+// Sink takes records. A method's error ends the import.
+type Sink struct {
+	Advisory   func(firmward.Advisory) error
+	Exploited  func(firmward.Exploited) error
+	Likelihood func(firmward.Likelihood) error
+	Lifecycle  func(firmward.Lifecycle) error
+	Refuse     func(where, why string) // a broken record: counted and shown
+	Dated      func(time.Time)         // the document's own date
+}
+
+// Source reads one kind of document.
+type Source interface {
+	Info() Info
+	// Detect reports whether the first bytes (at most 4 KiB, decompressed) look like this source's document.
+	Detect(head []byte, name string) bool
+	Sync(ctx context.Context, from Cursor, in Input, put Sink) (Cursor, error)
+}
+
+// PositionError says where a document is broken.
+type PositionError struct {
+	Document string
+	Offset   int64 // bytes into the decompressed document
+	Err      error
+}
+
+func (e *PositionError) Error() string {
+	return fmt.Sprintf("%s: at byte %d: %v", e.Document, e.Offset, e.Err)
+}
+
+func (e *PositionError) Unwrap() error { return e.Err }

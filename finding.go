@@ -1,0 +1,93 @@
+package firmward
+
+import "time"
+
+// Verdict is the answer of an assessment. There are four, and silence is none of them.
+type Verdict string
+
+// The verdicts, from certain to excluded.
+const (
+	Affected    Verdict = "affected"     // product and version match, source and version are precise
+	Likely      Verdict = "likely"       // product matches, the version had to be compared by a guess
+	Possible    Verdict = "possible"     // product matches, version unknown, unspecified or incomparable
+	NotAffected Verdict = "not-affected" // the version lies outside every affected range
+)
+
+// Reason codes explain a verdict in one word for machines.
+const (
+	ReasonInRange        = "version-in-range"
+	ReasonExact          = "version-exact"
+	ReasonOutOfRange     = "version-out-of-range"
+	ReasonNoVersion      = "device-version-unknown"
+	ReasonUnspecified    = "source-gives-no-version" // CPE version "-"
+	ReasonAllVersions    = "all-versions"
+	ReasonIncomparable   = "versions-incomparable"
+	ReasonWeakIdentity   = "identity-uncertain"
+	ReasonOtherProduct   = "other-product"
+	ReasonPlatformAbsent = "platform-not-present"
+)
+
+// Explanation is a node of the tree that tells how a verdict came about. It can be replayed
+// against the same feed snapshot.
+type Explanation struct {
+	Text     string        // one sentence
+	Result   string        // "true", "false", "unknown", or a verdict at the root
+	Source   string        // feed or evidence that the sentence rests on
+	Children []Explanation `json:",omitempty"`
+}
+
+// Finding is one advisory that concerns one device.
+type Finding struct {
+	DeviceID    string
+	AdvisoryID  string
+	Verdict     Verdict
+	Reason      string
+	Explanation Explanation
+	Score       float64 // highest CVSS base, 0 when no source gives one
+	Vector      string
+	Exploited   bool
+	ExploitedAt time.Time
+	Likelihood  float64 // EPSS, 0 when unknown
+	FixedIn     string  // nearest fixed version known, empty when none
+	NoFix       bool    // a source says that there is none
+	Published   time.Time
+	Firmware    string // the version that was judged
+	Snapshot    int64  // feed generation that was used
+	OpenedAt    time.Time
+	ClosedAt    time.Time // zero while open
+	ClosedBy    string    // observation id, or "exception:…", never the device's own word
+}
+
+// Open reports whether the finding needs an answer.
+func (f Finding) Open() bool { return f.ClosedAt.IsZero() && f.Verdict != NotAffected }
+
+// ExceptionKind tells suppression, acceptance, deferral and waiver apart.
+type ExceptionKind string
+
+// The kinds of exception.
+const (
+	Accept   ExceptionKind = "accept"   // the risk is carried until the expiry
+	Defer    ExceptionKind = "defer"    // the work is put off until the expiry
+	Suppress ExceptionKind = "suppress" // the finding is wrong
+	Waive    ExceptionKind = "waive"    // a policy rule does not apply
+)
+
+// Exception is one recorded decision to differ, always with an end.
+type Exception struct {
+	ID       string
+	Kind     ExceptionKind
+	DeviceID string // empty: every device
+	Advisory string // empty: every advisory of the device
+	Reason   string
+	Author   string
+	Approver string // a second person where policy asks for one, else empty
+	Created  time.Time
+	Expires  time.Time
+}
+
+// Applies reports whether the exception covers the finding at now.
+func (e Exception) Applies(device, advisory string, now time.Time) bool {
+	return now.Before(e.Expires) &&
+		(e.DeviceID == "" || e.DeviceID == device) &&
+		(e.Advisory == "" || e.Advisory == advisory)
+}

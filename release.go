@@ -1,0 +1,147 @@
+package firmward
+
+import "time"
+
+// Release is one firmware file with what is known of it. It is bound to its content hash.
+type Release struct {
+	ID        string // "rel-" + first 12 hex digits of SHA256
+	Family    string // catalogue family
+	Vendor    string
+	Models    []string // exact model names; never empty
+	Hardware  []string // exact hardware revisions; a single "*" says "any, as the vendor states"
+	Version   string
+	MinFrom   string // lowest version that may jump to this one, empty when any may
+	Channel   string // stable, lts, early-access; empty unknown
+	Published time.Time
+	FileName  string
+	SHA256    string // lower-case hex
+	Size      int64  // bytes
+	Origin    string // where the person got it: URL or words
+	Signed    string // "yes", "no", "unknown": does the vendor sign it
+	Fixes     []string
+	Notes     string
+	Withdrawn time.Time // zero while valid
+	WhyGone   string
+	By        string
+	At        time.Time
+}
+
+// FitsModel reports whether the release names the model exactly.
+func (r Release) FitsModel(model string) bool {
+	for _, m := range r.Models {
+		if m == model {
+			return true
+		}
+	}
+	return false
+}
+
+// FitsHardware reports whether the release names the hardware revision exactly or any.
+// An unknown revision fits only "*".
+func (r Release) FitsHardware(revision string) bool {
+	for _, h := range r.Hardware {
+		if h == "*" || (h == revision && revision != "") {
+			return true
+		}
+	}
+	return false
+}
+
+// Mechanism is how a device gets its updates: the four kinds, and not knowing.
+type Mechanism string
+
+// The update mechanisms.
+const (
+	ByVendorCloud   Mechanism = "vendor-app-or-cloud"
+	ByManualFile    Mechanism = "manual-download"
+	ByVendorService Mechanism = "vendor-manager-or-technician"
+	ByNobody        Mechanism = "none"
+	ByUnknown       Mechanism = "unknown"
+)
+
+// Rollback is what a device can do when a new version is bad.
+type Rollback string
+
+// The rollback classes. Unknown never enters wave 2.
+const (
+	RollbackUnknown Rollback = "unknown"
+	RollbackNone    Rollback = "none"
+	RollbackReflash Rollback = "reflash"
+	RollbackSlot    Rollback = "slot"
+	RollbackDeadMan Rollback = "dead-man"
+)
+
+// Who may patch a device.
+const (
+	OwnerMayPatch   = "owner"
+	VendorMayPatch  = "vendor-only"
+	UnknownMayPatch = "unknown"
+)
+
+// Fact is a value with its source and date. The zero value means: not known.
+type Fact struct {
+	Value  string
+	Source string
+	Date   string // YYYY-MM-DD on which the source was read
+}
+
+// Model is the model card: all that firmward must know of a model before it acts.
+type Model struct {
+	Family     string
+	Vendor     string
+	Name       string // model name as devices report it; "*" is the family's default card
+	Class      Class
+	Mechanism  Fact // a Mechanism
+	MayPatch   Fact // owner, vendor-only, unknown
+	Signed     Fact // yes, no, unknown
+	AutoUpdate Fact // on, off, unknown: the vendor's default
+	Rollback   Fact // a Rollback
+	Outage     Fact // minutes
+	SupportEnd Fact // YYYY-MM-DD; empty when unknown
+	Recovery   Fact // how a dead device is brought back
+	Settle     Fact // minutes from activation until the device answers again
+	Driver     string
+	Params     map[string]string
+	Scheme     string   // version scheme, see package version
+	CPE        []string // CPE 2.3 names with version "*", operating system part first, then hardware
+	Update     Instruction
+	VendorCall Instruction
+	Services   []string // probes whose answer must be as before: "rtsp", "shelly-switch"
+}
+
+// Instruction is a text for a person: what to do, how long it takes, what not to do.
+type Instruction struct {
+	Title   string
+	Steps   []string
+	Minutes int
+	Outage  string // what stops working meanwhile
+	Never   string // what not to do
+	IfBad   string // what to do when it goes wrong
+	Source  string
+	Date    string
+}
+
+// Fingerprint turns readings into claims. Every pattern of When must match its reading.
+type Fingerprint struct {
+	ID         string
+	Family     string
+	When       map[string]string // reading name → RE2 pattern; named groups can be used in Claim
+	Claim      map[Field]string  // "${group}" or "${reading.name}" are replaced
+	Confidence int
+	Examples   []Example
+}
+
+// Example must match its fingerprint and give exactly these claims.
+type Example struct {
+	Readings map[string]string
+	Claims   map[Field]string
+}
+
+// Family is one file of the catalogue.
+type Family struct {
+	Name         string
+	Vendor       string
+	Fingerprints []Fingerprint
+	Models       []Model
+	Probes       []string // probes that make sense once the family is suspected
+}

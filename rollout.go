@@ -1,0 +1,217 @@
+package firmward
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// RolloutPolicy holds the limits of a rollout. It is data: package policy reads it from a file,
+// package rollout obeys it.
+type RolloutPolicy struct {
+	Name             string
+	Waves            []int         // cumulative percent of targets after the canary: 10, 50, 100
+	CanarySoak       time.Duration // how long a canary must stay healthy
+	WaveSoak         time.Duration // the same for every later wave
+	MaxInFlight      int           // devices being changed at one time
+	CanaryInFlight   int           // the same while canaries run
+	PerModelInFlight int           // cap per model; 1 outside the lab
+	FailureBudget    int           // percent of started targets that may fail before the rollout halts
+	FailureFloor     int           // failures below this count never halt by percentage; a canary failure always halts
+	Approvals        int           // persons other than the author who must approve before the start
+	ApproveWaves     bool          // every wave after the canary needs its own approval
+	Deadline         time.Duration // from the command until silence is failure
+	CommitWithin     time.Duration // dead-man time given to devices that support it
+	Window           Window
+	RequireOwner     bool
+	RequireStaged    bool // refuse targets whose release was not staged (else: shown, the canary carries the risk)
+	HoldCore         bool // core network gear is held back
+}
+
+// Window is a nightly maintenance window in the site's time zone. The zero value is always open.
+type Window struct {
+	Start, End int            // minutes after midnight; End may be smaller than Start
+	Days       []time.Weekday // nights on which it opens; empty means every day
+}
+
+// Open reports whether the window is open at t, which must be in the site's time zone, and
+// when it opens or closes next.
+func (w Window) Open(t time.Time) (open bool, change time.Time) {
+	if w.Start == w.End && len(w.Days) == 0 {
+		return true, time.Time{}
+	}
+	for back := 1; back >= 0; back-- {
+		from, to := w.on(t.AddDate(0, 0, -back))
+		if w.opensOn(from.Weekday()) && !t.Before(from) && t.Before(to) {
+			return true, to
+		}
+	}
+	for ahead := range 8 {
+		from, _ := w.on(t.AddDate(0, 0, ahead))
+		if from.After(t) && w.opensOn(from.Weekday()) {
+			return false, from
+		}
+	}
+	return false, time.Time{}
+}
+
+func (w Window) on(day time.Time) (from, to time.Time) {
+	y, m, d := day.Date()
+	end := w.End
+	if end <= w.Start {
+		end += 24 * 60
+	}
+	return time.Date(y, m, d, 0, w.Start, 0, 0, day.Location()), time.Date(y, m, d, 0, end, 0, 0, day.Location())
+}
+
+func (w Window) opensOn(day time.Weekday) bool {
+	if len(w.Days) == 0 {
+		return true
+	}
+	for _, d := range w.Days {
+		if d == day {
+			return true
+		}
+	}
+	return false
+}
+
+func (w Window) String() string {
+	if w.Start == w.End && len(w.Days) == 0 {
+		return "any time"
+	}
+	s := fmt.Sprintf("%02d:%02d–%02d:%02d", w.Start/60, w.Start%60, w.End/60, w.End%60)
+	if len(w.Days) > 0 {
+		names := make([]string, len(w.Days))
+		for i, d := range w.Days {
+			names[i] = d.String()[:3]
+		}
+		s += " " + strings.Join(names, ",")
+	}
+	return s
+}
+
+// RolloutState is the state of a whole rollout.
+type RolloutState string
+
+// The rollout states. Finished, Halted and Stopped start nothing any more; Halted can be resumed
+// by a person who says why.
+const (
+	RolloutPlanned  RolloutState = "planned"
+	RolloutAwaiting RolloutState = "awaiting-approval"
+	RolloutRunning  RolloutState = "running"
+	RolloutPaused   RolloutState = "paused"
+	RolloutHalted   RolloutState = "halted"
+	RolloutStopped  RolloutState = "stopped"
+	RolloutFinished RolloutState = "finished"
+)
+
+// Rollout is the header of a rollout. Counters are kept in the transaction that changes a target.
+type Rollout struct {
+	ID        string
+	ReleaseID string
+	Policy    RolloutPolicy
+	State     RolloutState
+	Why       string // why it is in this state
+	Author    string
+	Created   time.Time
+	Approvals []Approval
+	Wave      int // wave that is open; 0 is the canary wave
+	Waves     int // number of waves including the canary wave
+	WaveOpen  time.Time
+	SoakFrom  time.Time // when the last target of the open wave ended; zero before
+	Staging   string    // verdict: passed, failed, not-staged, running
+	Total     int
+	Started   int
+	Succeeded int
+	Failed    int
+	InFlight  int
+	NextDue   time.Time // when the loop must look again; zero: on an event only
+	Version   int64     // optimistic lock
+}
+
+// Approval is one person's consent to one wave (0: the start).
+type Approval struct {
+	Actor string
+	Wave  int
+	At    time.Time
+	Note  string
+}
+
+// TargetState is the state of one device in a rollout.
+type TargetState string
+
+// The target states. Succeeded, Failed, RolledBack, Skipped and Refused are final.
+const (
+	TargetPending    TargetState = "pending"
+	TargetClaimed    TargetState = "claimed"    // picked; preflight is asked for
+	TargetInstalling TargetState = "installing" // the image is on its way
+	TargetSettling   TargetState = "settling"   // accepted; waiting for the device to come back
+	TargetVerifying  TargetState = "verifying"  // probes look
+	TargetCommitting TargetState = "committing" // healthy; the dead-man switch is being released
+	TargetFalling    TargetState = "falling-back"
+	TargetInDoubt    TargetState = "in-doubt" // a crash lost the outcome of a command
+	TargetSucceeded  TargetState = "succeeded"
+	TargetFailed     TargetState = "failed"
+	TargetRolledBack TargetState = "rolled-back"
+	TargetSkipped    TargetState = "skipped" // not started when the rollout ended
+	TargetRefused    TargetState = "refused" // never planned: Why says the reason
+)
+
+// Final reports whether the state never changes again.
+func (s TargetState) Final() bool {
+	switch s {
+	case TargetSucceeded, TargetFailed, TargetRolledBack, TargetSkipped, TargetRefused:
+		return true
+	}
+	return false
+}
+
+// InFlight reports whether the device is being changed.
+func (s TargetState) InFlight() bool {
+	switch s {
+	case TargetClaimed, TargetInstalling, TargetSettling, TargetVerifying, TargetCommitting, TargetFalling, TargetInDoubt:
+		return true
+	}
+	return false
+}
+
+// Target is one device in one rollout.
+type Target struct {
+	RolloutID string
+	DeviceID  string
+	Wave      int
+	State     TargetState
+	Why       string // last reason, for people
+	Code      string // refusal or failure code, for machines
+	From      string // firmware version before
+	Want      string // firmware version wanted
+	Model     string
+	Command   string // id of the last command
+	Attempt   int
+	Baseline  []ServiceState // how its services answered before
+	StartedAt time.Time
+	Deadline  time.Time // when silence becomes failure
+	NextDue   time.Time // when the loop must look again
+	EndedAt   time.Time
+}
+
+// ServiceState is how one service of a device answered.
+type ServiceState struct {
+	Probe string
+	OK    bool
+	Note  string
+}
+
+// StagingVerdict binds a test result to exactly what was tested.
+type StagingVerdict struct {
+	ReleaseID string
+	SHA256    string
+	Path      string // delivery path: "push", "pull"
+	Model     string
+	Hardware  string
+	Result    string // passed, failed, not-staged
+	Why       string
+	SpareID   string // device that was used, empty when not-staged
+	At        time.Time
+}

@@ -1,0 +1,53 @@
+package wire
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/firmward/firmward"
+)
+
+// ErrBound is wrapped by errors of answers that passed a bound.
+var ErrBound = errors.New("the answer passed its bound")
+
+// Bound reads at most limit bytes and fails with ErrBound when there is more. What was read is
+// returned with the error, so that a probe can keep it as evidence.
+func Bound(r io.Reader, limit int64) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err == nil && int64(len(b)) > limit {
+		return b[:limit], &firmward.Error{Code: firmward.TooLarge, Message: "answer cut", Err: ErrBound}
+	}
+	return b, err
+}
+
+// HTTPClient returns a client that dials through c's network only, keeps no connection, follows no
+// redirect and gives up after timeout (the whole exchange, so that a dripping device is cut).
+func HTTPClient(n Network, timeout time.Duration) *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{DialContext: n.DialContext, DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10},
+		Timeout:   timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		},
+	}
+}
+
+// Timeout reports whether err says that nothing came back in time.
+func Timeout(err error) bool {
+	ne, ok := errors.AsType[net.Error](err)
+	return ok && ne.Timeout()
+}
+
+func mask(b []byte, secrets []string) []byte {
+	out := bytes.Clone(b)
+	for _, s := range secrets {
+		if s != "" {
+			out = bytes.ReplaceAll(out, []byte(s), bytes.Repeat([]byte("*"), len(s)))
+		}
+	}
+	return out
+}

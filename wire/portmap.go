@@ -1,0 +1,43 @@
+package wire
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"syscall"
+)
+
+// PortMap is a Network that reaches simulated devices through loopback sockets: each ordinary
+// address stands for a 127.0.0.1 port, as "firmward lab serve" prints them.
+type PortMap struct {
+	to map[string]string // "tcp 10.40.0.11:80" → "127.0.0.1:20001"
+	OS
+}
+
+// ReadPortMap reads the JSON list of a port map: objects with network, virtual and real.
+func ReadPortMap(r io.Reader) (*PortMap, error) {
+	var list []struct{ Network, Virtual, Real string }
+	b, err := Bound(r, 8<<20)
+	if err != nil {
+		return nil, fmt.Errorf("read port map: %w", err)
+	}
+	if err := json.Unmarshal(b, &list); err != nil {
+		return nil, fmt.Errorf("read port map: %w", err)
+	}
+	m := &PortMap{to: make(map[string]string, len(list))}
+	for _, e := range list {
+		m.to[e.Network+" "+e.Virtual] = e.Real
+	}
+	return m, nil
+}
+
+// DialContext dials the loopback port that stands for address. An address without one refuses.
+func (m *PortMap) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	real, ok := m.to[network[:3]+" "+address]
+	if !ok {
+		return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
+	}
+	return m.OS.DialContext(ctx, network, real)
+}
