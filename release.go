@@ -144,4 +144,5 @@ type Family struct {
 	Fingerprints []Fingerprint
 	Models       []Model
 	Probes       []string // probes that make sense once the family is suspected
+	Paths        []string // HTTP paths that may be fetched once the family is suspected
 }

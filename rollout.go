@@ -121,6 +121,7 @@ type Rollout struct {
 	WaveOpen  time.Time
 	SoakFrom  time.Time // when the last target of the open wave ended; zero before
 	Staging   string    // verdict: passed, failed, not-staged, running
+	Rehearsal bool      // a staging run on a spare, not production
 	Total     int
 	Started   int
 	Succeeded int
@@ -178,22 +179,26 @@ func (s TargetState) InFlight() bool {
 
 // Target is one device in one rollout.
 type Target struct {
-	RolloutID string
-	DeviceID  string
-	Wave      int
-	State     TargetState
-	Why       string // last reason, for people
-	Code      string // refusal or failure code, for machines
-	From      string // firmware version before
-	Want      string // firmware version wanted
-	Model     string
-	Command   string // id of the last command
-	Attempt   int
-	Baseline  []ServiceState // how its services answered before
-	StartedAt time.Time
-	Deadline  time.Time // when silence becomes failure
-	NextDue   time.Time // when the loop must look again
-	EndedAt   time.Time
+	RolloutID  string
+	DeviceID   string
+	Wave       int
+	State      TargetState
+	Why        string // last reason, for people
+	Code       string // refusal or failure code, for machines
+	From       string // firmware version before
+	Want       string // firmware version wanted
+	Model      string
+	Command    string // id of the last command
+	Attempt    int
+	Seq        int            // commands issued so far; part of command ids
+	Baseline   []ServiceState // how its services answered before
+	StartedAt  time.Time
+	AcceptedAt time.Time // when the device said "accepted", which is not "installed"
+	SawNew     bool      // the wanted version was seen running at least once
+	SoakedAt   time.Time // when the device was looked at again after its soak
+	Deadline   time.Time // when silence becomes failure
+	NextDue    time.Time // when the loop must look again
+	EndedAt    time.Time
 }
 
 // ServiceState is how one service of a device answered.

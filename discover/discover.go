@@ -39,6 +39,7 @@ type Target struct {
 	Prefix  netip.Prefix
 	Port    uint16 // overrides the probe's first port when not 0
 	Secret  wire.Secret
+	Paths   []string // HTTP paths beyond "/" that the suspected family's catalogue file declares
 }
 
 // Probe is one sense. Run reports what it saw and returns an error only for what a person must

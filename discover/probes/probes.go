@@ -1,0 +1,39 @@
+// Package probes is the one list of all probes in the product.
+package probes
+
+import (
+	"github.com/firmward/firmward/discover"
+	"github.com/firmward/firmward/discover/axis"
+	"github.com/firmward/firmward/discover/http"
+	"github.com/firmward/firmward/discover/ipp"
+	"github.com/firmward/firmward/discover/neighbor"
+	"github.com/firmward/firmward/discover/ports"
+	"github.com/firmward/firmward/discover/rtsp"
+	"github.com/firmward/firmward/discover/shelly"
+	"github.com/firmward/firmward/discover/snmp"
+)
+
+// All lists every probe. The order is the order in which an unknown host is asked.
+func All() []discover.Probe {
+	return []discover.Probe{
+		neighbor.Probe{},
+		ports.New(),
+		http.Probe{},
+		snmp.Probe{},
+		shelly.Probe{},
+		axis.Probe{},
+		ipp.Probe{},
+		rtsp.Probe{},
+		shelly.Switch{},
+	}
+}
+
+// Named finds a probe by name.
+func Named(name string) (discover.Probe, bool) {
+	for _, p := range All() {
+		if p.Info().Name == name {
+			return p, true
+		}
+	}
+	return nil, false
+}

@@ -1,0 +1,142 @@
+// Package rtsp proves that a camera's stream lives: it plays it and waits for the first media packet.
+package rtsp
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/icholy/digest"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/discover"
+	"github.com/firmward/firmward/proto/rtsp"
+)
+
+// Probe implements discover.Probe.
+type Probe struct{}
+
+// Info declares the probe.
+func (Probe) Info() discover.Info {
+	return discover.Info{
+		Name: "rtsp", Safety: firmward.Stateful, Ports: []discover.Port{{Network: "tcp", Number: 554}},
+		Period: 6 * time.Hour, Timeout: 6 * time.Second, Service: true,
+	}
+}
+
+// streamPath is where Axis cameras serve their stream; others answer DESCRIBE on it with 404, which
+// is reported.
+const streamPath = "/axis-media/media.amp"
+
+// Run reports rtsp.server, rtsp.tracks and rtsp.media (bytes of the first packet).
+func (Probe) Run(ctx context.Context, t discover.Target, report func(firmward.Observation)) error {
+	port := t.PortOr(554)
+	at := netip.AddrPortFrom(t.Addr, port).String()
+	o := firmward.Observation{Addr: t.Addr, Port: port, Outcome: firmward.Answered}
+	c, err := t.Network.DialContext(ctx, "tcp", at)
+	if err != nil {
+		if firmward.CodeOf(err) == firmward.Refused {
+			return err
+		}
+		o.Outcome, o.Note = discover.OutcomeOf(err), discover.Note(err)
+		report(o)
+		return nil
+	}
+	defer c.Close()
+	stop := context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	s := session{c: c, r: bufio.NewReader(c), url: "rtsp://" + at + streamPath, secret: t.Secret.Password, user: t.Secret.User}
+	if err := s.play(&o); err != nil {
+		o.Outcome, o.Note = firmward.Closed, "no stream: "+discover.Note(err)
+		if ctx.Err() != nil {
+			o.Outcome = firmward.NoAnswer
+		}
+	}
+	report(o)
+	return nil
+}
+
+type session struct {
+	c            net.Conn
+	r            *bufio.Reader
+	url          string
+	user, secret string
+	seq          int
+	challenge    *digest.Challenge
+}
+
+// play goes through DESCRIBE, SETUP over the same connection, PLAY, one packet, TEARDOWN.
+func (s *session) play(o *firmward.Observation) error {
+	res, err := s.ask("DESCRIBE", s.url, "Accept: application/sdp")
+	if err != nil {
+		return err
+	}
+	if server := res.Header.Get("Server"); server != "" {
+		o.Readings = append(o.Readings, discover.Reading("rtsp.server", server))
+	}
+	media := rtsp.Describe(res.Body)
+	if len(media) == 0 {
+		return errors.New("the session has no media")
+	}
+	o.Readings = append(o.Readings, discover.Reading("rtsp.tracks", strconv.Itoa(len(media))))
+	control := media[0].Control
+	if !strings.HasPrefix(control, s.url) {
+		if strings.Contains(control, "://") {
+			return errors.New("the session points at another host")
+		}
+		control = strings.TrimSuffix(s.url, "/") + "/" + strings.TrimPrefix(control, "/")
+	}
+	res, err = s.ask("SETUP", control, "Transport: RTP/AVP/TCP;unicast;interleaved=0-1")
+	if err != nil {
+		return err
+	}
+	id, _, _ := strings.Cut(res.Header.Get("Session"), ";")
+	if _, err := s.ask("PLAY", s.url, "Session: "+id); err != nil {
+		return err
+	}
+	frame, err := rtsp.ReadFrame(s.r)
+	if err != nil {
+		return err
+	}
+	o.Readings = append(o.Readings, discover.Reading("rtsp.media", strconv.Itoa(len(frame))))
+	_, err = s.c.Write(rtsp.Request("TEARDOWN", s.url, s.seq+1, "Session: "+id))
+	return err
+}
+
+func (s *session) ask(method, url string, headers ...string) (rtsp.Response, error) {
+	for try := range 2 {
+		s.seq++
+		h := headers
+		if s.challenge != nil {
+			cred, err := digest.Digest(s.challenge, digest.Options{Method: method, URI: url, Username: s.user, Password: s.secret})
+			if err != nil {
+				return rtsp.Response{}, fmt.Errorf("answer challenge: %w", err)
+			}
+			h = append([]string{"Authorization: " + cred.String()}, headers...)
+		}
+		if _, err := s.c.Write(rtsp.Request(method, url, s.seq, h...)); err != nil {
+			return rtsp.Response{}, fmt.Errorf("send %s: %w", method, err)
+		}
+		res, err := rtsp.ReadResponse(s.r)
+		if err != nil {
+			return res, err
+		}
+		if res.Status == http.StatusUnauthorized && try == 0 && s.secret != "" {
+			if s.challenge, err = digest.FindChallenge(http.Header(res.Header)); err == nil {
+				continue
+			}
+		}
+		if res.Status != http.StatusOK {
+			return res, fmt.Errorf("%s was answered with %d", method, res.Status)
+		}
+		return res, nil
+	}
+	return rtsp.Response{}, errors.New("the password was refused")
+}

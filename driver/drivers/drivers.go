@@ -1,0 +1,26 @@
+// Package drivers is the one list of all drivers in the product.
+package drivers
+
+import (
+	"github.com/firmward/firmward/driver"
+	"github.com/firmward/firmward/driver/axis"
+	"github.com/firmward/firmward/driver/shelly"
+)
+
+// All lists every driver.
+func All() []driver.Driver {
+	return []driver.Driver{
+		axis.Driver{},
+		shelly.Driver{},
+	}
+}
+
+// Named finds a driver by the name that catalogue files bind.
+func Named(name string) (driver.Driver, bool) {
+	for _, d := range All() {
+		if d.Info().Name == name {
+			return d, true
+		}
+	}
+	return nil, false
+}

@@ -1,0 +1,274 @@
+// Package policy reads policy files, checks them and compiles their selectors.
+//
+// There are two kinds with two names: RolloutPolicy (how a release reaches devices) and RiskPolicy
+// (how soon something must happen). Selectors are written in CEL, checked for types when the file is
+// read, and compiled to a firmward.Filter that both Go and SQL can answer; what a filter cannot
+// express is an error with its position, never a silent full scan.
+package policy
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/firmward/firmward"
+)
+
+// File is a checked policy file.
+type File struct {
+	Rollout []Rollout
+	Risk    []firmward.RiskPolicy
+}
+
+// Rollout is a rollout policy with the devices that it is for.
+type Rollout struct {
+	firmward.RolloutPolicy
+	Select firmward.Filter
+	Source string // the selector as it was written
+}
+
+//go:embed builtin.yaml
+var builtin []byte
+
+// Builtin gives the policies that firmward ships.
+func Builtin() (File, error) { return Parse(builtin, "builtin.yaml") }
+
+// Find gives the rollout policy of a name.
+func (f File) Find(name string) (Rollout, bool) {
+	for _, p := range f.Rollout {
+		if p.Name == name {
+			return p, true
+		}
+	}
+	return Rollout{}, false
+}
+
+// For gives the first rollout policy whose selector matches the device.
+func (f File) For(d firmward.Device) (Rollout, bool) {
+	for _, p := range f.Rollout {
+		if p.Select.Match(d) {
+			return p, true
+		}
+	}
+	return Rollout{}, false
+}
+
+type document struct {
+	Rollout []rolloutYAML `yaml:"rollout-policies"`
+	Risk    []riskYAML    `yaml:"risk-policies"`
+}
+
+type rolloutYAML struct {
+	Name           string     `yaml:"name"`
+	Select         *yaml.Node `yaml:"select"`
+	Waves          []int      `yaml:"waves"`
+	CanarySoak     duration   `yaml:"canary-soak"`
+	WaveSoak       duration   `yaml:"wave-soak"`
+	MaxInFlight    int        `yaml:"max-in-flight"`
+	CanaryInFlight int        `yaml:"canary-in-flight"`
+	FailureBudget  int        `yaml:"failure-budget-percent"`
+	FailureFloor   int        `yaml:"failure-floor"`
+	Approvals      int        `yaml:"approvals"`
+	ApproveWaves   bool       `yaml:"approve-waves"`
+	Deadline       duration   `yaml:"deadline"`
+	CommitWithin   duration   `yaml:"commit-within"`
+	Window         window     `yaml:"window"`
+	RequireOwner   *bool      `yaml:"require-owner"`
+	RequireStaged  bool       `yaml:"require-staged"`
+	HoldCore       *bool      `yaml:"hold-core-network"`
+}
+
+type riskYAML struct {
+	Name             string   `yaml:"name"`
+	ExploitedExposed duration `yaml:"exploited-and-exposed"`
+	Exploited        duration `yaml:"exploited"`
+	Critical         duration `yaml:"critical"`
+	High             duration `yaml:"high"`
+	Other            duration `yaml:"other"`
+	ContainWithin    duration `yaml:"contain-within"`
+	ReplaceWithin    duration `yaml:"replace-within"`
+	LookEvery        duration `yaml:"look-every"`
+}
+
+// Parse reads a policy file. Errors name the file and the line.
+func Parse(b []byte, name string) (File, error) {
+	var doc document
+	dec := yaml.NewDecoder(bytes.NewReader(b))
+	dec.KnownFields(true)
+	if err := dec.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
+		return File{}, wrap(name, err)
+	}
+	if err := dec.Decode(new(document)); !errors.Is(err, io.EOF) {
+		return File{}, wrap(name, errors.New("one document a file"))
+	}
+	var out File
+	seen := map[string]bool{}
+	for _, in := range doc.Rollout {
+		p, err := in.policy()
+		if err == nil && seen[p.Name] {
+			err = fmt.Errorf("policy %q stands twice", p.Name)
+		}
+		if err != nil {
+			return File{}, wrap(name, err)
+		}
+		seen[p.Name] = true
+		out.Rollout = append(out.Rollout, p)
+	}
+	for _, in := range doc.Risk {
+		p, err := in.policy()
+		if err != nil {
+			return File{}, wrap(name, err)
+		}
+		out.Risk = append(out.Risk, p)
+	}
+	return out, nil
+}
+
+func wrap(name string, err error) error {
+	return &firmward.Error{Code: firmward.Invalid, Message: "policy file " + name, Err: err}
+}
+
+func (in rolloutYAML) policy() (Rollout, error) {
+	p := Rollout{RolloutPolicy: firmward.RolloutPolicy{
+		Name: in.Name, Waves: in.Waves, CanarySoak: time.Duration(in.CanarySoak), WaveSoak: time.Duration(in.WaveSoak),
+		MaxInFlight: in.MaxInFlight, CanaryInFlight: in.CanaryInFlight, PerModelInFlight: 1,
+		FailureBudget: in.FailureBudget, FailureFloor: in.FailureFloor, Approvals: in.Approvals, ApproveWaves: in.ApproveWaves,
+		Deadline: time.Duration(in.Deadline), CommitWithin: time.Duration(in.CommitWithin), Window: firmward.Window(in.Window),
+		RequireOwner: in.RequireOwner == nil || *in.RequireOwner, RequireStaged: in.RequireStaged,
+		HoldCore: in.HoldCore == nil || *in.HoldCore,
+	}}
+	if in.Select != nil {
+		p.Source = in.Select.Value
+		f, err := Selector(in.Select.Value)
+		if err != nil {
+			return p, fmt.Errorf("line %d: selector of %q: %w", in.Select.Line, in.Name, err)
+		}
+		p.Select = f
+	}
+	return p, checkRollout(p.RolloutPolicy)
+}
+
+func checkRollout(p firmward.RolloutPolicy) error {
+	bad := func(what string) error { return fmt.Errorf("policy %q: %s", p.Name, what) }
+	switch {
+	case p.Name == "":
+		return errors.New("a rollout policy needs a name")
+	case len(p.Waves) == 0 || p.Waves[len(p.Waves)-1] != 100:
+		return bad("waves must be rising percentages that end with 100")
+	case p.MaxInFlight < 1:
+		return bad("max-in-flight must be at least 1")
+	case p.Deadline <= 0:
+		return bad("deadline must be positive: silence must become failure at some time")
+	case p.FailureBudget < 0 || p.FailureBudget > 100 || p.FailureFloor < 0 || p.Approvals < 0 || p.CanaryInFlight < 0:
+		return bad("counts must not be negative and the failure budget is a percentage")
+	case p.CanarySoak <= 0:
+		return bad("canary-soak must be positive: a canary that is not watched proves nothing")
+	}
+	for i, w := range p.Waves {
+		if w < 1 || w > 100 || i > 0 && w <= p.Waves[i-1] {
+			return bad("waves must be rising percentages that end with 100")
+		}
+	}
+	return nil
+}
+
+func (in riskYAML) policy() (firmward.RiskPolicy, error) {
+	p := firmward.RiskPolicy{
+		Name: in.Name, ExploitedExposed: time.Duration(in.ExploitedExposed), Exploited: time.Duration(in.Exploited),
+		Critical: time.Duration(in.Critical), High: time.Duration(in.High), Other: time.Duration(in.Other),
+		ContainWithin: time.Duration(in.ContainWithin), ReplaceWithin: time.Duration(in.ReplaceWithin), LookEvery: time.Duration(in.LookEvery),
+	}
+	for _, d := range []time.Duration{p.ExploitedExposed, p.Exploited, p.Critical, p.High, p.Other, p.ContainWithin, p.ReplaceWithin, p.LookEvery} {
+		if d <= 0 {
+			return p, fmt.Errorf("risk policy %q: every clock must be set and positive", in.Name)
+		}
+	}
+	if in.Name == "" {
+		return p, errors.New("a risk policy needs a name")
+	}
+	return p, nil
+}
+
+// duration is a Go duration that also knows days: "14d", "36h", "90m".
+type duration time.Duration
+
+// UnmarshalYAML reads the text form.
+func (d *duration) UnmarshalYAML(n *yaml.Node) error {
+	v, err := ParseDuration(n.Value)
+	if err != nil {
+		return fmt.Errorf("line %d: %w", n.Line, err)
+	}
+	*d = duration(v)
+	return nil
+}
+
+// ParseDuration reads a Go duration or a whole number of days such as "14d".
+func ParseDuration(s string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		var n int
+		if _, err := fmt.Sscanf(days, "%d", &n); err != nil || fmt.Sprint(n) != days || n < 0 || n > 36500 {
+			return 0, fmt.Errorf("%q is no duration: want for example 14d, 36h or 90m", s)
+		}
+		return time.Duration(n) * 24 * time.Hour, nil
+	}
+	v, err := time.ParseDuration(s)
+	if err != nil || v < 0 {
+		return 0, fmt.Errorf("%q is no duration: want for example 14d, 36h or 90m", s)
+	}
+	return v, nil
+}
+
+type window firmward.Window
+
+// UnmarshalYAML reads "02:00-05:00", optionally followed by days: "02:00-05:00 Sat Sun", or "always".
+func (w *window) UnmarshalYAML(n *yaml.Node) error {
+	v, err := ParseWindow(n.Value)
+	if err != nil {
+		return fmt.Errorf("line %d: %w", n.Line, err)
+	}
+	*w = window(v)
+	return nil
+}
+
+// ParseWindow reads a maintenance window: "always", "02:00-05:00" or "22:00-04:00 Sat Sun".
+func ParseWindow(s string) (firmward.Window, error) {
+	var w firmward.Window
+	fields := strings.Fields(s)
+	if len(fields) == 1 && fields[0] == "always" {
+		return w, nil
+	}
+	wrong := fmt.Errorf("%q is no window: want for example always, 02:00-05:00 or 22:00-04:00 Sat Sun", s)
+	if len(fields) == 0 {
+		return w, wrong
+	}
+	from, to, ok := strings.Cut(fields[0], "-")
+	a, errA := time.Parse("15:04", from)
+	b, errB := time.Parse("15:04", to)
+	if !ok || errA != nil || errB != nil || a.Equal(b) {
+		return w, wrong
+	}
+	w.Start, w.End = a.Hour()*60+a.Minute(), b.Hour()*60+b.Minute()
+	for _, f := range fields[1:] {
+		day, ok := weekday(f)
+		if !ok {
+			return w, wrong
+		}
+		w.Days = append(w.Days, day)
+	}
+	return w, nil
+}
+
+func weekday(s string) (time.Weekday, bool) {
+	for d := time.Sunday; d <= time.Saturday; d++ {
+		if len(s) >= 3 && strings.HasPrefix(strings.ToLower(d.String()), strings.ToLower(s)) {
+			return d, true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,84 @@
+// Package shelly holds the messages of the Shelly Gen2 RPC (HTTP form): requests are JSON frames posted
+// to /rpc, answers carry a result or an error with a code. No I/O.
+package shelly
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// DeviceInfo is the answer of GET /shelly and of Shelly.GetDeviceInfo.
+type DeviceInfo struct {
+	Name    string `json:"name"`
+	ID      string `json:"id"`
+	MAC     string `json:"mac"`
+	Model   string `json:"model"`
+	Gen     int    `json:"gen"`
+	FwID    string `json:"fw_id"`
+	Version string `json:"ver"`
+	App     string `json:"app"`
+	Auth    bool   `json:"auth_en"`
+}
+
+// Status is the part of Shelly.GetStatus that matters for updates.
+type Status struct {
+	Sys struct {
+		Available map[string]struct {
+			Version string `json:"version"`
+		} `json:"available_updates"`
+		Uptime  int  `json:"uptime"`
+		Restart bool `json:"restart_required"`
+	} `json:"sys"`
+}
+
+// Switch is the answer of Switch.GetStatus.
+type Switch struct {
+	ID     int   `json:"id"`
+	Output *bool `json:"output"`
+}
+
+// Error is an RPC error. An unsupported method has code 404 (seen on devices; not JSON-RPC's -32601).
+type Error struct {
+	Code    int    `json:"code"`
+	Message string `json:"message"`
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("the device answered error %d: %s", e.Code, e.Message)
+}
+
+// Request builds a frame. params may be nil.
+func Request(id int, method string, params any) ([]byte, error) {
+	frame := struct {
+		ID     int    `json:"id"`
+		Src    string `json:"src"`
+		Method string `json:"method"`
+		Params any    `json:"params,omitempty"`
+	}{id, "firmward", method, params}
+	b, err := json.Marshal(frame)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", method, err)
+	}
+	return b, nil
+}
+
+// Response reads an answer frame into result, which may be nil. An RPC error comes back as *Error.
+func Response(b []byte, result any) error {
+	var frame struct {
+		Result json.RawMessage `json:"result"`
+		Error  *Error          `json:"error"`
+	}
+	if err := json.Unmarshal(b, &frame); err != nil {
+		return fmt.Errorf("read RPC answer: %w", err)
+	}
+	if frame.Error != nil {
+		return frame.Error
+	}
+	if result == nil {
+		return nil
+	}
+	if err := json.Unmarshal(frame.Result, result); err != nil {
+		return fmt.Errorf("read RPC result: %w", err)
+	}
+	return nil
+}
