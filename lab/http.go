@@ -1,0 +1,72 @@
+package lab
+
+import (
+	"encoding/json"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// maxHuge is how much the fault huge-answer sends.
+const maxHuge = 1 << 30
+
+// serveHTTP runs a handler as a service, with the faults that hold for every web server.
+func (d *Device) serveHTTP(h http.Handler, tune ...func(*http.Server)) func(net.Listener) func() {
+	return func(l net.Listener) func() {
+		srv := &http.Server{Handler: d.faultyHTTP(h), ErrorLog: log.New(io.Discard, "", 0)}
+		for _, f := range tune {
+			f(srv)
+		}
+		d.lab.wg.Go(func() { _ = srv.Serve(l) })
+		return func() {
+			_ = l.Close() // the server may not have taken the listener over yet
+			_ = srv.Close()
+		}
+	}
+}
+
+func (d *Device) faultyHTTP(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		d.mu.Lock()
+		now, elsewhere, huge := d.now(), d.has(FaultRedirect), d.has(FaultHugeAnswer)
+		d.mu.Unlock()
+		w.Header().Set("Date", now.UTC().Format(http.TimeFormat))
+		switch {
+		case elsewhere:
+			http.Redirect(w, r, "http://198.51.100.7/", http.StatusFound)
+		case huge && r.Method == http.MethodGet:
+			w.Header().Set("Content-Type", "text/html")
+			chunk := make([]byte, 64<<10)
+			for i := range chunk {
+				chunk[i] = 'a' + byte(i%26)
+			}
+			for sent := 0; sent < maxHuge; sent += len(chunk) {
+				if _, err := w.Write(chunk); err != nil {
+					return
+				}
+			}
+		default:
+			h.ServeHTTP(w, r)
+		}
+	})
+}
+
+// writeJSON answers and hands the bytes to the network before it returns, so that a reboot cannot overtake them.
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+	_ = http.NewResponseController(w).Flush()
+}
+
+// soon is how long after an answer a device starts to reboot, in house time.
+const soon = time.Second
