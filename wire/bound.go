@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -24,11 +25,21 @@ func Bound(r io.Reader, limit int64) ([]byte, error) {
 	return b, err
 }
 
-// HTTPClient returns a client that dials through c's network only, keeps no connection, follows no
-// redirect and gives up after timeout (the whole exchange, so that a dripping device is cut).
+// DialLimit ends a dial that gets no answer. net/http lets a dial run on after its request has
+// ended, so the request's own limit does not reach it.
+const DialLimit = 5 * time.Second
+
+// HTTPClient returns a client that dials through n only, keeps no connection, follows no redirect and
+// gives up after timeout (the whole exchange, so that a dripping device is cut); 0 leaves the limit to
+// the request's context.
 func HTTPClient(n Network, timeout time.Duration) *http.Client {
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, DialLimit)
+		defer cancel()
+		return n.DialContext(ctx, network, address)
+	}
 	return &http.Client{
-		Transport: &http.Transport{DialContext: n.DialContext, DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10},
+		Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10},
 		Timeout:   timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse

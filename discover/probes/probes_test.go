@@ -1,0 +1,123 @@
+package probes_test
+
+import (
+	"context"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/catalog"
+	"github.com/firmward/firmward/discover"
+	"github.com/firmward/firmward/discover/probes"
+	"github.com/firmward/firmward/identify"
+	"github.com/firmward/firmward/lab"
+	"github.com/firmward/firmward/wire"
+)
+
+// look runs one probe as the runner does.
+func look(t *testing.T, name string, target discover.Target) firmward.Observation {
+	t.Helper()
+	p, ok := probes.Named(name)
+	if !ok {
+		t.Fatalf("no probe %s", name)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), p.Info().Timeout)
+	defer cancel()
+	var got firmward.Observation
+	if err := p.Run(ctx, target, func(o firmward.Observation) { o.Probe = name; got = o }); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return got
+}
+
+func standard(t *testing.T) (*lab.Lab, wire.Network) {
+	t.Helper()
+	l, err := lab.Standard(lab.Options{Clock: lab.RealClock(), Net: lab.NewNet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l, l.Attach("home")
+}
+
+func TestIdentityOfTheLab(t *testing.T) {
+	cat, err := catalog.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		l, net := standard(t)
+		synctest.Wait()
+		for _, tc := range []struct {
+			device, addr string
+			probes       []string
+			paths        []string
+			secret       wire.Secret
+			want         map[firmward.Field]string
+			disputed     int
+		}{
+			{device: "plug-1", addr: "192.168.20.11", probes: []string{"shelly", "shelly-switch"}, want: map[firmward.Field]string{firmward.FieldModel: "SNPL-00112EU", firmward.FieldFirmware: "1.0.3", firmward.FieldHardware: "gen2"}},
+			{device: "cam-1", addr: "10.40.0.11", probes: []string{"axis", "rtsp"}, secret: wire.Secret{User: "root", Password: "lab-cam-secret"}, want: map[firmward.Field]string{firmward.FieldModel: "AXIS P3265-LV", firmward.FieldFirmware: "10.12.206", firmward.FieldHardware: "7A2"}},
+			{device: "printer-1", addr: "192.168.20.40", probes: []string{"snmp", "ipp"}, want: map[firmward.Field]string{firmward.FieldModel: "HP Color LaserJet MFP M478f", firmward.FieldFirmware: "20200612"}, disputed: 1},
+			{device: "pump-1", addr: "10.40.0.51", probes: []string{"http"}, want: map[firmward.Field]string{firmward.FieldModel: "Alaris 8015", firmward.FieldFirmware: "9.33.1", firmward.FieldClass: "infusion-pump"}},
+			{device: "nas-1", addr: "192.168.20.30", probes: []string{"http"}, paths: []string{"/xml/info.xml"}, want: map[firmward.Field]string{firmward.FieldModel: "DNS-320L", firmward.FieldFirmware: "1.11", firmward.FieldClass: "nas"}},
+		} {
+			var claims []firmward.Claim
+			for _, p := range tc.probes {
+				o := look(t, p, discover.Target{Network: net, Addr: netip.MustParseAddr(tc.addr), Secret: tc.secret, Paths: tc.paths})
+				if o.Outcome != firmward.Answered {
+					t.Errorf("%s: %s ended %s: %s", tc.device, p, o.Outcome, o.Note)
+				}
+				claims = append(claims, cat.Rules.Claims(o)...)
+			}
+			id := identify.Merge(claims)
+			for f, want := range tc.want {
+				if c, _ := id.Best(f); c.Value != want {
+					t.Errorf("%s: %s is %q, want %q\nclaims %+v", tc.device, f, c.Value, want, claims)
+				}
+			}
+			if len(id.Contradictions) != tc.disputed {
+				t.Errorf("%s: contradictions %+v, want %d", tc.device, id.Contradictions, tc.disputed)
+			}
+			d, _ := l.Device(tc.device)
+			if f := d.Facts(); f.Frozen {
+				t.Errorf("%s froze", tc.device)
+			}
+		}
+	})
+}
+
+// TestHostile shows that no probe is held up or led away by a device.
+func TestHostile(t *testing.T) {
+	for _, tc := range []struct {
+		fault, probe string
+		want         firmward.Outcome
+	}{
+		{"huge-answer", "http", firmward.Cut},
+		{"drip", "http", firmward.NoAnswer},
+		{"redirect-elsewhere", "http", firmward.Answered},
+		{"silent", "http", firmward.NoAnswer},
+		{"silent", "shelly", firmward.NoAnswer},
+		{"huge-answer", "shelly", firmward.Cut},
+	} {
+		t.Run(tc.fault+" "+tc.probe, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l, net := standard(t)
+				if err := l.Fault("plug-1", tc.fault); err != nil {
+					t.Fatal(err)
+				}
+				o := look(t, tc.probe, discover.Target{Network: net, Addr: netip.MustParseAddr("192.168.20.11")})
+				if o.Outcome != tc.want && !(tc.fault == "drip" && o.Outcome == firmward.Cut) {
+					t.Errorf("outcome %s (%s), want %s", o.Outcome, o.Note, tc.want)
+				}
+				for _, r := range o.Readings {
+					if len(r.Value) > firmward.MaxReading {
+						t.Errorf("reading %s has %d bytes", r.Name, len(r.Value))
+					}
+				}
+				t.Log(o.Outcome, o.Note)
+			})
+		})
+	}
+}

@@ -1,0 +1,140 @@
+package rollout
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/firmward/firmward"
+)
+
+// WaveCount tells how the targets of the open wave stand.
+type WaveCount struct {
+	Pending  int
+	InFlight int
+	Ended    int
+	Good     int // succeeded
+	Unsoaked int // succeeded, not yet looked at after the soak
+	// Bare lists models of wave 0 whose canary neither succeeded nor failed (not reachable, refused):
+	// nothing is known about them.
+	Bare []string
+}
+
+// Gate decides what the header does next. It changes r in place and reports whether the caller must
+// look at the wave's succeeded devices now (soak ends on evidence), and when to ask again (zero: on
+// the next event).
+func Gate(r *firmward.Rollout, c WaveCount, now time.Time) (lookAgain bool, due time.Time) {
+	switch r.State {
+	case firmward.RolloutPlanned, firmward.RolloutAwaiting:
+		Approve(r, now)
+		return false, time.Time{}
+	case firmward.RolloutRunning:
+	default:
+		return false, time.Time{}
+	}
+	if c.Pending > 0 || c.InFlight > 0 {
+		r.SoakFrom = time.Time{}
+		return false, time.Time{}
+	}
+	if r.SoakFrom.IsZero() {
+		r.SoakFrom = now
+	}
+	if end := r.SoakFrom.Add(soak(r)); now.Before(end) && c.Good > 0 {
+		r.Why = fmt.Sprintf("wave %d soaks until %s", r.Wave, end.Format("2006-01-02 15:04"))
+		return false, end
+	}
+	if c.Unsoaked > 0 {
+		r.Why = fmt.Sprintf("wave %d: looking at its devices after the soak", r.Wave)
+		return true, now.Add(time.Minute)
+	}
+	return false, promote(r, c, now)
+}
+
+// promote opens the next wave, or says why not.
+func promote(r *firmward.Rollout, c WaveCount, now time.Time) time.Time {
+	switch {
+	case r.Wave == 0 && len(c.Bare) > 0:
+		r.State = firmward.RolloutPaused
+		r.Why = fmt.Sprintf("inconclusive: no canary of %v could be tried; nothing is known, so nothing is promoted", c.Bare)
+	case r.Wave+1 >= r.Waves:
+		r.State = firmward.RolloutFinished
+		r.Why = fmt.Sprintf("%d succeeded, %d failed", r.Succeeded, r.Failed)
+	case c.Good == 0 && c.Ended > 0 && r.Wave > 0:
+		r.State = firmward.RolloutPaused
+		r.Why = fmt.Sprintf("inconclusive: wave %d had no success", r.Wave)
+	case r.Policy.ApproveWaves && approvals(r, r.Wave+1) < max(1, r.Policy.Approvals):
+		r.Why = fmt.Sprintf("wave %d waits for an approval", r.Wave+1)
+	default:
+		r.Wave++
+		r.WaveOpen, r.SoakFrom = now, time.Time{}
+		r.Why = fmt.Sprintf("wave %d is open", r.Wave)
+		return now
+	}
+	return time.Time{}
+}
+
+// Approve moves a rollout that waits for approvals to running once enough persons other than its
+// author have approved the start.
+func Approve(r *firmward.Rollout, now time.Time) {
+	if r.State != firmward.RolloutAwaiting {
+		return
+	}
+	have, want := approvals(r, 0), r.Policy.Approvals
+	if have < want {
+		r.Why = fmt.Sprintf("%d of %d approvals by somebody other than %s", have, want, r.Author)
+		return
+	}
+	r.State, r.Why, r.WaveOpen = firmward.RolloutRunning, "the canary wave is open", now
+}
+
+// approvals counts different persons other than the author who approved a wave.
+func approvals(r *firmward.Rollout, wave int) int {
+	seen := map[string]bool{}
+	for _, a := range r.Approvals {
+		if a.Wave == wave && a.Actor != r.Author {
+			seen[a.Actor] = true
+		}
+	}
+	return len(seen)
+}
+
+// Steer applies a person's order to a rollout: start, pause, resume, stop. It refuses orders that do
+// not fit the state.
+func Steer(r *firmward.Rollout, order, why string, now time.Time) error {
+	refuse := func() error {
+		return firmward.Errorf(firmward.Conflict, fmt.Sprintf("cannot %s a rollout that is %s", order, r.State))
+	}
+	switch order {
+	case "start":
+		if r.State != firmward.RolloutPlanned {
+			return refuse()
+		}
+		r.State = firmward.RolloutAwaiting
+		r.Why = "started"
+		Approve(r, now)
+	case "pause":
+		if r.State != firmward.RolloutRunning && r.State != firmward.RolloutAwaiting {
+			return refuse()
+		}
+		r.State, r.Why = firmward.RolloutPaused, "paused: "+why
+	case "resume":
+		if r.State != firmward.RolloutPaused && r.State != firmward.RolloutHalted {
+			return refuse()
+		}
+		if r.State == firmward.RolloutHalted && why == "" {
+			return firmward.Errorf(firmward.Invalid, "a halted rollout is resumed only with a reason")
+		}
+		if approvals(r, 0) < r.Policy.Approvals {
+			r.State, r.Why = firmward.RolloutAwaiting, "resumed, still waits for approval"
+			return nil
+		}
+		r.State, r.Why = firmward.RolloutRunning, "resumed: "+why
+	case "stop":
+		if r.State == firmward.RolloutFinished || r.State == firmward.RolloutStopped {
+			return refuse()
+		}
+		r.State, r.Why = firmward.RolloutStopped, "stopped: "+why
+	default:
+		return firmward.Errorf(firmward.Invalid, "unknown order "+order+": want start, pause, resume or stop")
+	}
+	return nil
+}

@@ -1,0 +1,108 @@
+package rollout
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/topology"
+)
+
+// Claims is what runs now, over all rollouts.
+type Claims struct {
+	Device map[string]string // device id → rollout that holds it
+	Group  map[string]string // redundancy group → rollout that holds it
+	Model  map[string]int    // model → devices in flight that are not of the lab
+}
+
+// Slot is one pending target with what Pick must know of its device.
+type Slot struct {
+	Target    firmward.Target
+	Candidate Candidate
+	Local     time.Time // now in the time zone of the device's site
+	Group     string    // redundancy group, empty when it has none
+}
+
+// Pick decides which of a bounded page of pending targets start now. Everyone else gets the reason
+// why not now. stopAll is the red button. The caller writes the claims in the same transaction.
+func Pick(r *firmward.Rollout, slots []Slot, claims Claims, topo topology.Map, stopAll bool) ([]Slot, []Refusal) {
+	var picks []Slot
+	var not []Refusal
+	room := r.Policy.MaxInFlight - r.InFlight
+	if r.Wave == 0 && r.Policy.CanaryInFlight > 0 {
+		room = min(room, r.Policy.CanaryInFlight-r.InFlight)
+	}
+	slices.SortStableFunc(slots, func(a, b Slot) int { // leaves first, gateways last
+		return cmp.Or(cmp.Compare(topo.Depth(a.Target.DeviceID), topo.Depth(b.Target.DeviceID)),
+			cmp.Compare(a.Candidate.Device.Criticality, b.Candidate.Device.Criticality))
+	})
+	groups, models, dark := map[string]bool{}, map[string]int{}, map[string]bool{}
+	for _, s := range slots {
+		code, why := hold(r, s, claims, stopAll)
+		id := s.Target.DeviceID
+		switch {
+		case code != "":
+		case groups[s.Group]:
+			code, why = "redundant-peer", "its redundant peer starts now"
+		case dark[id] || busyBelow(topo, id, claims, dark):
+			code, why = "depends", "a device that it carries, or that carries it, is being changed"
+		case !s.Candidate.Device.Lab && r.Policy.PerModelInFlight > 0 &&
+			claims.Model[s.Candidate.Device.Model]+models[s.Candidate.Device.Model] >= r.Policy.PerModelInFlight:
+			code, why = "model-cap", fmt.Sprintf("at most %d of a model at one time", r.Policy.PerModelInFlight)
+		case len(picks) >= room:
+			code, why = "in-flight-cap", fmt.Sprintf("%d devices are being changed, that is the limit", r.InFlight+len(picks))
+		}
+		if code != "" {
+			not = append(not, Refusal{id, code, why})
+			continue
+		}
+		picks = append(picks, s)
+		models[s.Candidate.Device.Model]++
+		if s.Group != "" {
+			groups[s.Group] = true
+		}
+		dark[id] = true
+		for _, d := range topo.Dark(id) {
+			dark[d] = true
+		}
+	}
+	return picks, not
+}
+
+// hold gives reasons that concern one target alone.
+func hold(r *firmward.Rollout, s Slot, claims Claims, stopAll bool) (code, why string) {
+	d := s.Candidate.Device
+	switch by := claims.Device[d.ID]; {
+	case stopAll:
+		return "stop-all", "the red button is pressed: nothing starts anywhere"
+	case r.State != firmward.RolloutRunning:
+		return "not-running", "the rollout is " + string(r.State)
+	case by != "":
+		return "claimed", "another rollout changes it now: " + by
+	case s.Group != "" && claims.Group[s.Group] != "":
+		return "redundant-peer", "its redundant peer is being changed"
+	case (d.Zone == firmward.ZoneClinical || d.Zone == firmward.ZonePlant) && !d.Released.Contains(s.Local):
+		return "not-released", "in clinical or process use: its owner has not released it for this time (devices set NAME --release FROM/TO)"
+	}
+	open, change := r.Policy.Window.Open(s.Local)
+	switch {
+	case !open && change.IsZero():
+		return "window", "the maintenance window never opens"
+	case !open:
+		return "window", "waits for the maintenance window at " + change.Format("2006-01-02 15:04")
+	case !change.IsZero() && s.Local.Add(Outage(s.Candidate.Model)).After(change):
+		return "window", "the window closes before the device would be back"
+	}
+	return "", ""
+}
+
+func busyBelow(topo topology.Map, id string, claims Claims, dark map[string]bool) bool {
+	for _, d := range topo.Dark(id) {
+		if claims.Device[d] != "" || dark[d] {
+			return true
+		}
+	}
+	return false
+}

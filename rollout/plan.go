@@ -1,0 +1,196 @@
+package rollout
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/version"
+)
+
+// Candidate is one device as Plan and Pick see it.
+type Candidate struct {
+	Device    firmward.Device
+	Model     firmward.Model
+	HasDriver bool
+	Staging   firmward.StagingVerdict
+	Deferred  string // reason of an open deferral, empty when there is none
+	Contained bool
+}
+
+// Refusal says why a device does not take part, or not now.
+type Refusal struct {
+	DeviceID string
+	Code     string
+	Why      string
+}
+
+// The refusal codes of Plan.
+const (
+	RefuseModel     = "model-mismatch"
+	RefuseHardware  = "hardware-revision-mismatch"
+	RefuseRollback  = "rollback-unknown"
+	RefuseCore      = "core-network-held-back"
+	RefuseVendor    = "vendor-only"
+	RefuseDriver    = "no-driver"
+	RefuseOwner     = "no-owner"
+	RefuseCurrent   = "already-current"
+	RefusePath      = "needs-intermediate-version"
+	RefuseStaging   = "staging-failed"
+	RefuseUnstaged  = "not-staged"
+	RefuseSpare     = "spare"
+	RefuseRetired   = "retired"
+	RefuseDeferred  = "deferred"
+	RefuseWithdrawn = "release-withdrawn"
+	RefuseVersion   = "version-unknown"
+	RefuseUnseen    = "not-on-a-network"
+)
+
+// Plan decides who takes part, in which wave, and why everyone else does not. Wave 0 holds one
+// canary per model and hardware revision: the least critical device. Later waves follow the policy's
+// cumulative percentages; outside the lab each wave holds at most PerModelInFlight devices of a model.
+// Candidates that are of another family are left out without a word. Refusals are sorted by device.
+func Plan(rel firmward.Release, p firmward.RolloutPolicy, candidates []Candidate) ([]firmward.Target, []Refusal) {
+	var fit []Candidate
+	var refused []Refusal
+	for _, c := range candidates {
+		if c.Device.Family != rel.Family && !rel.FitsModel(c.Device.Model) {
+			continue
+		}
+		if code, why := Refuse(rel, p, c); code != "" {
+			refused = append(refused, Refusal{c.Device.ID, code, why})
+			continue
+		}
+		fit = append(fit, c)
+	}
+	slices.SortFunc(fit, func(a, b Candidate) int {
+		return cmp.Or(cmp.Compare(a.Device.Criticality, b.Device.Criticality),
+			cmp.Compare(a.Device.Name, b.Device.Name), cmp.Compare(a.Device.ID, b.Device.ID))
+	})
+	canary := map[string]bool{}
+	var canaries, rest []Candidate
+	for _, c := range fit {
+		key := c.Device.Model + "\x00" + c.Device.Hardware
+		switch {
+		case !canary[key]:
+			canary[key] = true
+			canaries = append(canaries, c)
+		case unknownRollback(c.Model):
+			refused = append(refused, Refusal{c.Device.ID, RefuseRollback,
+				"nobody knows whether this model can go back: only its canary may try, it never enters a later wave"})
+		default:
+			rest = append(rest, c)
+		}
+	}
+	targets := make([]firmward.Target, 0, len(fit))
+	for _, c := range canaries {
+		targets = append(targets, target(rel, c, 0))
+	}
+	targets = append(targets, waves(rel, p, rest)...)
+	slices.SortFunc(refused, func(a, b Refusal) int { return cmp.Compare(a.DeviceID, b.DeviceID) })
+	return targets, refused
+}
+
+func waves(rel firmward.Release, p firmward.RolloutPolicy, rest []Candidate) []firmward.Target {
+	var out []firmward.Target
+	perModel := map[string]int{} // devices of a model that are not of the lab, so far
+	steps := p.Waves
+	if len(steps) == 0 {
+		steps = []int{100}
+	}
+	for i, c := range rest {
+		wave := 1
+		for wave < len(steps) && (i+1)*100 > steps[wave-1]*len(rest) {
+			wave++
+		}
+		if !c.Device.Lab && p.PerModelInFlight > 0 {
+			perModel[c.Device.Model]++
+			wave = max(wave, (perModel[c.Device.Model]+p.PerModelInFlight-1)/p.PerModelInFlight)
+		}
+		out = append(out, target(rel, c, wave))
+	}
+	return out
+}
+
+func target(rel firmward.Release, c Candidate, wave int) firmward.Target {
+	return firmward.Target{
+		DeviceID: c.Device.ID, Wave: wave, State: firmward.TargetPending, Model: c.Device.Model,
+		From: c.Device.Firmware, Want: rel.Version, Why: fmt.Sprintf("waits for wave %d", wave),
+	}
+}
+
+// Refuse gives the first reason why a release must not go to a device under a policy, or "". The
+// order is by safety: what could do harm comes first.
+func Refuse(rel firmward.Release, p firmward.RolloutPolicy, c Candidate) (code, why string) {
+	d := c.Device
+	switch {
+	case d.Retired:
+		return RefuseRetired, "the device is retired"
+	case !rel.Withdrawn.IsZero():
+		return RefuseWithdrawn, "the release was withdrawn: " + rel.WhyGone
+	case !rel.FitsModel(d.Model):
+		return RefuseModel, fmt.Sprintf("the release is for %v, this is a %s", rel.Models, d.Model)
+	case !rel.FitsHardware(d.Hardware) && d.Hardware == "":
+		return RefuseHardware, fmt.Sprintf("the release is for hardware revision %v; the revision of this device is unknown", rel.Hardware)
+	case !rel.FitsHardware(d.Hardware):
+		return RefuseHardware, fmt.Sprintf("the release is for hardware revision %v, this device is %s", rel.Hardware, d.Hardware)
+	case p.HoldCore && d.Class.CoreNetwork():
+		return RefuseCore, "core network gear is held back: it takes everything behind it down; release it by a policy of its own"
+	case c.Model.MayPatch.Value == firmward.VendorMayPatch:
+		return RefuseVendor, "the vendor alone may update it: a work order goes to a person instead"
+	case d.Spare:
+		return RefuseSpare, "it is a spare for staging"
+	case !c.HasDriver:
+		return RefuseDriver, "no driver can update it: a work order goes to a person instead"
+	case d.Network == "":
+		return RefuseUnseen, "no network shows it, so nothing can be sent or verified"
+	case p.RequireOwner && d.Owner == "":
+		return RefuseOwner, "it has no owner: somebody must answer for it before a policy may act (devices set NAME --owner WHO)"
+	case c.Deferred != "":
+		return RefuseDeferred, "put off: " + c.Deferred
+	case c.Staging.Result == "failed":
+		return RefuseStaging, "staging failed: " + c.Staging.Why
+	case p.RequireStaged && c.Staging.Result != "passed":
+		return RefuseUnstaged, "the policy wants a staging verdict for this image, path, model and revision, and there is none"
+	}
+	return refuseVersion(rel, c)
+}
+
+func refuseVersion(rel firmward.Release, c Candidate) (code, why string) {
+	d := c.Device
+	if d.Firmware == "" {
+		return RefuseVersion, "its installed version is unknown, so nobody could tell afterwards what changed"
+	}
+	switch order, _ := version.Compare(c.Model.Scheme, d.Firmware, rel.Version); order {
+	case version.Equal, version.Greater:
+		return RefuseCurrent, "runs " + d.Firmware + " already"
+	case version.Incomparable:
+		return RefuseVersion, fmt.Sprintf("%s and %s cannot be compared: it could be a step back", d.Firmware, rel.Version)
+	}
+	if rel.MinFrom != "" {
+		if order, _ := version.Compare(c.Model.Scheme, d.Firmware, rel.MinFrom); order == version.Less || order == version.Incomparable {
+			return RefusePath, fmt.Sprintf("must go to %s first (it runs %s)", rel.MinFrom, d.Firmware)
+		}
+	}
+	return "", ""
+}
+
+func unknownRollback(m firmward.Model) bool {
+	return m.Rollback.Value == "" || m.Rollback.Value == string(firmward.RollbackUnknown)
+}
+
+// Outage is the time that a model is dark during an update, from its card; the default is ten minutes.
+func Outage(m firmward.Model) time.Duration { return minutes(m.Outage, 10) }
+
+// Settle is the time until a model answers again, from its card; the default is five minutes.
+func Settle(m firmward.Model) time.Duration { return minutes(m.Settle, 5) }
+
+func minutes(f firmward.Fact, otherwise int) time.Duration {
+	var n int
+	if _, err := fmt.Sscanf(f.Value, "%d", &n); err != nil || n <= 0 {
+		n = otherwise
+	}
+	return time.Duration(n) * time.Minute
+}

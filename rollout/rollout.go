@@ -1,0 +1,386 @@
+// Package rollout decides how a release reaches devices, and nothing else: values in, values out.
+//
+// The shape follows etcd's raft. Advance sees one rollout header, one target and one event, changes
+// both values, and returns commands. The caller saves the changed values in one transaction together
+// with the commands, and only then carries the commands out; their outcomes come back as events. So:
+//
+//   - Nothing is sent that is not saved before, and a command is carried out at most once: after a
+//     crash a command without an outcome comes back as Lost and is resolved by looking at the device.
+//   - "Accepted" is not "installed". A target succeeds only after our own look saw the same device
+//     run the wanted version with its services answering as before.
+//   - Silence has a deadline and then is failure. Inconclusive pauses; it never promotes.
+//   - A failed canary halts. Later, failures are counted over started targets.
+//
+// Plan decides who takes part and in which wave, with reasons for everyone who does not. Pick decides
+// who starts now. Gate decides when the next wave opens.
+package rollout
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/version"
+)
+
+// Kind names what happened.
+type Kind string
+
+// The event kinds.
+const (
+	Tick             Kind = "tick"              // time passed
+	Start            Kind = "start"             // Pick chose the target and its claim is written
+	PreflightOK      Kind = "preflight-ok"      // Seen holds the state before
+	PreflightRefused Kind = "preflight-refused" // driver or guard: never send this here
+	PreflightFailed  Kind = "preflight-failed"  // the device could not be asked
+	Accepted         Kind = "accepted"          // the device said yes
+	InstallRefused   Kind = "install-refused"   // the device said no; nothing was written
+	InstallUnknown   Kind = "install-unknown"   // the exchange broke off: it may have been taken
+	Looked           Kind = "looked"            // Seen holds what our probes and the driver saw
+	Committed        Kind = "committed"
+	CommitFailed     Kind = "commit-failed"
+	Reverted         Kind = "reverted"
+	RevertFailed     Kind = "revert-failed"
+	Lost             Kind = "lost"     // a crash lost the outcome of Command
+	SoakDue          Kind = "soak-due" // look again at a device that had succeeded
+	Abandon          Kind = "abandon"  // the rollout was stopped; a target not yet touched ends
+)
+
+// Seen is what a look at the device found.
+type Seen struct {
+	Reachable   bool
+	SameDevice  bool   // its strong keys are those that we know
+	Version     string // empty: could not be read
+	Busy        bool
+	Uncommitted bool
+	FallsBackIn time.Duration
+	Services    []firmward.ServiceState
+	Note        string
+}
+
+// Event is one thing that happened to one target.
+type Event struct {
+	Kind    Kind
+	Command string // command id that it answers, empty for Tick, Start, SoakDue, Abandon
+	Code    string // refusal code
+	Why     string
+	Seen    Seen
+}
+
+// Verb is what a command asks for.
+type Verb string
+
+// The verbs. Install is the only one that must never be carried out twice.
+const (
+	DoPreflight Verb = "preflight"
+	DoInstall   Verb = "install"
+	DoLook      Verb = "look"
+	DoCommit    Verb = "commit"
+	DoRevert    Verb = "revert"
+)
+
+// Command is one thing to do to one device. ID is unique and never reused.
+type Command struct {
+	ID        string
+	Verb      Verb
+	RolloutID string
+	DeviceID  string
+}
+
+// Abilities are the facts about driver and model that the engine needs.
+type Abilities struct {
+	Scheme    string        // version scheme
+	Settle    time.Duration // usual time until the device answers again
+	DeadMan   bool          // an uncommitted version falls back by itself
+	CanRevert bool          // the driver can go back
+}
+
+// Input is what Advance sees. Rollout and Target are changed in place.
+type Input struct {
+	Now       time.Time
+	Rollout   *firmward.Rollout
+	Target    *firmward.Target
+	Abilities Abilities
+	Event     Event
+}
+
+// maxAttempts bounds how often one target is tried: a second try happens only when a look proved
+// that the first one left no trace.
+const maxAttempts = 2
+
+// Advance applies one event. It appends the commands that follow to out and returns it.
+// Events that do not fit the target's state (late answers, duplicates) change nothing.
+func Advance(in *Input, out []Command) []Command {
+	t := in.Target
+	if in.Event.Command != "" && in.Event.Command != t.Command {
+		return out
+	}
+	switch {
+	case in.Event.Kind == Lost:
+		return in.lost(out)
+	case in.Event.Kind == Abandon:
+		in.abandon()
+		return out
+	}
+	switch t.State {
+	case firmward.TargetPending:
+		if in.Event.Kind == Start {
+			return in.start(out)
+		}
+	case firmward.TargetClaimed:
+		return in.claimed(out)
+	case firmward.TargetInstalling:
+		return in.installing(out)
+	case firmward.TargetSettling, firmward.TargetVerifying, firmward.TargetInDoubt:
+		return in.watching(out)
+	case firmward.TargetCommitting:
+		return in.committing(out)
+	case firmward.TargetFalling:
+		return in.falling(out)
+	case firmward.TargetSucceeded:
+		return in.soaking(out)
+	}
+	return out
+}
+
+func (in *Input) start(out []Command) []Command {
+	t, r := in.Target, in.Rollout
+	t.Attempt++
+	t.StartedAt = in.Now
+	t.Deadline = in.Now.Add(r.Policy.Deadline)
+	r.Started++
+	r.InFlight++
+	t.State, t.Why = firmward.TargetClaimed, "asking the device before anything is sent"
+	return in.send(DoPreflight, out)
+}
+
+func (in *Input) claimed(out []Command) []Command {
+	t, r := in.Target, in.Rollout
+	switch in.Event.Kind {
+	case PreflightOK:
+		seen := in.Event.Seen
+		t.Baseline = seen.Services
+		if seen.Version != "" {
+			t.From = seen.Version
+		}
+		if in.reached(seen.Version) {
+			in.end(firmward.TargetSucceeded, "already-installed", "the device runs "+seen.Version+" already; nothing was sent")
+			return out
+		}
+		if r.State != firmward.RolloutRunning {
+			in.unstart(firmward.TargetPending, "", "the rollout is "+string(r.State))
+			return out
+		}
+		t.State, t.Why = firmward.TargetInstalling, "the image is on its way"
+		t.Deadline = in.Now.Add(r.Policy.Deadline)
+		return in.send(DoInstall, out)
+	case PreflightRefused:
+		in.unstart(firmward.TargetRefused, in.Event.Code, in.Event.Why)
+	case PreflightFailed:
+		in.unstart(firmward.TargetSkipped, "not-reachable", "not reachable before the start; nothing was sent: "+in.Event.Why)
+	case Tick:
+		if !in.Now.Before(t.Deadline) {
+			in.unstart(firmward.TargetSkipped, "not-reachable", "did not answer before the start; nothing was sent")
+		}
+	}
+	return out
+}
+
+func (in *Input) installing(out []Command) []Command {
+	t := in.Target
+	switch in.Event.Kind {
+	case Accepted, InstallUnknown:
+		t.State, t.Why = firmward.TargetSettling, "the device accepted; that is not yet installed"
+		if in.Event.Kind == InstallUnknown {
+			t.Why = "the exchange broke off (" + in.Event.Why + "); looking whether it was taken"
+		}
+		t.AcceptedAt = in.Now
+		t.Deadline = in.Now.Add(max(in.Rollout.Policy.Deadline, 2*in.Abilities.Settle))
+		t.NextDue = in.Now.Add(in.Abilities.Settle)
+	case Tick: // the command should have ended by itself long ago
+		if !in.Now.Before(t.NextDue) {
+			return in.lost(out)
+		}
+	case InstallRefused:
+		in.end(firmward.TargetFailed, "device-refused", "the device refused the image: "+in.Event.Why)
+	}
+	return out
+}
+
+// watching is settling, verifying and in doubt: we look until we know, or until the deadline.
+func (in *Input) watching(out []Command) []Command {
+	t := in.Target
+	switch in.Event.Kind {
+	case Tick:
+		if in.Now.Before(t.NextDue) {
+			return out
+		}
+		if in.Now.After(t.Deadline.Add(4 * in.pause())) {
+			in.end(firmward.TargetFailed, "silent", "its deadline has passed and nobody could look")
+			return out
+		}
+		if t.State == firmward.TargetSettling {
+			t.State, t.Why = firmward.TargetVerifying, "looking at version and services"
+		}
+		return in.send(DoLook, out)
+	case Looked:
+		return in.judge(out)
+	}
+	return out
+}
+
+// judge weighs one look at a device that should run the wanted version.
+func (in *Input) judge(out []Command) []Command {
+	t, seen := in.Target, in.Event.Seen
+	late := !in.Now.Before(t.Deadline)
+	switch {
+	case !seen.Reachable:
+		return in.again(late, firmward.TargetFailed, "silent", "silent since the update; its deadline has passed", "silent so far", out)
+	case !seen.SameDevice:
+		in.end(firmward.TargetFailed, "other-device", "another device answers at its address")
+		return out
+	case seen.Version == "":
+		return in.again(late, firmward.TargetFailed, "no-version", "answers, but its version could not be read until the deadline", "version not readable yet", out)
+	case !in.reached(seen.Version):
+		return in.oldVersion(late, out)
+	}
+	t.SawNew = true
+	if t.State == firmward.TargetInDoubt {
+		t.State = firmward.TargetVerifying
+	}
+	if dead := worse(t.Baseline, seen.Services); dead != "" {
+		return in.deadService(dead, out)
+	}
+	if seen.Uncommitted {
+		t.State, t.Why = firmward.TargetCommitting, "healthy on trial; committing"
+		return in.send(DoCommit, out)
+	}
+	in.end(firmward.TargetSucceeded, "", fmt.Sprintf("runs %s, the same device, services answer as before", seen.Version))
+	return out
+}
+
+func (in *Input) oldVersion(late bool, out []Command) []Command {
+	t, seen := in.Target, in.Event.Seen
+	switch {
+	case t.SawNew:
+		in.end(firmward.TargetRolledBack, "fell-back", "went back to "+seen.Version+" by itself")
+	case t.State == firmward.TargetInDoubt && late && !seen.Busy && t.Attempt < maxAttempts:
+		t.State, t.Why = firmward.TargetClaimed, "a look proved that the lost command left no trace; trying once more"
+		t.Attempt++
+		t.Deadline = in.Now.Add(in.Rollout.Policy.Deadline)
+		return in.send(DoPreflight, out)
+	default:
+		return in.again(late, firmward.TargetFailed, "old-version", "is back with the old version "+seen.Version, "still "+seen.Version, out)
+	}
+	return out
+}
+
+// deadService decides about a device that runs the new version but whose service fails.
+func (in *Input) deadService(dead string, out []Command) []Command {
+	t, seen := in.Target, in.Event.Seen
+	grace := t.AcceptedAt.Add(3 * in.Abilities.Settle)
+	if seen.Uncommitted {
+		grace = minTime(grace, in.Now.Add(seen.FallsBackIn-in.Abilities.Settle/2))
+	}
+	if in.Now.Before(grace) {
+		t.State, t.Why = firmward.TargetVerifying, "new version; "+dead+" does not answer yet"
+		t.NextDue = in.Now.Add(in.pause())
+		return out
+	}
+	switch {
+	case seen.Uncommitted:
+		t.State, t.Code, t.Why = firmward.TargetFalling, "service-dead", dead+" is dead after the update; not committed, the device will fall back by itself"
+		wait := seen.FallsBackIn + in.Abilities.Settle
+		t.NextDue, t.Deadline = in.Now.Add(wait), in.Now.Add(wait+max(in.Rollout.Policy.Deadline, 2*in.Abilities.Settle))
+		in.brake(dead + " was dead after the update")
+	case in.Abilities.CanRevert:
+		t.State, t.Code, t.Why = firmward.TargetFalling, "service-dead", dead+" is dead after the update; going back"
+		t.Deadline = in.Now.Add(max(in.Rollout.Policy.Deadline, 2*in.Abilities.Settle))
+		in.brake(dead + " was dead after the update")
+		return in.send(DoRevert, out)
+	default:
+		in.end(firmward.TargetFailed, "service-dead", "runs "+seen.Version+", but "+dead+" is dead; the device cannot go back")
+	}
+	return out
+}
+
+func (in *Input) committing(out []Command) []Command {
+	t := in.Target
+	switch in.Event.Kind {
+	case Committed:
+		t.State, t.Why = firmward.TargetVerifying, "committed; looking once more"
+		return in.send(DoLook, out)
+	case CommitFailed:
+		t.State, t.Why = firmward.TargetVerifying, "the commit failed: "+in.Event.Why
+		t.NextDue = in.Now.Add(in.pause())
+	case Tick:
+		if !in.Now.Before(t.Deadline) {
+			t.State, t.Why, t.NextDue = firmward.TargetVerifying, "the commit was not answered; looking", in.Now
+		}
+	}
+	return out
+}
+
+func (in *Input) falling(out []Command) []Command {
+	t := in.Target
+	switch in.Event.Kind {
+	case Reverted, RevertFailed:
+		t.NextDue = in.Now.Add(in.Abilities.Settle)
+	case Tick:
+		if in.Now.After(t.Deadline.Add(4 * in.pause())) {
+			in.end(firmward.TargetFailed, "silent", "silent after its fall-back; its deadline has passed")
+			return out
+		}
+		if !in.Now.Before(t.NextDue) {
+			return in.send(DoLook, out)
+		}
+	case Looked:
+		seen := in.Event.Seen
+		late := !in.Now.Before(t.Deadline)
+		switch {
+		case !seen.Reachable || !seen.SameDevice:
+			return in.again(late, firmward.TargetFailed, "silent", "silent after its fall-back; its deadline has passed", "silent while it falls back", out)
+		case in.reached(seen.Version) || seen.Version == "":
+			return in.again(late, firmward.TargetFailed, "service-dead", "did not fall back until its deadline", "has not fallen back yet", out)
+		case worse(t.Baseline, seen.Services) != "":
+			return in.again(late, firmward.TargetFailed, "service-dead", "back on "+seen.Version+", but "+worse(t.Baseline, seen.Services)+" is still dead", "back on "+seen.Version+"; services not yet", out)
+		}
+		in.end(firmward.TargetRolledBack, "service-dead", "fell back to "+seen.Version+" by itself and works as before")
+	}
+	return out
+}
+
+// soaking looks once more at a device that had succeeded: soak ends on evidence.
+func (in *Input) soaking(out []Command) []Command {
+	t, r := in.Target, in.Rollout
+	switch in.Event.Kind {
+	case SoakDue:
+		if t.SoakedAt.IsZero() && !in.Now.Before(t.NextDue) {
+			return in.send(DoLook, out)
+		}
+	case Looked:
+		seen := in.Event.Seen
+		dead := worse(t.Baseline, seen.Services)
+		switch {
+		case seen.Reachable && seen.SameDevice && in.reached(seen.Version) && dead == "":
+			t.SoakedAt = in.Now
+			t.Why = "healthy after its soak"
+		case in.Now.Sub(t.EndedAt) < soak(r)+r.Policy.Deadline:
+			t.NextDue = in.Now.Add(in.pause())
+		default:
+			r.Succeeded--
+			r.InFlight++ // end takes it off again
+			why := "did not stay healthy: "
+			switch {
+			case !seen.Reachable:
+				why += "silent"
+			case dead != "":
+				why += dead + " is dead"
+			default:
+				why += "runs " + seen.Version
+			}
+			in.end(firmward.TargetFailed, "soak", why)
+		}
+	}
+	return out
+}

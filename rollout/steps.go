@@ -1,0 +1,172 @@
+package rollout
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/version"
+)
+
+// send issues a command for the target. Its id is made of the rollout, the device and a counter, so
+// the same decision always gives the same id and no id is used twice.
+func (in *Input) send(v Verb, out []Command) []Command {
+	t := in.Target
+	t.Seq++
+	t.Command = fmt.Sprintf("%s.%s.%d", t.RolloutID, t.DeviceID, t.Seq)
+	t.NextDue = in.Now.Add(2 * in.pause()) // when to wonder about an answer that does not come
+	if t.Deadline.After(t.NextDue) {
+		t.NextDue = t.Deadline
+	}
+	return append(out, Command{ID: t.Command, Verb: v, RolloutID: t.RolloutID, DeviceID: t.DeviceID})
+}
+
+// lost handles a command whose outcome a crash took. Everything but an install may simply be asked
+// again; an install is resolved by looking.
+func (in *Input) lost(out []Command) []Command {
+	t := in.Target
+	switch t.State {
+	case firmward.TargetClaimed:
+		return in.send(DoPreflight, out)
+	case firmward.TargetInstalling:
+		t.State, t.Why = firmward.TargetInDoubt, "firmward stopped in the middle of the installation; looking what became of it"
+		t.AcceptedAt = in.Now
+		t.Deadline = in.Now.Add(max(in.Rollout.Policy.Deadline, 2*in.Abilities.Settle))
+		return in.send(DoLook, out)
+	case firmward.TargetSettling, firmward.TargetVerifying, firmward.TargetInDoubt, firmward.TargetSucceeded:
+		return in.send(DoLook, out)
+	case firmward.TargetCommitting:
+		t.State = firmward.TargetVerifying
+		return in.send(DoLook, out)
+	case firmward.TargetFalling:
+		return in.send(DoLook, out)
+	}
+	return out
+}
+
+// abandon ends a target that nothing was sent to. One in flight is watched to its end.
+func (in *Input) abandon() {
+	t := in.Target
+	switch t.State {
+	case firmward.TargetPending:
+		t.State, t.Code, t.Why, t.EndedAt, t.NextDue = firmward.TargetSkipped, "stopped", "the rollout ended before its turn", in.Now, time.Time{}
+	case firmward.TargetClaimed:
+		in.unstart(firmward.TargetSkipped, "stopped", "the rollout ended before anything was sent")
+	}
+}
+
+// unstart takes a target back of which nothing was touched: it does not count as started.
+func (in *Input) unstart(to firmward.TargetState, code, why string) {
+	t, r := in.Target, in.Rollout
+	r.Started--
+	r.InFlight--
+	t.State, t.Code, t.Why, t.NextDue = to, code, why, time.Time{}
+	if to.Final() {
+		t.EndedAt = in.Now
+	} else {
+		t.Attempt--
+	}
+}
+
+// end brings a started target to a final state, counts it and applies the failure budget.
+func (in *Input) end(to firmward.TargetState, code, why string) {
+	t, r := in.Target, in.Rollout
+	t.State, t.Code, t.Why, t.EndedAt, t.NextDue = to, code, why, in.Now, time.Time{}
+	r.InFlight--
+	if to == firmward.TargetSucceeded {
+		r.Succeeded++
+		return
+	}
+	r.Failed++
+	if r.State == firmward.RolloutRunning || r.State == firmward.RolloutPaused {
+		if halt := budget(r, t); halt != "" {
+			r.State, r.Why = firmward.RolloutHalted, halt
+		}
+	}
+}
+
+// brake pauses new starts as soon as a device is known to be bad, before its fall-back is over.
+func (in *Input) brake(why string) {
+	t, r := in.Target, in.Rollout
+	if r.State != firmward.RolloutRunning {
+		return
+	}
+	probe := *r
+	probe.Failed++
+	if halt := budget(&probe, t); halt != "" {
+		r.State, r.Why = firmward.RolloutHalted, halt+": "+why
+	}
+}
+
+// budget says why the rollout must halt, or "". A canary failure always halts; so does a device that
+// changed its identity. Otherwise failures are a share of started targets, above a floor.
+func budget(r *firmward.Rollout, t *firmward.Target) string {
+	switch {
+	case t.Wave == 0:
+		return "a canary failed"
+	case t.Code == "other-device":
+		return "another device answered at a target's address"
+	case r.Failed > r.Policy.FailureFloor && r.Failed*100 > r.Policy.FailureBudget*r.Started:
+		return fmt.Sprintf("%d of %d started devices failed, the budget is %d %%", r.Failed, r.Started, r.Policy.FailureBudget)
+	}
+	return ""
+}
+
+// again waits for the next look, or ends the target when its deadline has passed.
+func (in *Input) again(late bool, to firmward.TargetState, code, final, meanwhile string, out []Command) []Command {
+	if late {
+		in.end(to, code, final)
+		return out
+	}
+	t := in.Target
+	if t.State == firmward.TargetSettling {
+		t.State = firmward.TargetVerifying
+	}
+	t.Why = meanwhile
+	t.NextDue = minTime(in.Now.Add(in.pause()), t.Deadline)
+	return out
+}
+
+// pause is the time between two looks: a quarter of the settle time, at least half a minute.
+func (in *Input) pause() time.Duration { return max(in.Abilities.Settle/4, 30*time.Second) }
+
+// reached reports whether got is the wanted version or, by the scheme, newer. An incomparable
+// version is never success.
+func (in *Input) reached(got string) bool {
+	if got == "" {
+		return false
+	}
+	if got == in.Target.Want {
+		return true
+	}
+	order, _ := version.Compare(in.Abilities.Scheme, got, in.Target.Want)
+	return order == version.Equal || order == version.Greater
+}
+
+// worse names the first service that answered before and does not now, or "".
+func worse(before, after []firmward.ServiceState) string {
+	now := make(map[string]bool, len(after))
+	for _, s := range after {
+		now[s.Probe] = s.OK
+	}
+	for _, s := range before {
+		if s.OK && !now[s.Probe] {
+			return s.Probe
+		}
+	}
+	return ""
+}
+
+func soak(r *firmward.Rollout) time.Duration {
+	if r.Wave == 0 {
+		return r.Policy.CanarySoak
+	}
+	return r.Policy.WaveSoak
+}
+
+func minTime(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
