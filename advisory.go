@@ -92,6 +92,7 @@ type Lifecycle struct {
 	Branch       string // firmware branch, empty for the whole product
 	EndOfSale    time.Time
 	EndOfSupport time.Time // zero when unknown: a normal value, not an error
+	Ended        bool      // the source says that support is over, whether or not it gives the day
 	Status       string    // announced, inferred, regulatory, by-hand
 	Note         string
 	Origin       Origins
