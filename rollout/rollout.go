@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"github.com/firmward/firmward"
-	"github.com/firmward/firmward/version"
 )
 
 // Kind names what happened.
