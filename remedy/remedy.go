@@ -1,0 +1,397 @@
+// Package remedy is the only place that says what happens next to a device: now, then, finally.
+//
+// Everything that people see (badges, lists, reports) and everything that jobs do comes from Choose,
+// so that the words on the screen and the acts of the machine cannot differ. The order of the rules is
+// the order of safety: what runs already, what cannot be known, what is being attacked, what can be
+// mended, what must go, what can wait.
+package remedy
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/lifecycle"
+	"github.com/firmward/firmward/version"
+)
+
+// Facts is all that the answer rests on.
+type Facts struct {
+	Device      firmward.Device
+	Model       firmward.Model
+	Network     *firmward.Network // nil when no named network shows it
+	Findings    []firmward.Finding
+	Exceptions  []firmward.Exception
+	Support     lifecycle.Support
+	Releases    []firmward.Release // of its family, withdrawn ones included
+	HasDriver   bool
+	Refusal     func(firmward.Release) (code, why string) // why a rollout would not take it; nil without driver
+	Target      *firmward.Target                          // latest rollout target, nil when never
+	Rollout     *firmward.Rollout                         // its header
+	Work        []firmward.WorkOrder                      // open ones
+	Containment *firmward.Containment                     // latest, nil when never
+	GuardCode   string                                    // never-contain guard, empty when it may be contained
+	GuardWhy    string
+	Looked      time.Time // when its version was last read by a probe
+	Knowledge   string    // how deep the feeds are
+	Policy      firmward.RiskPolicy
+}
+
+// Choose gives the one next step. It never fails and never says nothing.
+func Choose(f Facts, now time.Time) firmward.NextStep {
+	open, excused := split(f, now)
+	s := firmward.NextStep{DeviceID: f.Device.ID, DecidedAt: now, Knowledge: f.Knowledge}
+	s.Risk, s.Why = risk(f, open)
+	s.RiskAfter = s.Risk
+	for _, rule := range [...]func(Facts, []firmward.Finding, *firmward.NextStep, time.Time) bool{
+		retired, inFlight, afterFailure, unknown, attacked, patchable, unsupported, unmended, unread,
+	} {
+		if rule(f, open, &s, now) {
+			finish(f, open, &s)
+			return s
+		}
+	}
+	switch {
+	case len(excused) > 0:
+		until := excused[0]
+		s.Now = firmward.Phase{Kind: firmward.StepAccept, Action: "carry the accepted risk until " + day(until), By: until, Rule: "exception"}
+		s.Then = &firmward.Phase{Kind: firmward.StepLook, Action: "decide again", By: until, Rule: "exception"}
+	case !f.Looked.IsZero() && now.Sub(f.Looked) > f.Policy.LookEvery:
+		s.Now = firmward.Phase{Kind: firmward.StepLook, Action: "look again: its version was last read " + day(f.Looked), Rule: "policy"}
+	default:
+		s.Now = firmward.Phase{Kind: firmward.StepWait, Action: "nothing to do by what is known", Rule: "policy"}
+		if !f.Looked.IsZero() {
+			s.Now.By = f.Looked.Add(f.Policy.LookEvery)
+			s.Then = &firmward.Phase{Kind: firmward.StepLook, Action: "look again", By: s.Now.By, Rule: "policy"}
+		}
+	}
+	finish(f, open, &s)
+	return s
+}
+
+// split separates findings that need an answer from those under a running exception; the latter are
+// given by their expiry, earliest first.
+func split(f Facts, now time.Time) (open []firmward.Finding, excused []time.Time) {
+	for _, fd := range f.Findings {
+		if !fd.Open() {
+			continue
+		}
+		var until time.Time
+		for _, e := range f.Exceptions {
+			if e.Kind != firmward.Waive && e.Applies(f.Device.ID, fd.AdvisoryID, now) && e.Expires.After(until) {
+				until = e.Expires
+			}
+		}
+		if until.IsZero() {
+			open = append(open, fd)
+		} else {
+			excused = append(excused, until)
+		}
+	}
+	slices.SortFunc(excused, time.Time.Compare)
+	return open, excused
+}
+
+func retired(f Facts, _ []firmward.Finding, s *firmward.NextStep, _ time.Time) bool {
+	if !f.Device.Retired {
+		return false
+	}
+	s.Now = firmward.Phase{Kind: firmward.StepRetire, Action: "stay away: it is retired, and its return would be an alarm", Rule: "retired"}
+	s.Risk, s.RiskAfter, s.Why = 0, 0, nil
+	return true
+}
+
+func inFlight(f Facts, open []firmward.Finding, s *firmward.NextStep, now time.Time) bool {
+	if t := f.Target; t != nil && t.State.InFlight() {
+		s.Now = firmward.Phase{Kind: firmward.StepPatch, Action: fmt.Sprintf("update to %s is under way: %s", t.Want, t.Why), By: t.Deadline, Rule: "deadline"}
+		s.Ref, s.RiskAfter = t.RolloutID, riskWithout(f, open, t.Want, nil)
+		return true
+	}
+	for _, w := range f.Work {
+		if w.State == firmward.WorkReported {
+			s.Now = firmward.Phase{Kind: firmward.StepLook, Action: "look whether the reported work was done", Rule: "work-order"}
+			s.Ref = w.ID
+			return true
+		}
+	}
+	return false
+}
+
+// afterFailure keeps a device that an update left in a bad state from being forgotten.
+func afterFailure(f Facts, _ []firmward.Finding, s *firmward.NextStep, _ time.Time) bool {
+	t := f.Target
+	if t == nil || t.State != firmward.TargetFailed || f.Looked.After(t.EndedAt) && f.Device.Firmware == t.Want {
+		return false
+	}
+	switch t.Code {
+	case "silent", "other-device", "service-dead":
+		s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: "go and see: " + t.Why, Rule: "failed-update"}
+		if r := f.Model.Recovery.Value; r != "" {
+			s.Then = &firmward.Phase{Kind: firmward.StepAsk, Action: "recover it: " + r, Rule: "failed-update"}
+		}
+		s.Ref, s.Risk = t.RolloutID, max(s.Risk, 75)
+		s.Why = append([]string{"the update left it in a bad state"}, s.Why...)
+		return true
+	}
+	return false
+}
+
+func unknown(f Facts, _ []firmward.Finding, s *firmward.NextStep, _ time.Time) bool {
+	if f.Device.Model != "" {
+		return false
+	}
+	s.Now = firmward.Phase{Kind: firmward.StepLook, Action: "find out what it is", Rule: "policy"}
+	s.Risk = max(s.Risk, 40)
+	s.RiskAfter = s.Risk
+	s.Why = []string{"nobody knows what it is, so nobody knows whether it is safe"}
+	if n := f.Network; n != nil && n.Allowed < firmward.Polite {
+		s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: "allow polite probes for " + n.Prefix.String() + ", or say by hand what it is", Rule: "policy"}
+		s.Blocker = "the network's profile is " + string(n.Profile) + ": not one byte is sent until a person allows it (networks allow " + n.Prefix.String() + " --step polite)"
+		s.BlockerCode = "not-allowed"
+	} else {
+		s.Then = &firmward.Phase{Kind: firmward.StepAsk, Action: "say by hand what it is (devices set)", Rule: "policy"}
+	}
+	return true
+}
+
+// attacked is for vulnerabilities that are being exploited and that nobody mends.
+func attacked(f Facts, open []firmward.Finding, s *firmward.NextStep, now time.Time) bool {
+	var worst *firmward.Finding
+	for i, fd := range open {
+		hopeless := fd.NoFix || fd.FixedIn == "" && f.Support.State == lifecycle.Ended
+		if fd.Exploited && hopeless && (worst == nil || fd.Score > worst.Score) {
+			worst = &open[i]
+		}
+	}
+	if worst == nil {
+		return false
+	}
+	gone := replaceBy(f, now, worst.OpenedAt)
+	final := &firmward.Phase{Kind: firmward.StepReplace, Action: "replace it", By: gone, Rule: "policy"}
+	c := f.Containment
+	switch {
+	case c != nil && c.State == firmward.ContainContained:
+		s.Now, s.Ref = *final, c.ID
+		s.Now.Action = "replace it (it is cut off meanwhile, proven " + day(c.Created) + ")"
+		s.Risk = s.Risk * 3 / 10
+		s.RiskAfter = 0
+		for _, w := range f.Work {
+			if w.Kind == "replace" {
+				s.Ref = w.ID
+			}
+		}
+	case f.GuardCode != "":
+		s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: "agree with " + owner(f) + " how it is kept away from attackers", By: worst.OpenedAt.Add(f.Policy.ContainWithin), Rule: "contain-within"}
+		s.Finally = final
+		s.Blocker, s.BlockerCode = "never contained by machine: "+f.GuardWhy, f.GuardCode
+	default:
+		s.Now = firmward.Phase{Kind: firmward.StepContain, Action: "contain it: cut it off except for what is needed", By: worst.OpenedAt.Add(f.Policy.ContainWithin), Rule: "contain-within"}
+		s.Finally = final
+		s.RiskAfter = s.Risk * 3 / 10
+		s.Counterfactual = fmt.Sprintf("contain it: %d → %d", s.Risk, s.RiskAfter)
+		if c != nil && c.State != firmward.ContainReleased {
+			s.Ref, s.Blocker, s.BlockerCode = c.ID, c.Why, c.Code
+		}
+	}
+	return true
+}
+
+// patchable is for devices for which a better version exists.
+func patchable(f Facts, open []firmward.Finding, s *firmward.NextStep, now time.Time) bool {
+	rel, held := best(f)
+	due, rule := clock(f, open)
+	if rel == nil {
+		if held != nil && len(open) > 0 {
+			s.Now = firmward.Phase{Kind: firmward.StepWait, Action: "wait for a better release: " + held.Version + " was withdrawn (" + held.WhyGone + ")", By: due, Rule: rule}
+			s.Blocker, s.BlockerCode = "no release is left that mends it", "release-withdrawn"
+			return true
+		}
+		return false
+	}
+	s.RiskAfter = riskWithout(f, open, rel.Version, rel.Fixes)
+	s.Counterfactual = fmt.Sprintf("update to %s: %d → %d", rel.Version, s.Risk, s.RiskAfter)
+	if kind := personal(f); kind != "" {
+		s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: ask(f, kind, rel.Version), By: due, Rule: rule}
+		s.Then = &firmward.Phase{Kind: firmward.StepLook, Action: "look whether it runs " + rel.Version, Rule: "work-order"}
+		withWork(f, s)
+		return true
+	}
+	s.Now = firmward.Phase{Kind: firmward.StepPatch, Action: "update from " + f.Device.Firmware + " to " + rel.Version, By: due, Rule: rule}
+	if f.Support.State == lifecycle.Ended || f.Support.State == lifecycle.Ending {
+		s.Finally = &firmward.Phase{Kind: firmward.StepReplace, Action: "replace it", By: replaceBy(f, now, now), Rule: "support-end"}
+	}
+	blockPatch(f, *rel, s)
+	return true
+}
+
+// blockPatch says what a patch waits for, from the rollout that carries it or from the plan's rules.
+func blockPatch(f Facts, rel firmward.Release, s *firmward.NextStep) {
+	if t := f.Target; t != nil && f.Rollout != nil && t.Want == rel.Version {
+		s.Ref = t.RolloutID
+		switch {
+		case !t.State.Final() && f.Rollout.State == firmward.RolloutRunning:
+			s.Blocker, s.BlockerCode = t.Why, "waits-its-turn"
+			return
+		case !t.State.Final():
+			s.Blocker, s.BlockerCode = "the rollout is "+string(f.Rollout.State)+": "+f.Rollout.Why, "rollout-"+string(f.Rollout.State)
+			return
+		case t.State == firmward.TargetRolledBack || t.State == firmward.TargetFailed:
+			s.Now.Kind, s.Now.Action = firmward.StepWait, "wait for a person's decision: the update to "+rel.Version+" was tried and failed"
+			s.Blocker, s.BlockerCode = t.Why, "failed-before"
+			return
+		}
+	}
+	if f.Refusal == nil {
+		return
+	}
+	if code, why := f.Refusal(rel); code != "" {
+		s.Blocker, s.BlockerCode = why, code
+		return
+	}
+	s.Blocker, s.BlockerCode = "no rollout carries it yet (rollout plan "+rel.ID+")", "not-planned"
+}
+
+func unsupported(f Facts, open []firmward.Finding, s *firmward.NextStep, now time.Time) bool {
+	if f.Support.State != lifecycle.Ended {
+		return false
+	}
+	by := replaceBy(f, now, f.Support.End)
+	s.Now = firmward.Phase{Kind: firmward.StepReplace, Action: "replace it: nobody mends it any more", By: by, Rule: "support-end"}
+	s.Risk = max(s.Risk, 35)
+	s.RiskAfter = 0
+	withWork(f, s)
+	return true
+}
+
+// unmended is for findings with no release at hand.
+func unmended(f Facts, open []firmward.Finding, s *firmward.NextStep, _ time.Time) bool {
+	var sure []firmward.Finding
+	for _, fd := range open {
+		if fd.Verdict != firmward.Possible {
+			sure = append(sure, fd)
+		}
+	}
+	if len(sure) == 0 {
+		return false
+	}
+	due, rule := clock(f, sure)
+	want := nearestFix(f, sure)
+	switch kind := personal(f); {
+	case kind != "":
+		s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: ask(f, kind, want), By: due, Rule: rule}
+		withWork(f, s)
+	case want != "":
+		s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: "get firmware " + want + " or newer for " + f.Device.Model + " (releases import)", By: due, Rule: rule}
+		s.Blocker, s.BlockerCode = "no release for this model and hardware revision is in the depot", "no-release"
+	default:
+		s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: "ask the vendor for a fix, or accept the risk for a time", By: due, Rule: rule}
+		s.Blocker, s.BlockerCode = "no fixed version is known", "no-fix-known"
+	}
+	s.RiskAfter = riskWithout(f, open, want, nil)
+	return true
+}
+
+// unread is for devices whose version nobody could read.
+func unread(f Facts, open []firmward.Finding, s *firmward.NextStep, _ time.Time) bool {
+	if f.Device.Firmware == "" {
+		s.Now = firmward.Phase{Kind: firmward.StepLook, Action: "read its firmware version", Rule: "policy"}
+		if f.Device.Network == "" {
+			s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: "read its firmware version on the device and enter it (devices set --firmware)", Rule: "policy"}
+		}
+		if len(open) > 0 {
+			s.Why = append([]string{fmt.Sprintf("might be affected by %d known vulnerabilities: version unknown", len(open))}, s.Why...)
+		}
+		return true
+	}
+	if len(open) == 0 {
+		return false
+	}
+	due, rule := clock(f, open)
+	s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: fmt.Sprintf("ask the vendor whether %s is affected by %s", f.Device.Firmware, open[0].AdvisoryID), By: due, Rule: rule}
+	s.Blocker, s.BlockerCode = "the sources do not say which versions are affected", "unspecified"
+	return true
+}
+
+func finish(f Facts, open []firmward.Finding, s *firmward.NextStep) {
+	s.Why = s.Why[:min(3, len(s.Why))]
+	if s.Counterfactual == "" && s.RiskAfter < s.Risk {
+		s.Counterfactual = fmt.Sprintf("then: %d → %d", s.Risk, s.RiskAfter)
+	}
+}
+
+// best picks the highest release that fits the device and is newer than what it runs. held is the
+// best withdrawn one.
+func best(f Facts) (rel, held *firmward.Release) {
+	for i, r := range f.Releases {
+		if !r.FitsModel(f.Device.Model) || !r.FitsHardware(f.Device.Hardware) && f.HasDriver {
+			continue
+		}
+		order, _ := version.Compare(f.Model.Scheme, f.Device.Firmware, r.Version)
+		if order != version.Less {
+			continue
+		}
+		slot := &rel
+		if !r.Withdrawn.IsZero() {
+			slot = &held
+		}
+		if *slot == nil {
+			*slot = &f.Releases[i]
+		} else if o, _ := version.Compare(f.Model.Scheme, (*slot).Version, r.Version); o == version.Less {
+			*slot = &f.Releases[i]
+		}
+	}
+	return rel, held
+}
+
+// personal names the kind of work order where no machine may or can update the device, or "".
+func personal(f Facts) string {
+	switch {
+	case f.Model.MayPatch.Value == firmward.VendorMayPatch || f.Model.Mechanism.Value == string(firmward.ByVendorService):
+		return "vendor-service"
+	case !f.HasDriver || f.Device.Network == "":
+		return "update"
+	}
+	return ""
+}
+
+func ask(f Facts, kind, want string) string {
+	to := "update it"
+	if want != "" {
+		to = "update it to " + want
+	}
+	if kind == "vendor-service" {
+		return "ask the vendor to " + to + "; the vendor alone may"
+	}
+	return owner(f) + " " + strings.Replace(to, "update", "updates", 1) + " by hand"
+}
+
+func withWork(f Facts, s *firmward.NextStep) {
+	for _, w := range f.Work {
+		s.Ref = w.ID
+		s.Blocker, s.BlockerCode = "waits for "+cmp.Or(w.Assignee, "somebody"), "person"
+		if w.State == firmward.WorkNotYet {
+			s.Blocker, s.BlockerCode = w.Why, "not-done-yet"
+		}
+	}
+}
+
+func owner(f Facts) string { return cmp.Or(f.Device.Owner, "somebody") }
+
+func day(t time.Time) string { return t.Format(time.DateOnly) }
+
+func replaceBy(f Facts, now, from time.Time) time.Time {
+	if from.IsZero() {
+		from = now
+	}
+	by := from.Add(f.Policy.ReplaceWithin)
+	if f.Support.State == lifecycle.Ending && !f.Support.End.IsZero() && f.Support.End.Before(by) {
+		by = f.Support.End
+	}
+	if by.Before(now) { // the clock ran out before anybody knew: the policy's time starts at the first sight
+		by = f.Device.FirstSeen.Add(f.Policy.ReplaceWithin)
+	}
+	return by
+}
