@@ -1,0 +1,184 @@
+package store
+
+import (
+	"bytes"
+	"compress/flate"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/firmward/firmward"
+)
+
+// Product is a CPE product, unescaped. An empty or "*" Part means any.
+type Product struct {
+	Part, Vendor, Product string
+}
+
+// packed scans an advisory body, see Import.pack.
+type packed struct{ a *firmward.Advisory }
+
+// maxAdvisory bounds an unpacked body, in bytes.
+const maxAdvisory = 64 << 20
+
+func (p packed) Scan(src any) error {
+	b, ok := src.([]byte)
+	if !ok || len(b) == 0 {
+		return fmt.Errorf("read advisory: column holds %T", src)
+	}
+	switch b[0] {
+	case 'j':
+		return json.Unmarshal(b[1:], p.a)
+	case 'z':
+		text, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(b[1:])), maxAdvisory))
+		if err != nil {
+			return fmt.Errorf("read advisory: %w", err)
+		}
+		return json.Unmarshal(text, p.a)
+	}
+	return errors.New("read advisory: unknown packing")
+}
+
+func advisories(s scan) (a firmward.Advisory, err error) {
+	err = s(packed{&a})
+	return a, err
+}
+
+// AdvisoriesFor gives the advisories that name any of the products, in any role, sorted by id and source.
+func (r Reader) AdvisoriesFor(ctx context.Context, products []Product) ([]firmward.Advisory, error) {
+	if len(products) == 0 {
+		return nil, nil
+	}
+	var f filter
+	var any []string
+	for _, p := range products {
+		one := filter{args: f.args}
+		one.add("vendor = ? AND product = ?", p.Vendor, p.Product)
+		if p.Part != "" && p.Part != "*" {
+			one.add("part = ?", p.Part)
+		}
+		f.args = one.args
+		any = append(any, strings.Join(one.conds, " AND "))
+	}
+	return list(ctx, r, advisories, `SELECT body FROM advisory WHERE (id, source) IN
+		(SELECT id, source FROM advisory_product WHERE `+strings.Join(any, " OR ")+`) ORDER BY id, source`, f.args...)
+}
+
+// Advisory gives what each source says about one vulnerability, sorted by source. NotFound when none does.
+func (r Reader) Advisory(ctx context.Context, id string) ([]firmward.Advisory, error) {
+	found, err := list(ctx, r, advisories, "SELECT body FROM advisory WHERE id = $1 ORDER BY source", id)
+	if err == nil && len(found) == 0 {
+		err = notFound("advisory", id)
+	}
+	return found, err
+}
+
+// AdvisoryFilter chooses advisories. Zero fields choose nothing out.
+type AdvisoryFilter struct {
+	Source    string
+	Text      string    // part of id or title, in any case
+	Modified  time.Time // not before
+	Exploited bool      // only those in a list of exploited ones
+}
+
+// Advisories lists advisories by id and source.
+func (r Reader) Advisories(ctx context.Context, want AdvisoryFilter, p Page) ([]firmward.Advisory, string, error) {
+	var f filter
+	f.is("source", want.Source)
+	if want.Text != "" {
+		like := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(want.Text)) + "%"
+		f.add(`(title LIKE ? ESCAPE '\' OR lower(id) LIKE ? ESCAPE '\')`, like, like)
+	}
+	if !want.Modified.IsZero() {
+		f.add("modified >= ?", want.Modified)
+	}
+	if want.Exploited {
+		f.add("id IN (SELECT id FROM exploited)")
+	}
+	return page(ctx, r, ordered("id", "source"), p, f, "advisory", "body", advisories)
+}
+
+// ExploitedOf gives the entry of each of these advisories that is known to be exploited: the one that was added first
+// where feeds differ.
+func (r Reader) ExploitedOf(ctx context.Context, ids []string) (map[string]firmward.Exploited, error) {
+	rows, err := list(ctx, r, bodies[firmward.Exploited],
+		"SELECT body FROM exploited WHERE id IN ("+r.d.elements("$1")+") ORDER BY added DESC, feed DESC", js{ids})
+	out := make(map[string]firmward.Exploited, len(rows))
+	for _, e := range rows {
+		out[e.Advisory] = e
+	}
+	return out, err
+}
+
+// LikelihoodOf gives the newest score of each of these advisories that has one.
+func (r Reader) LikelihoodOf(ctx context.Context, ids []string) (map[string]firmward.Likelihood, error) {
+	rows, err := list(ctx, r, func(s scan) (l firmward.Likelihood, err error) {
+		err = s(&l.Advisory, &l.Score, &l.Percentile, &l.Model, timeInto{&l.Dated})
+		return l, err
+	}, "SELECT id, score, percentile, model, dated FROM likelihood WHERE id IN ("+r.d.elements("$1")+") ORDER BY dated, feed", js{ids})
+	out := make(map[string]firmward.Likelihood, len(rows))
+	for _, l := range rows {
+		out[l.Advisory] = l
+	}
+	return out, err
+}
+
+// Lifecycles gives what is known of the support of a vendor's products, without regard to case, sorted by product,
+// branch and feed. No products means all of the vendor.
+func (r Reader) Lifecycles(ctx context.Context, vendor string, products ...string) ([]firmward.Lifecycle, error) {
+	var f filter
+	f.add("vendor_key = ?", strings.ToLower(vendor))
+	if len(products) > 0 {
+		keys := make([]string, len(products))
+		for i, p := range products {
+			keys[i] = strings.ToLower(p)
+		}
+		f.in("product_key", keys)
+	}
+	return list(ctx, r, bodies[firmward.Lifecycle],
+		"SELECT body FROM lifecycle"+f.where()+" ORDER BY product_key, branch, feed", f.args...)
+}
+
+// VendorProducts calls f with each distinct vendor and product that an advisory names, sorted, until f fails.
+func (r Reader) VendorProducts(ctx context.Context, f func(vendor, product string) error) error {
+	return r.each(ctx, "SELECT DISTINCT vendor, product FROM advisory_product ORDER BY vendor, product", func(s scan) error {
+		var vendor, product string
+		if err := s(&vendor, &product); err != nil {
+			return err
+		}
+		return f(vendor, product)
+	})
+}
+
+// EachProduct calls f with each product and the id of each advisory that names it, sorted by vendor, product and part,
+// until f fails. An index is built from it.
+func (r Reader) EachProduct(ctx context.Context, f func(p Product, source, id string) error) error {
+	query := "SELECT vendor, product, part, source, id FROM advisory_product ORDER BY vendor, product, part, source, id"
+	return r.each(ctx, query, func(s scan) error {
+		var p Product
+		var source, id string
+		if err := s(&p.Vendor, &p.Product, &p.Part, &source, &id); err != nil {
+			return err
+		}
+		return f(p, source, id)
+	})
+}
+
+// each runs a query and hands over its rows one by one.
+func (r Reader) each(ctx context.Context, query string, f func(scan) error, args ...any) error {
+	rows, err := r.q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return r.d.plain("read", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return r.d.plain("read", rows.Err())
+}

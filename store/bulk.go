@@ -1,0 +1,128 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/firmward/firmward"
+)
+
+// load is many rows for one table. The first keys columns are its primary key, all text. Values are string, int64,
+// float64 or []byte. Of rows with one key the last wins; a row that exists is replaced.
+type load struct {
+	table   string
+	columns []string
+	keys    int
+	rows    [][]any
+}
+
+func (l load) conflict() string {
+	set := make([]string, 0, len(l.columns))
+	for _, c := range l.columns[l.keys:] {
+		set = append(set, c+" = excluded."+c)
+	}
+	if len(set) == 0 {
+		return " ON CONFLICT DO NOTHING"
+	}
+	return " ON CONFLICT (" + strings.Join(l.columns[:l.keys], ", ") + ") DO UPDATE SET " + strings.Join(set, ", ")
+}
+
+// elements is the list of texts in a JSON array parameter.
+func (d dialect) elements(param string) string {
+	if d == postgresDialect {
+		return "SELECT json_array_elements_text(" + param + "::json)"
+	}
+	return "SELECT value FROM json_each(" + param + ")"
+}
+
+// bulk writes rows in the order of their key: PostgreSQL by COPY into a temporary table, SQLite by a prepared
+// statement, or many rows at a time as JSON where no column holds bytes.
+func (t *Tx) bulk(ctx context.Context, l load) error {
+	if len(l.rows) == 0 {
+		return nil
+	}
+	byKey := compareKeys(l.keys)
+	slices.SortStableFunc(l.rows, byKey)
+	l.rows = lastOf(l.rows, func(a, b []any) bool { return byKey(a, b) == 0 })
+	if t.d == postgresDialect {
+		return t.d.plain("write "+l.table, t.bulkCopy(ctx, l))
+	}
+	for _, v := range l.rows[0] {
+		if _, ok := v.([]byte); ok {
+			return t.d.plain("write "+l.table, t.bulkRows(ctx, l))
+		}
+	}
+	return t.d.plain("write "+l.table, t.bulkJSON(ctx, l))
+}
+
+func (t *Tx) bulkCopy(ctx context.Context, l load) error {
+	columns := strings.Join(l.columns, ", ")
+	temp := "bulk_" + l.table
+	if _, err := t.tx.ExecContext(ctx, "CREATE TEMPORARY TABLE "+temp+" (LIKE "+l.table+") ON COMMIT DROP"); err != nil {
+		return err
+	}
+	err := t.conn.Raw(func(driver any) error {
+		c, ok := driver.(*stdlib.Conn)
+		if !ok {
+			return firmward.Errorf(firmward.Internal, fmt.Sprintf("the database driver is %T", driver))
+		}
+		_, err := c.Conn().CopyFrom(ctx, pgx.Identifier{temp}, l.columns, pgx.CopyFromRows(l.rows))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := t.tx.ExecContext(ctx, "INSERT INTO "+l.table+" ("+columns+") SELECT "+columns+" FROM "+temp+l.conflict()); err != nil {
+		return err
+	}
+	_, err = t.tx.ExecContext(ctx, "DROP TABLE "+temp)
+	return err
+}
+
+func (t *Tx) bulkRows(ctx context.Context, l load) error {
+	marks := make([]string, len(l.columns))
+	for i := range marks {
+		marks[i] = "$" + strconv.Itoa(i+1)
+	}
+	stmt, err := t.tx.PrepareContext(ctx, "INSERT INTO "+l.table+" ("+strings.Join(l.columns, ", ")+") VALUES ("+strings.Join(marks, ", ")+")"+l.conflict())
+	if err != nil {
+		return err
+	}
+	defer stmt.Close()
+	for _, row := range l.rows {
+		if _, err := stmt.ExecContext(ctx, row...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Tx) bulkJSON(ctx context.Context, l load) error {
+	values := make([]string, len(l.columns))
+	for i := range values {
+		values[i] = "json_extract(value, '$[" + strconv.Itoa(i) + "]')"
+	}
+	stmt, err := t.tx.PrepareContext(ctx, "INSERT INTO "+l.table+" ("+strings.Join(l.columns, ", ")+") SELECT "+
+		strings.Join(values, ", ")+" FROM json_each($1) WHERE true"+l.conflict())
+	if err != nil {
+		return err
+	}
+	defer stmt.Close()
+	for chunk := range slices.Chunk(l.rows, 1000) {
+		b, err := json.Marshal(chunk)
+		if err != nil {
+			return err
+		}
+		if _, err := stmt.ExecContext(ctx, string(b)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,168 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	_ "github.com/jackc/pgx/v5/stdlib" // registers "pgx"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/firmward/firmward"
+)
+
+// dialect is what differs between the engines.
+type dialect int
+
+const (
+	sqliteDialect dialect = iota
+	postgresDialect
+)
+
+func (d dialect) name() string {
+	if d == postgresDialect {
+		return "postgresql"
+	}
+	return "sqlite"
+}
+
+// ddl replaces the tokens of the schema files.
+func (d dialect) ddl(text string) string {
+	if d == postgresDialect {
+		return strings.NewReplacer("@text", `TEXT COLLATE "C"`, "@blob", "BYTEA", " @rowless", "").Replace(text)
+	}
+	return strings.NewReplacer("@text", "TEXT", "@blob", "BLOB", "@rowless", "WITHOUT ROWID").Replace(text)
+}
+
+// lock is the statement that lets write transactions run one after another.
+func (d dialect) lock() string {
+	if d == postgresDialect {
+		return "SELECT pg_advisory_xact_lock(7310579611)"
+	}
+	return "" // BEGIN IMMEDIATE
+}
+
+func (d dialect) readOptions() *sql.TxOptions {
+	if d == postgresDialect {
+		return &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
+	}
+	return nil // a deferred transaction sees one state of the WAL
+}
+
+// retry reports whether the transaction may succeed when it is run again.
+func (d dialect) retry(err error) bool {
+	pe, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (pe.Code == "40001" || pe.Code == "40P01")
+}
+
+// plain turns an engine's error into one that says what to do.
+func (d dialect) plain(doing string, err error) error {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	if _, ok := errors.AsType[*firmward.Error](err); ok {
+		return err
+	}
+	say := func(code firmward.Code, message string) error {
+		return &firmward.Error{Code: code, Message: doing + ": " + message, Err: err}
+	}
+	const full = "no space is left for the database; nothing was changed. Free some space and try again"
+	if errors.Is(err, syscall.ENOSPC) {
+		return say(firmward.DiskFull, full)
+	}
+	if se, ok := errors.AsType[*sqlite.Error](err); ok {
+		switch se.Code() & 0xff {
+		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+			return say(firmward.Locked, "another process holds the database. Stop it, or use the one that runs, and try again")
+		case sqlite3.SQLITE_FULL:
+			return say(firmward.DiskFull, full)
+		case sqlite3.SQLITE_CONSTRAINT:
+			return say(firmward.Conflict, "it exists already")
+		case sqlite3.SQLITE_NOTADB:
+			return say(firmward.Invalid, "the file is no firmward database")
+		case sqlite3.SQLITE_CANTOPEN:
+			return say(firmward.Unavailable, "the database file cannot be opened. Does its folder exist, and may firmward write there?")
+		case sqlite3.SQLITE_READONLY:
+			return say(firmward.Unavailable, "the database file may not be written. Give firmward the right to write it and its folder")
+		case sqlite3.SQLITE_CORRUPT:
+			return say(firmward.Internal, "the database file is damaged. Restore the last backup")
+		}
+	}
+	if pe, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch {
+		case pe.Code == "23505":
+			return say(firmward.Conflict, "it exists already")
+		case pe.Code == "53100":
+			return say(firmward.DiskFull, full)
+		case pe.Code == "55P03":
+			return say(firmward.Locked, "another process holds the database")
+		case strings.HasPrefix(pe.Code, "08"), strings.HasPrefix(pe.Code, "57"), strings.HasPrefix(pe.Code, "28"), pe.Code == "3D000", pe.Code == "53300":
+			return say(firmward.Unavailable, "the PostgreSQL server refuses ("+pe.Message+")")
+		}
+	}
+	if ce, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return &firmward.Error{Code: firmward.Unavailable, Message: doing + ": the PostgreSQL server does not answer", Err: ce}
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+func (s *Store) openPostgres(address string) error {
+	s.d = postgresDialect
+	db, err := sql.Open("pgx", address)
+	if err != nil {
+		// The error of a malformed URL may hold its password.
+		return firmward.Errorf(firmward.Invalid, "the PostgreSQL URL cannot be read: want postgres://user@host/database")
+	}
+	db.SetMaxOpenConns(8)
+	s.write, s.read = db, db
+	return nil
+}
+
+var memories atomic.Int64
+
+// openSQLite opens one writer and several readers. In memory they share a database of the memdb VFS.
+func (s *Store) openSQLite(path string) error {
+	s.d = sqliteDialect
+	if path == "" {
+		return firmward.Errorf(firmward.Invalid, "no database is named: want a file, memory: or a postgres:// URL")
+	}
+	query := url.Values{"_pragma": {
+		"busy_timeout(" + strconv.FormatInt(later.Milliseconds(), 10) + ")", "foreign_keys(1)", "synchronous(FULL)", "cache_size(-16000)",
+	}}
+	name := (&url.URL{Path: path}).EscapedPath()
+	if path == "memory:" {
+		name = fmt.Sprintf("/firmward-%d", memories.Add(1))
+		query.Set("vfs", "memdb")
+		query.Add("_pragma", "cache_spill(0)")
+	} else {
+		query.Add("_pragma", "journal_mode(WAL)")
+	}
+	open := func(extra, value string, conns int) (*sql.DB, error) {
+		q := url.Values{"_pragma": append([]string(nil), query["_pragma"]...)}
+		if v := query.Get("vfs"); v != "" {
+			q.Set("vfs", v)
+		}
+		q.Add(extra, value)
+		db, err := sql.Open("sqlite", "file:"+name+"?"+q.Encode())
+		if err != nil {
+			return nil, fmt.Errorf("open database: %w", err)
+		}
+		db.SetMaxOpenConns(conns)
+		db.SetMaxIdleConns(conns)
+		return db, nil
+	}
+	var err error
+	if s.write, err = open("_txlock", "immediate", 1); err != nil {
+		return err
+	}
+	s.read, err = open("_pragma", "query_only(1)", 4)
+	return err
+}

@@ -1,0 +1,35 @@
+package store
+
+import (
+	"context"
+
+	"github.com/firmward/firmward"
+)
+
+// eventsKept bounds the events.
+const eventsKept = 10_000
+
+// Emit adds an event and forgets all but the newest 10,000. Seq is given by the store: it grows in the order of
+// commits.
+func (t *Tx) Emit(ctx context.Context, e firmward.Event) error {
+	if _, err := t.row(ctx, "SELECT COALESCE(MAX(seq), 0) + 1 FROM event", nil, &e.Seq); err != nil {
+		return err
+	}
+	err := t.put(ctx, "INSERT INTO event (seq, at, kind, subject, body) VALUES ($1, $2, $3, $4, $5)", e.Seq, e.At, e.Kind, e.Subject, js{e})
+	if err != nil {
+		return err
+	}
+	return t.put(ctx, "DELETE FROM event WHERE seq <= $1", e.Seq-eventsKept)
+}
+
+// EventsAfter gives up to n events (at most 1000) with a Seq greater than seq, oldest first.
+func (r Reader) EventsAfter(ctx context.Context, seq int64, n int) ([]firmward.Event, error) {
+	return list(ctx, r, bodies[firmward.Event], "SELECT body FROM event WHERE seq > $1 ORDER BY seq LIMIT $2", seq, Page{Limit: n}.limit())
+}
+
+// LastEvent gives the Seq of the newest event, 0 when there is none.
+func (r Reader) LastEvent(ctx context.Context) (int64, error) {
+	var seq int64
+	_, err := r.row(ctx, "SELECT COALESCE(MAX(seq), 0) FROM event", nil, &seq)
+	return seq, err
+}

@@ -1,0 +1,43 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/firmward/firmward"
+)
+
+// PutException writes an exception by its id.
+func (t *Tx) PutException(ctx context.Context, e firmward.Exception) error {
+	return t.put(ctx, `INSERT INTO exception (id, device, advisory, expires, body) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (id) DO UPDATE SET device = excluded.device, advisory = excluded.advisory, expires = excluded.expires, body = excluded.body`,
+		e.ID, e.DeviceID, e.Advisory, e.Expires, js{e})
+}
+
+// Exception gives one exception.
+func (r Reader) Exception(ctx context.Context, id string) (firmward.Exception, error) {
+	return one[firmward.Exception](ctx, r, "exception", id, "SELECT body FROM exception WHERE id = $1", id)
+}
+
+// ExceptionsFor gives the exceptions that cover the device at now, those for every device included, sorted by id.
+func (r Reader) ExceptionsFor(ctx context.Context, device string, now time.Time) ([]firmward.Exception, error) {
+	return list(ctx, r, bodies[firmward.Exception],
+		"SELECT body FROM exception WHERE (device = $1 OR device = '') AND expires > $2 ORDER BY id", device, now)
+}
+
+// ExceptionFilter chooses exceptions. Zero fields choose nothing out.
+type ExceptionFilter struct {
+	Device, Advisory string
+	ValidAt          time.Time // not yet expired then
+}
+
+// Exceptions lists exceptions by id.
+func (r Reader) Exceptions(ctx context.Context, want ExceptionFilter, p Page) ([]firmward.Exception, string, error) {
+	var f filter
+	f.is("device", want.Device)
+	f.is("advisory", want.Advisory)
+	if !want.ValidAt.IsZero() {
+		f.add("expires > ?", want.ValidAt)
+	}
+	return page(ctx, r, ordered("id"), p, f, "exception", "body", bodies[firmward.Exception])
+}

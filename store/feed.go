@@ -1,0 +1,138 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/firmward/firmward"
+)
+
+// generation is the setting that counts successful imports.
+const generation = "feed-generation"
+
+// Generation grows with each successful import. Findings carry the one that they were judged with.
+func (r Reader) Generation(ctx context.Context) (int64, error) {
+	text, err := r.Setting(ctx, generation)
+	if err != nil || text == "" {
+		return 0, err
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("read feed generation: %w", err)
+	}
+	return n, nil
+}
+
+// FeedStatuses gives the state of each feed that was imported or failed, sorted by name. Stale is left to the caller.
+func (r Reader) FeedStatuses(ctx context.Context) ([]firmward.FeedStatus, error) {
+	return list(ctx, r, bodies[firmward.FeedStatus], "SELECT body FROM feed ORDER BY name")
+}
+
+// FeedStatus gives the state of one feed.
+func (r Reader) FeedStatus(ctx context.Context, name string) (firmward.FeedStatus, error) {
+	return one[firmward.FeedStatus](ctx, r, "feed", name, "SELECT body FROM feed WHERE name = $1", name)
+}
+
+func (t *Tx) putFeed(ctx context.Context, s firmward.FeedStatus) error {
+	return t.put(ctx, "INSERT INTO feed (name, body) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET body = excluded.body", s.Name, js{s})
+}
+
+// ImportOptions describe one document.
+type ImportOptions struct {
+	Kind       string // advisories, exploited, likelihood, lifecycle; starter holds all four
+	Document   string // name shown to people
+	Now        time.Time
+	ReplaceAll bool // the document is complete: what this feed held of its kind and the document lacks is removed
+}
+
+// Import takes one document of a feed. f hands over the records; they are kept in memory while it reads, so writers are
+// held up only while the finished document is stored, in one transaction. When f or the storing fails, nothing
+// is changed, the last good data stays, and FeedStatus says why and when. A record that f refuses is counted.
+func (s *Store) Import(ctx context.Context, feed string, o ImportOptions, f func(*Import) error) (firmward.FeedStatus, error) {
+	imp := &Import{feed: feed, o: o}
+	err := f(imp)
+	var status firmward.FeedStatus
+	if err == nil {
+		err = s.Tx(ctx, func(tx *Tx) (err error) {
+			status, err = imp.store(ctx, tx)
+			return err
+		})
+	}
+	if err == nil {
+		return status, nil
+	}
+	err = fmt.Errorf("import %s into %s: %w", o.Document, feed, err)
+	failed := s.Tx(context.WithoutCancel(ctx), func(tx *Tx) error {
+		status, err2 := tx.FeedStatus(ctx, feed)
+		if firmward.CodeOf(err2) == firmward.NotFound {
+			status, err2 = firmward.FeedStatus{Name: feed, Kind: o.Kind}, nil
+		}
+		if err2 != nil {
+			return err2
+		}
+		status.LastError, status.FailedAt = err.Error(), o.Now
+		return tx.putFeed(ctx, status)
+	})
+	return firmward.FeedStatus{}, errors.Join(err, failed)
+}
+
+func (i *Import) store(ctx context.Context, tx *Tx) (firmward.FeedStatus, error) {
+	status := firmward.FeedStatus{Name: i.feed, Kind: i.o.Kind, Refused: i.refused, Dated: i.dated, Imported: i.o.Now, Document: i.o.Document}
+	if i.o.ReplaceAll {
+		if err := tx.clearFeed(ctx, i.feed, i.o.Kind); err != nil {
+			return status, err
+		}
+	}
+	for _, store := range []func(context.Context, *Tx) error{i.storeAdvisories, i.storeExploited, i.storeLikelihoods, i.storeLifecycles} {
+		if err := store(ctx, tx); err != nil {
+			return status, err
+		}
+	}
+	_, err := tx.row(ctx, `SELECT (SELECT COUNT(*) FROM advisory WHERE feed = $1) + (SELECT COUNT(*) FROM exploited WHERE feed = $1)
+		+ (SELECT COUNT(*) FROM likelihood WHERE feed = $1) + (SELECT COUNT(*) FROM lifecycle WHERE feed = $1)`, args(i.feed), &status.Records)
+	if err != nil {
+		return status, err
+	}
+	gen, err := tx.Generation(ctx)
+	if err != nil {
+		return status, err
+	}
+	if err := tx.PutSetting(ctx, generation, strconv.FormatInt(gen+1, 10)); err != nil {
+		return status, err
+	}
+	if err := tx.putFeed(ctx, status); err != nil {
+		return status, err
+	}
+	for _, then := range i.then {
+		if err := then(tx, status); err != nil {
+			return status, err
+		}
+	}
+	return status, nil
+}
+
+// clearFeed removes what a feed holds of one kind of document.
+func (t *Tx) clearFeed(ctx context.Context, feed, kind string) error {
+	tables := map[string][]string{
+		"advisories": {"advisory"}, "exploited": {"exploited"}, "likelihood": {"likelihood"}, "lifecycle": {"lifecycle"},
+		"starter": {"advisory", "exploited", "likelihood", "lifecycle"},
+	}[kind]
+	if tables == nil {
+		return firmward.Errorf(firmward.Invalid, "unknown kind of document "+strconv.Quote(kind)+": want advisories, exploited, likelihood, lifecycle or starter")
+	}
+	for _, table := range tables {
+		if table == "advisory" {
+			err := t.put(ctx, "DELETE FROM advisory_product WHERE (id, source) IN (SELECT id, source FROM advisory WHERE feed = $1)", feed)
+			if err != nil {
+				return err
+			}
+		}
+		if err := t.put(ctx, "DELETE FROM "+table+" WHERE feed = $1", feed); err != nil {
+			return err
+		}
+	}
+	return nil
+}

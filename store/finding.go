@@ -1,0 +1,169 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/firmward/firmward"
+)
+
+// FindingChanges tells what ReplaceFindings did.
+type FindingChanges struct {
+	Opened, Closed []firmward.Finding
+	Updated        int
+}
+
+// ReplaceFindings takes the whole result of one assessment of a device. New findings are opened at now, known ones
+// are updated and keep OpenedAt, open ones that are missing or not-affected in it are closed by the
+// observation, which is pinned as evidence. A closed finding that comes back is opened anew.
+func (t *Tx) ReplaceFindings(ctx context.Context, device string, now []firmward.Finding, observation string, at time.Time) (FindingChanges, error) {
+	var done FindingChanges
+	known, err := t.FindingsOf(ctx, device)
+	if err != nil {
+		return done, err
+	}
+	old := make(map[string]firmward.Finding, len(known))
+	for _, f := range known {
+		old[f.AdvisoryID] = f
+	}
+	seen := make(map[string]bool, len(now))
+	for _, f := range now {
+		before, exists := old[f.AdvisoryID]
+		if seen[f.AdvisoryID] || !exists && f.Verdict == firmward.NotAffected {
+			continue
+		}
+		seen[f.AdvisoryID] = true
+		f.DeviceID, f.OpenedAt, f.ClosedAt, f.ClosedBy = device, before.OpenedAt, time.Time{}, ""
+		switch {
+		case f.Verdict == firmward.NotAffected && before.ClosedAt.IsZero():
+			f.ClosedAt, f.ClosedBy = at, observation
+			done.Closed = append(done.Closed, f)
+		case f.Verdict == firmward.NotAffected:
+			f.ClosedAt, f.ClosedBy = before.ClosedAt, before.ClosedBy
+		case !exists || !before.ClosedAt.IsZero():
+			f.OpenedAt = at
+			done.Opened = append(done.Opened, f)
+		default:
+			done.Updated++
+		}
+		if err := t.putFinding(ctx, before, exists, f); err != nil {
+			return done, err
+		}
+	}
+	for _, f := range known {
+		if seen[f.AdvisoryID] || !f.ClosedAt.IsZero() {
+			continue
+		}
+		before := f
+		f.ClosedAt, f.ClosedBy = at, observation
+		done.Closed = append(done.Closed, f)
+		if err := t.putFinding(ctx, before, true, f); err != nil {
+			return done, err
+		}
+	}
+	if len(done.Closed) > 0 {
+		err = t.PinObservation(ctx, observation)
+	}
+	return done, err
+}
+
+// CloseFinding closes an open finding, by an observation id or "exception:<id>".
+func (t *Tx) CloseFinding(ctx context.Context, device, advisory, by string, at time.Time) error {
+	f, err := t.Finding(ctx, device, advisory)
+	if err != nil {
+		return err
+	}
+	if !f.ClosedAt.IsZero() {
+		return firmward.Errorf(firmward.Conflict, "the finding "+advisory+" of "+device+" is closed already")
+	}
+	before := f
+	f.ClosedAt, f.ClosedBy = at, by
+	if err := t.putFinding(ctx, before, true, f); err != nil {
+		return err
+	}
+	return t.PinObservation(ctx, by)
+}
+
+func (t *Tx) putFinding(ctx context.Context, before firmward.Finding, exists bool, f firmward.Finding) error {
+	err := t.put(ctx, `INSERT INTO finding (device, advisory, verdict, is_open, exploited, closed, body) VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (device, advisory) DO UPDATE SET verdict = excluded.verdict, is_open = excluded.is_open,
+		exploited = excluded.exploited, closed = excluded.closed, body = excluded.body`,
+		f.DeviceID, f.AdvisoryID, f.Verdict, f.Open(), f.Exploited, f.ClosedAt, js{f})
+	if err != nil {
+		return err
+	}
+	if exists && before.Open() && f.Open() && before.Verdict == f.Verdict && before.Exploited == f.Exploited {
+		return nil
+	}
+	if exists {
+		if err := t.countFinding(ctx, before, -1); err != nil {
+			return err
+		}
+	}
+	return t.countFinding(ctx, f, 1)
+}
+
+func (t *Tx) countFinding(ctx context.Context, f firmward.Finding, by int) error {
+	if !f.Open() {
+		return nil
+	}
+	return t.put(ctx, `INSERT INTO finding_count (verdict, exploited, n) VALUES ($1, $2, $3)
+		ON CONFLICT (verdict, exploited) DO UPDATE SET n = finding_count.n + excluded.n`, f.Verdict, f.Exploited, by)
+}
+
+func (t *Tx) dropFindings(ctx context.Context, device string) error {
+	known, err := t.FindingsOf(ctx, device)
+	if err != nil {
+		return err
+	}
+	for _, f := range known {
+		if err := t.countFinding(ctx, f, -1); err != nil {
+			return err
+		}
+	}
+	return t.put(ctx, "DELETE FROM finding WHERE device = $1", device)
+}
+
+// Finding gives one finding.
+func (r Reader) Finding(ctx context.Context, device, advisory string) (firmward.Finding, error) {
+	return one[firmward.Finding](ctx, r, "finding", advisory+" of "+device,
+		"SELECT body FROM finding WHERE device = $1 AND advisory = $2", device, advisory)
+}
+
+// FindingsOf gives all findings of a device, closed ones too, sorted by advisory.
+func (r Reader) FindingsOf(ctx context.Context, device string) ([]firmward.Finding, error) {
+	return list(ctx, r, bodies[firmward.Finding], "SELECT body FROM finding WHERE device = $1 ORDER BY advisory", device)
+}
+
+// FindingFilter chooses findings. Zero fields choose nothing out.
+type FindingFilter struct {
+	Device, Advisory string
+	Verdict          firmward.Verdict
+	Open, Exploited  *bool
+}
+
+// Findings lists findings by advisory and device.
+func (r Reader) Findings(ctx context.Context, want FindingFilter, p Page) ([]firmward.Finding, string, error) {
+	var f filter
+	f.is("device", want.Device)
+	f.is("advisory", want.Advisory)
+	f.is("verdict", want.Verdict)
+	f.truth("is_open", want.Open)
+	f.truth("exploited", want.Exploited)
+	return page(ctx, r, ordered("advisory", "device"), p, f, "finding", "body", bodies[firmward.Finding])
+}
+
+// FindingCount is the number of open findings of one kind.
+type FindingCount struct {
+	Verdict   firmward.Verdict
+	Exploited bool
+	N         int
+}
+
+// CountFindings gives the counts that are kept with each change.
+func (r Reader) CountFindings(ctx context.Context) ([]FindingCount, error) {
+	return list(ctx, r, func(s scan) (c FindingCount, err error) {
+		err = s(&c.Verdict, &c.Exploited, &c.N)
+		return c, err
+	}, "SELECT verdict, exploited, n FROM finding_count WHERE n <> 0 ORDER BY verdict, exploited")
+}

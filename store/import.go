@@ -1,0 +1,272 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"compress/flate"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/firmward/firmward"
+)
+
+// Import takes the records of one document. It is used by one goroutine.
+type Import struct {
+	feed    string
+	o       ImportOptions
+	dated   time.Time
+	refused int
+	then    []func(*Tx, firmward.FeedStatus) error
+
+	advisories  []advisoryRow
+	rejected    [][2]string // id, source
+	exploited   [][]any
+	likelihoods [][]any
+	lifecycles  [][]any
+	buf         bytes.Buffer
+	deflate     *flate.Writer
+}
+
+type advisoryRow struct {
+	id, source, title   string
+	published, modified int64
+	body                []byte
+	products            []Product
+}
+
+// Advisory takes one advisory. A rejected one is removed. An empty Source means the feed's name.
+func (i *Import) Advisory(a firmward.Advisory) error {
+	if a.Source == "" {
+		a.Source = i.feed
+	}
+	a.ID = clean(a.ID)
+	if a.Rejected {
+		i.rejected = append(i.rejected, [2]string{a.ID, a.Source})
+		return nil
+	}
+	packed, err := i.pack(a)
+	if err != nil {
+		return fmt.Errorf("advisory %s: %w", a.ID, err)
+	}
+	i.advisories = append(i.advisories, advisoryRow{
+		id: a.ID, source: clean(a.Source), title: strings.ToLower(clean(a.Title)), published: micros(a.Published), modified: micros(a.Modified),
+		body: packed, products: productsOf(a),
+	})
+	return nil
+}
+
+// Exploited takes one entry of a list of exploited vulnerabilities.
+func (i *Import) Exploited(e firmward.Exploited) error {
+	b, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("exploited %s: %w", e.Advisory, err)
+	}
+	i.exploited = append(i.exploited, []any{clean(e.Advisory), i.feed, micros(e.Added), string(b)})
+	return nil
+}
+
+// Likelihood takes one score. One outside 0 … 1 is refused.
+func (i *Import) Likelihood(l firmward.Likelihood) error {
+	if !(l.Score >= 0 && l.Score <= 1 && l.Percentile >= 0 && l.Percentile <= 1) {
+		i.Refuse(l.Advisory, "score or percentile outside 0 … 1")
+		return nil
+	}
+	i.likelihoods = append(i.likelihoods, []any{clean(l.Advisory), i.feed, l.Score, l.Percentile, clean(l.Model), micros(l.Dated)})
+	return nil
+}
+
+// Lifecycle takes what the feed says of the support of one product.
+func (i *Import) Lifecycle(l firmward.Lifecycle) error {
+	b, err := json.Marshal(l)
+	if err != nil {
+		return fmt.Errorf("lifecycle %s %s: %w", l.Vendor, l.Product, err)
+	}
+	i.lifecycles = append(i.lifecycles, []any{strings.ToLower(clean(l.Vendor)), strings.ToLower(clean(l.Product)), clean(l.Branch), i.feed, string(b)})
+	return nil
+}
+
+// Refuse counts a broken record. The caller logs where and why.
+func (i *Import) Refuse(string, string) { i.refused++ }
+
+// Dated takes the document's own date.
+func (i *Import) Dated(t time.Time) { i.dated = t }
+
+// Then adds what is to be written in the same transaction: the audit leaf, an event.
+func (i *Import) Then(f func(*Tx, firmward.FeedStatus) error) { i.then = append(i.then, f) }
+
+// packed bodies start with a letter: j is JSON as it is, z deflated JSON.
+func (i *Import) pack(a firmward.Advisory) ([]byte, error) {
+	b, err := json.Marshal(a)
+	if err != nil {
+		return nil, err
+	}
+	if len(b) < 400 {
+		return append([]byte("j"), b...), nil
+	}
+	i.buf.Reset()
+	i.buf.WriteByte('z')
+	if i.deflate == nil {
+		if i.deflate, err = flate.NewWriter(&i.buf, flate.BestSpeed); err != nil {
+			return nil, err
+		}
+	} else {
+		i.deflate.Reset(&i.buf)
+	}
+	if _, err := i.deflate.Write(b); err != nil {
+		return nil, err
+	}
+	if err := i.deflate.Close(); err != nil {
+		return nil, err
+	}
+	return bytes.Clone(i.buf.Bytes()), nil
+}
+
+func (i *Import) storeAdvisories(ctx context.Context, tx *Tx) error {
+	byKey := func(a, b advisoryRow) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.source, b.source)) }
+	slices.SortStableFunc(i.advisories, byKey)
+	i.advisories = lastOf(i.advisories, func(a, b advisoryRow) bool { return byKey(a, b) == 0 })
+	gone := make(map[string][]string) // source → ids
+	for _, r := range i.rejected {
+		gone[r[1]] = append(gone[r[1]], r[0])
+	}
+	for source, ids := range gone {
+		if err := tx.dropAdvisories(ctx, source, ids, true); err != nil {
+			return err
+		}
+	}
+	rows := make([][]any, len(i.advisories))
+	var products [][]any
+	fresh := make(map[string][]string)
+	for n, a := range i.advisories {
+		rows[n] = []any{a.id, a.source, i.feed, a.published, a.modified, a.title, a.body}
+		fresh[a.source] = append(fresh[a.source], a.id)
+		for _, p := range a.products {
+			products = append(products, []any{p.Vendor, p.Product, p.Part, a.source, a.id})
+		}
+	}
+	for source, ids := range fresh {
+		if err := tx.dropAdvisories(ctx, source, ids, false); err != nil {
+			return err
+		}
+	}
+	err := tx.bulk(ctx, load{
+		table: "advisory", columns: []string{"id", "source", "feed", "published", "modified", "title", "body"}, keys: 2, rows: rows,
+	})
+	if err != nil {
+		return err
+	}
+	return tx.bulk(ctx, load{table: "advisory_product", columns: []string{"vendor", "product", "part", "source", "id"}, keys: 5, rows: products})
+}
+
+// dropAdvisories removes the product rows of advisories, and the advisories too when whole is set.
+func (t *Tx) dropAdvisories(ctx context.Context, source string, ids []string, whole bool) error {
+	in := " WHERE source = $1 AND id IN (" + t.d.elements("$2") + ")"
+	if err := t.put(ctx, "DELETE FROM advisory_product"+in, source, js{ids}); err != nil || !whole {
+		return err
+	}
+	return t.put(ctx, "DELETE FROM advisory"+in, source, js{ids})
+}
+
+func (i *Import) storeExploited(ctx context.Context, tx *Tx) error {
+	return tx.bulk(ctx, load{table: "exploited", columns: []string{"id", "feed", "added", "body"}, keys: 2, rows: i.exploited})
+}
+
+func (i *Import) storeLikelihoods(ctx context.Context, tx *Tx) error {
+	return tx.bulk(ctx, load{
+		table: "likelihood", columns: []string{"id", "feed", "score", "percentile", "model", "dated"}, keys: 2, rows: i.likelihoods,
+	})
+}
+
+func (i *Import) storeLifecycles(ctx context.Context, tx *Tx) error {
+	return tx.bulk(ctx, load{
+		table: "lifecycle", columns: []string{"vendor_key", "product_key", "branch", "feed", "body"}, keys: 4, rows: i.lifecycles,
+	})
+}
+
+// productsOf gives each distinct product that an advisory's configurations name, platforms included.
+func productsOf(a firmward.Advisory) []Product {
+	seen := make(map[Product]bool)
+	var walk func([]firmward.Node)
+	walk = func(nodes []firmward.Node) {
+		for _, n := range nodes {
+			for _, m := range n.Matches {
+				if p, ok := productOf(m.Criteria); ok {
+					seen[p] = true
+				}
+			}
+			walk(n.Children)
+		}
+	}
+	for _, c := range a.Configurations {
+		walk(c.Nodes)
+	}
+	out := make([]Product, 0, len(seen))
+	for p := range seen {
+		out = append(out, p)
+	}
+	return out
+}
+
+// productOf takes part, vendor and product out of a CPE 2.3 formatted string, unescaped (NISTIR 7695 §6.2).
+func productOf(criteria string) (Product, bool) {
+	var parts [5]string
+	n, start := 0, 0
+	for i := 0; i <= len(criteria) && n < len(parts); i++ {
+		switch {
+		case i == len(criteria) || criteria[i] == ':':
+			parts[n] = unescape(criteria[start:i])
+			n, start = n+1, i+1
+		case criteria[i] == '\\':
+			i++
+		}
+	}
+	return Product{Part: parts[2], Vendor: parts[3], Product: parts[4]}, n == len(parts) && parts[0] == "cpe" && parts[1] == "2.3"
+}
+
+func unescape(s string) string {
+	if strings.IndexByte(s, '\\') < 0 {
+		return clean(s)
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) {
+			i++
+		}
+		b.WriteByte(s[i])
+	}
+	return clean(b.String())
+}
+
+// lastOf keeps the last of equal neighbours.
+func lastOf[T any](rows []T, same func(a, b T) bool) []T {
+	out := rows[:0]
+	for i, r := range rows {
+		if i+1 < len(rows) && same(r, rows[i+1]) {
+			continue
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// compareKeys orders rows by their first n columns of text.
+func compareKeys(n int) func(a, b []any) int {
+	return func(a, b []any) int {
+		for i := range n {
+			x, okX := a[i].(string)
+			y, okY := b[i].(string)
+			if c := cmp.Compare(x, y); c != 0 || !okX || !okY {
+				return c
+			}
+		}
+		return 0
+	}
+}
+
+// finite reports whether a float may be stored.
+func finite(f float64) bool { return !math.IsNaN(f) && !math.IsInf(f, 0) }

@@ -1,0 +1,128 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/firmward/firmward"
+)
+
+// PutRollout writes the header of a rollout and gives it back with its new Version. Version 0 is a new one. Conflict
+// when it changed since it was read: read it again and decide anew.
+func (t *Tx) PutRollout(ctx context.Context, r firmward.Rollout) (firmward.Rollout, error) {
+	was := r.Version
+	r.Version++
+	var n int64
+	var err error
+	if was == 0 {
+		n, err = t.exec(ctx, `INSERT INTO rollout (id, release, state, next_due, version, body) VALUES ($1, $2, $3, $4, $5, $6)
+			ON CONFLICT (id) DO NOTHING`, r.ID, r.ReleaseID, r.State, r.NextDue, r.Version, js{r})
+	} else {
+		n, err = t.exec(ctx, `UPDATE rollout SET release = $2, state = $3, next_due = $4, version = $5, body = $6
+			WHERE id = $1 AND version = $7`, r.ID, r.ReleaseID, r.State, r.NextDue, r.Version, js{r}, was)
+	}
+	if err == nil && n == 0 {
+		err = firmward.Errorf(firmward.Conflict, fmt.Sprintf("rollout %s was changed by somebody else meanwhile (version %d is old): look at it again", r.ID, was))
+	}
+	return r, err
+}
+
+// Rollout gives one rollout header.
+func (r Reader) Rollout(ctx context.Context, id string) (firmward.Rollout, error) {
+	return one[firmward.Rollout](ctx, r, "rollout", id, "SELECT body FROM rollout WHERE id = $1", id)
+}
+
+// RolloutFilter chooses rollouts. Zero fields choose nothing out.
+type RolloutFilter struct {
+	ReleaseID string
+	States    []firmward.RolloutState
+}
+
+// Rollouts lists rollouts by id.
+func (r Reader) Rollouts(ctx context.Context, want RolloutFilter, p Page) ([]firmward.Rollout, string, error) {
+	var f filter
+	f.is("release", want.ReleaseID)
+	if len(want.States) > 0 {
+		states := make([]string, len(want.States))
+		for i, s := range want.States {
+			states[i] = string(s)
+		}
+		f.in("state", states)
+	}
+	return page(ctx, r, ordered("id"), p, f, "rollout", "body", bodies[firmward.Rollout])
+}
+
+// DueRollouts gives the ids of the rollouts whose header or any of whose targets is due at now, sorted.
+func (r Reader) DueRollouts(ctx context.Context, now time.Time) ([]string, error) {
+	return list(ctx, r, texts, `SELECT id FROM rollout WHERE next_due BETWEEN 1 AND $1
+		UNION SELECT rollout FROM target WHERE next_due BETWEEN 1 AND $1 ORDER BY 1`, now)
+}
+
+func texts(s scan) (v string, err error) {
+	err = s(&v)
+	return v, err
+}
+
+// NextDue gives the earliest time at which something is due: a rollout, a target, a containment, a queued command, the
+// end of a lease, or a work order that is due after now. It may lie in the past; the zero time means that
+// nothing is due.
+func (r Reader) NextDue(ctx context.Context, now time.Time) (time.Time, error) {
+	var due time.Time
+	_, err := r.row(ctx, `SELECT COALESCE(MIN(due), 0) FROM (
+		SELECT MIN(next_due) AS due FROM rollout WHERE next_due > 0
+		UNION ALL SELECT MIN(next_due) FROM target WHERE next_due > 0
+		UNION ALL SELECT MIN(next_due) FROM containment WHERE next_due > 0
+		UNION ALL SELECT MIN(due) FROM workorder WHERE is_open = 1 AND due > $1
+		UNION ALL SELECT MIN(CASE WHEN lease_until > not_before THEN lease_until ELSE not_before END) FROM command WHERE state = 'queued'
+		UNION ALL SELECT MIN(lease_until) FROM command WHERE state = 'sent'
+		) AS times`, args(now), timeInto{&due})
+	return due, err
+}
+
+// Claim reserves a device, and its redundancy group unless group is empty, for a rollout. Conflict says who holds
+// them. Claiming again for the same rollout is no error.
+func (t *Tx) Claim(ctx context.Context, device, group, rollout string) error {
+	if err := t.claim(ctx, "device", device, device, rollout); err != nil || group == "" {
+		return err
+	}
+	return t.claim(ctx, "group", group, device, rollout)
+}
+
+func (t *Tx) claim(ctx context.Context, kind, name, device, rollout string) error {
+	n, err := t.exec(ctx, "INSERT INTO claim (kind, name, rollout, device) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", kind, name, rollout, device)
+	if err != nil || n == 1 {
+		return err
+	}
+	var holder, by string
+	if _, err := t.row(ctx, "SELECT rollout, device FROM claim WHERE kind = $1 AND name = $2", args(kind, name), &holder, &by); err != nil {
+		return err
+	}
+	if holder == rollout && by == device {
+		return nil
+	}
+	return firmward.Errorf(firmward.Conflict, fmt.Sprintf("%s %s is held by device %s in rollout %s: it is free when that has ended", kind, name, by, holder))
+}
+
+// Unclaim frees what a device holds for a rollout.
+func (t *Tx) Unclaim(ctx context.Context, device, rollout string) error {
+	return t.put(ctx, "DELETE FROM claim WHERE device = $1 AND rollout = $2", device, rollout)
+}
+
+// Claim is what a device holds for a rollout.
+type Claim struct {
+	Kind    string // "device" or "group"
+	Name    string // device id or redundancy group
+	Rollout string
+	Device  string
+}
+
+// ClaimsOf gives all claims of a rollout, or of every one when rollout is empty, sorted by kind and name.
+func (r Reader) ClaimsOf(ctx context.Context, rollout string) ([]Claim, error) {
+	var f filter
+	f.is("rollout", rollout)
+	return list(ctx, r, func(s scan) (c Claim, err error) {
+		err = s(&c.Kind, &c.Name, &c.Rollout, &c.Device)
+		return c, err
+	}, "SELECT kind, name, rollout, device FROM claim"+f.where()+" ORDER BY kind, name", f.args...)
+}

@@ -1,0 +1,202 @@
+// Package store keeps the truth: every noun of firmward in SQL, in SQLite or PostgreSQL.
+//
+// # Shape
+//
+// Reads are methods of Reader, which both *Store and *Tx embed. Writes are methods of *Tx only, so a change, its
+// audit leaf (Tx.Record), its event (Tx.Emit) and its commands (Tx.Enqueue) stand in one transaction. One table has
+// one owner file, named after its noun. There is no interface here: callers use the concrete type, tests use SQLite
+// in memory.
+//
+// # Rows
+//
+// What is searched, sorted or kept unique is a column; the rest of a noun is JSON in the column body, so a noun may
+// grow a field without a migration. Time columns are microseconds since 1970 in UTC and 0 is the zero time; body
+// keeps times as they were given. Text columns hold valid UTF-8 without NUL, in byte order on both engines. Hot
+// state (last seen) has a narrow table, counts are kept in the transaction that changes them, and listings page by key.
+//
+// # Transactions
+//
+// Write transactions run one after another, on SQLite through its single writer, on PostgreSQL through one advisory
+// lock per database that all servers share. What a transaction read is therefore still true when it commits, on both
+// engines alike. Reads never wait for writers. A transaction function may run again after a deadlock, so it
+// must not change anything outside of its *Tx before it returns.
+//
+// Inside a transaction use the Tx for reading too; the Store would show the state before it.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/firmward/firmward"
+)
+
+// Options say where the data is.
+type Options struct {
+	// URL is the path of an SQLite file, "memory:" for a database that ends with the Store, or a
+	// postgres:// URL as libpq knows it.
+	URL string
+	Log *slog.Logger // nil: nothing is logged
+}
+
+// Store is an open database. It is safe for concurrent use.
+type Store struct {
+	Reader
+	write   *sql.DB // one connection on SQLite
+	read    *sql.DB
+	commits atomic.Int64
+	log     *slog.Logger
+}
+
+// Reader reads. Its methods take a context first and fail with *firmward.Error: NotFound when the one thing that was
+// asked for is not there, Invalid for a cursor that no listing gave out, Locked when another process holds the
+// database, Unavailable when it does not answer.
+type Reader struct {
+	q queryer
+	d dialect
+}
+
+// Tx is one write transaction.
+type Tx struct {
+	Reader
+	tx   *sql.Tx
+	conn *sql.Conn
+}
+
+type queryer interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// Open opens the database, creates it when it is new, and brings an older schema up to date after a backup. Errors:
+// NewerSchema when a newer firmward wrote it, Locked when another process holds it, DiskFull, Invalid
+// when the file is something else, Unavailable when the server does not answer.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	s := &Store{log: o.Log}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	var err error
+	if strings.HasPrefix(o.URL, "postgres://") || strings.HasPrefix(o.URL, "postgresql://") {
+		err = s.openPostgres(o.URL)
+	} else {
+		err = s.openSQLite(o.URL)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.q = s.read
+	if err := s.migrate(ctx, o.URL, schemaFiles); err != nil {
+		s.Close()
+		return nil, err
+	}
+	s.log.Info("database open", "engine", s.d.name())
+	return s, nil
+}
+
+// Close waits for running queries and closes the database.
+func (s *Store) Close() error {
+	var first error
+	for _, db := range []*sql.DB{s.read, s.write} {
+		if db == nil {
+			continue
+		}
+		if err := db.Close(); err != nil && first == nil {
+			first = fmt.Errorf("close database: %w", err)
+		}
+	}
+	return first
+}
+
+// Commits gives the number of write transactions committed since Open.
+func (s *Store) Commits() int64 { return s.commits.Load() }
+
+// attempts bounds how often a transaction is tried when PostgreSQL reports a deadlock.
+const attempts = 5
+
+// Tx runs f in one write transaction. It commits when f returns nil, else nothing is changed: an error of f is
+// returned as it is, a panic goes on after the rollback.
+func (s *Store) Tx(ctx context.Context, f func(*Tx) error) error {
+	for try := 1; ; try++ {
+		err := s.try(ctx, f)
+		if err == nil {
+			s.commits.Add(1)
+			return nil
+		}
+		if !s.d.retry(err) || try == attempts || ctx.Err() != nil {
+			return err
+		}
+		s.log.Warn("transaction is tried again", "try", try, "err", err)
+	}
+}
+
+func (s *Store) try(ctx context.Context, f func(*Tx) error) error {
+	conn, err := s.write.Conn(ctx)
+	if err != nil {
+		return s.d.plain("connect to the database", err)
+	}
+	defer conn.Close()
+	tx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return s.d.plain("begin transaction", err)
+	}
+	defer tx.Rollback() // after Commit it does nothing
+	t := &Tx{Reader: Reader{q: tx, d: s.d}, tx: tx, conn: conn}
+	if lock := s.d.lock(); lock != "" {
+		if _, err := tx.ExecContext(ctx, lock); err != nil {
+			return s.d.plain("wait for other writers", err)
+		}
+	}
+	if err := f(t); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return s.d.plain("commit", err)
+	}
+	return nil
+}
+
+// snapshot runs f on one consistent state of the whole database.
+func (s *Store) snapshot(ctx context.Context, f func(Reader) error) error {
+	tx, err := s.read.BeginTx(ctx, s.d.readOptions())
+	if err != nil {
+		return s.d.plain("begin reading", err)
+	}
+	defer tx.Rollback()
+	return f(Reader{q: tx, d: s.d})
+}
+
+// exec runs one statement and gives the number of rows it changed.
+func (t *Tx) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	args, err := bind(args)
+	if err != nil {
+		return 0, err
+	}
+	res, err := t.tx.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, t.d.plain("write", err)
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return 0, t.d.plain("write", err)
+	}
+	return n, nil
+}
+
+// put runs one statement whose row count does not matter.
+func (t *Tx) put(ctx context.Context, query string, args ...any) error {
+	_, err := t.exec(ctx, query, args...)
+	return err
+}
+
+func notFound(what, name string) error {
+	return firmward.Errorf(firmward.NotFound, "there is no "+what+" "+name)
+}
+
+// later gives the longest wait for a lock that another process holds.
+const later = 10 * time.Second
