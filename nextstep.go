@@ -39,7 +39,14 @@ type NextStep struct {
 	Counterfactual string   // "update to 5.7.3: 71 → 9"
 	Knowledge      string   // how deep the knowledge behind it is: never falsely green
 	Ref            string   // id of the rollout, work order or containment that carries it
+	Order          *Wanted  `json:",omitempty"` // a work order that must exist for the step
 	DecidedAt      time.Time
+}
+
+// Wanted is a work order that a step asks for.
+type Wanted struct {
+	Kind string // update, vendor-service, replace, retire
+	Want string // firmware version wanted, empty when any other will do
 }
 
 // Bucket sorts steps for people.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/wire"
 )
 
 // Info declares an enforcer.
@@ -35,4 +36,12 @@ type Enforcer interface {
 	Ready(ctx context.Context) error
 	Apply(ctx context.Context, want []firmward.AccessRule, confirmBy time.Time) (Applied, error)
 	Confirm(ctx context.Context, a Applied) error
+}
+
+// Vantage is a place from which packets can be sent to prove a wall: another address of this host, or
+// a host in another segment.
+type Vantage struct {
+	Name    string
+	Network wire.Network
+	Allowed bool // the wall lets this place through (firmward itself): the path must stay open
 }

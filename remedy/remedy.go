@@ -178,6 +178,7 @@ func attacked(f Facts, open []firmward.Finding, s *firmward.NextStep, now time.T
 		s.Now.Action = "replace it (it is cut off meanwhile, proven " + day(c.Created) + ")"
 		s.Risk = s.Risk * 3 / 10
 		s.RiskAfter = 0
+		s.Order = &firmward.Wanted{Kind: "replace"}
 		for _, w := range f.Work {
 			if w.Kind == "replace" {
 				s.Ref = w.ID
@@ -216,6 +217,7 @@ func patchable(f Facts, open []firmward.Finding, s *firmward.NextStep, now time.
 	if kind := personal(f); kind != "" {
 		s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: ask(f, kind, rel.Version), By: due, Rule: rule}
 		s.Then = &firmward.Phase{Kind: firmward.StepLook, Action: "look whether it runs " + rel.Version, Rule: "work-order"}
+		s.Order = &firmward.Wanted{Kind: kind, Want: rel.Version}
 		withWork(f, s)
 		return true
 	}
@@ -262,6 +264,7 @@ func unsupported(f Facts, open []firmward.Finding, s *firmward.NextStep, now tim
 	s.Now = firmward.Phase{Kind: firmward.StepReplace, Action: "replace it: nobody mends it any more", By: by, Rule: "support-end"}
 	s.Risk = max(s.Risk, 35)
 	s.RiskAfter = 0
+	s.Order = &firmward.Wanted{Kind: "replace"}
 	withWork(f, s)
 	return true
 }
@@ -282,6 +285,7 @@ func unmended(f Facts, open []firmward.Finding, s *firmward.NextStep, _ time.Tim
 	switch kind := personal(f); {
 	case kind != "":
 		s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: ask(f, kind, want), By: due, Rule: rule}
+		s.Order = &firmward.Wanted{Kind: kind, Want: want}
 		withWork(f, s)
 	case want != "":
 		s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: "get firmware " + want + " or newer for " + f.Device.Model + " (releases import)", By: due, Rule: rule}
@@ -370,6 +374,9 @@ func ask(f Facts, kind, want string) string {
 
 func withWork(f Facts, s *firmward.NextStep) {
 	for _, w := range f.Work {
+		if s.Order == nil || w.Kind != s.Order.Kind {
+			continue
+		}
 		s.Ref = w.ID
 		s.Blocker, s.BlockerCode = "waits for "+cmp.Or(w.Assignee, "somebody"), "person"
 		if w.State == firmward.WorkNotYet {

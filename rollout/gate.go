@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -78,6 +79,14 @@ func Approve(r *firmward.Rollout, now time.Time) {
 	if r.State != firmward.RolloutAwaiting {
 		return
 	}
+	switch r.Staging {
+	case "running":
+		r.Why = "waits for the staging verdict"
+		return
+	case "failed":
+		r.State, r.Why = firmward.RolloutHalted, "staging failed: nothing was sent to production devices"
+		return
+	}
 	have, want := approvals(r, 0), r.Policy.Approvals
 	if have < want {
 		r.Why = fmt.Sprintf("%d of %d approvals by somebody other than %s", have, want, r.Author)
@@ -137,4 +146,39 @@ func Steer(r *firmward.Rollout, order, why string, now time.Time) error {
 		return firmward.Errorf(firmward.Invalid, "unknown order "+order+": want start, pause, resume or stop")
 	}
 	return nil
+}
+
+// Count tells how the targets of one wave stand.
+func Count(targets []firmward.Target) WaveCount {
+	var c WaveCount
+	known, bare := map[string]bool{}, map[string]bool{}
+	for _, t := range targets {
+		switch {
+		case t.State == firmward.TargetPending:
+			c.Pending++
+		case t.State.InFlight():
+			c.InFlight++
+		default:
+			c.Ended++
+		}
+		switch t.State {
+		case firmward.TargetSucceeded:
+			c.Good++
+			known[t.Model] = true
+			if t.SoakedAt.IsZero() {
+				c.Unsoaked++
+			}
+		case firmward.TargetFailed, firmward.TargetRolledBack:
+			known[t.Model] = true
+		case firmward.TargetSkipped, firmward.TargetRefused:
+			bare[t.Model] = true
+		}
+	}
+	for m := range bare {
+		if !known[m] {
+			c.Bare = append(c.Bare, m)
+		}
+	}
+	slices.Sort(c.Bare)
+	return c
 }

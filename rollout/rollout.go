@@ -34,6 +34,7 @@ const (
 	PreflightFailed  Kind = "preflight-failed"  // the device could not be asked
 	Accepted         Kind = "accepted"          // the device said yes
 	InstallRefused   Kind = "install-refused"   // the device said no; nothing was written
+	NotSent          Kind = "not-sent"          // the installation was not begun, for the reason in Why
 	InstallUnknown   Kind = "install-unknown"   // the exchange broke off: it may have been taken
 	Looked           Kind = "looked"            // Seen holds what our probes and the driver saw
 	Committed        Kind = "committed"
@@ -196,6 +197,12 @@ func (in *Input) installing(out []Command) []Command {
 		t.AcceptedAt = in.Now
 		t.Deadline = in.Now.Add(max(in.Rollout.Policy.Deadline, 2*in.Abilities.Settle))
 		t.NextDue = in.Now.Add(in.Abilities.Settle)
+	case NotSent:
+		to := firmward.TargetSkipped
+		if in.Rollout.State != firmward.RolloutRunning {
+			to = firmward.TargetPending
+		}
+		in.unstart(to, "not-sent", "nothing was sent: "+in.Event.Why)
 	case Tick: // the command should have ended by itself long ago
 		if !in.Now.Before(t.NextDue) {
 			return in.lost(out)

@@ -1,2 +1,3 @@
 package storetest
+
 var knowledge, work, records []check

@@ -1,0 +1,228 @@
+// Package control is the loop: the only place where decisions meet I/O.
+//
+// One file per stage. Each loop is short and level-triggered: it reads the store, asks a pure decision,
+// writes rows, audit leaves and commands in one transaction, and only then acts. No decision is taken
+// here: an if about devices belongs to the rooms below.
+//
+// Everything in memory is a hint that may be lost: which devices to weigh again, when to wake. After a
+// restart the store alone says what goes on.
+package control
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/audit"
+	"github.com/firmward/firmward/catalog"
+	"github.com/firmward/firmward/depot"
+	"github.com/firmward/firmward/discover"
+	"github.com/firmward/firmward/driver"
+	"github.com/firmward/firmward/enforce"
+	"github.com/firmward/firmward/feed"
+	"github.com/firmward/firmward/policy"
+	"github.com/firmward/firmward/secrets"
+	"github.com/firmward/firmward/store"
+	"github.com/firmward/firmward/wire"
+)
+
+// Config is all that the loop needs. It is checked once, by New.
+type Config struct {
+	Store     *store.Store
+	Network   wire.Network
+	Catalog   *catalog.Catalogue
+	Policies  policy.File
+	Probes    []discover.Probe
+	Drivers   []driver.Driver
+	Sources   []feed.Source
+	Enforcers []enforce.Enforcer
+	Depot     *depot.Depot
+	// Serve is where devices that fetch their image reach the depot, an address of this host that they
+	// can route to. Zero: devices that pull are refused with the reason.
+	Serve   netip.AddrPort
+	Self    []netip.Addr      // firmward's own addresses: stay reachable for contained devices
+	Witness []enforce.Vantage // places from which packets prove a containment
+	Secrets *secrets.Box
+	Signer  *audit.Signer
+	Clock   Clock
+	Log     *slog.Logger
+	Lab     bool          // the network is simulated
+	Lease   time.Duration // real time a crashed owner keeps a command; 60 s when 0
+}
+
+// Control is the running loop. Its exported methods are what faces may ask for.
+type Control struct {
+	Config
+	owner string // name under which commands are leased
+	pacer *wire.Pacer
+	grant *depot.Server
+
+	mu       sync.Mutex
+	dirty    map[string]bool // devices to assess and decide again
+	all      bool            // every device is dirty
+	scans    map[string]*Scan
+	wakes    map[string]chan struct{}
+	byProbe  map[string]discover.Probe
+	byDriver map[string]driver.Driver
+	products productIndex
+}
+
+// New checks the configuration.
+func New(cfg Config) (*Control, error) {
+	for name, missing := range map[string]bool{
+		"store": cfg.Store == nil, "network": cfg.Network == nil, "catalogue": cfg.Catalog == nil, "depot": cfg.Depot == nil,
+		"secrets": cfg.Secrets == nil, "signer": cfg.Signer == nil, "probes": len(cfg.Probes) == 0, "policies": len(cfg.Policies.Rollout) == 0 || len(cfg.Policies.Risk) == 0,
+	} {
+		if missing {
+			return nil, fmt.Errorf("control: no %s", name)
+		}
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Lease == 0 {
+		cfg.Lease = time.Minute
+	}
+	cfg.Clock = cfg.Clock.orReal()
+	c := &Control{
+		Config: cfg, owner: store.NewID("owner"), pacer: wire.NewPacer(),
+		dirty: map[string]bool{}, all: true, scans: map[string]*Scan{}, wakes: map[string]chan struct{}{},
+		byProbe: map[string]discover.Probe{}, byDriver: map[string]driver.Driver{},
+	}
+	for _, p := range cfg.Probes {
+		c.byProbe[p.Info().Name] = p
+	}
+	for _, d := range cfg.Drivers {
+		c.byDriver[d.Info().Name] = d
+	}
+	for _, name := range []string{loopObserve, loopDecide, loopDeploy, loopDispatch, loopContain, loopAudit} {
+		c.wakes[name] = make(chan struct{}, 1)
+	}
+	c.grant = c.newGrants()
+	return c, nil
+}
+
+// The loops.
+const (
+	loopObserve  = "observe"
+	loopDecide   = "decide"
+	loopDeploy   = "deploy"
+	loopDispatch = "dispatch"
+	loopContain  = "contain"
+	loopAudit    = "audit"
+)
+
+// Run runs the loops until ctx ends. It takes over what an earlier run of the same data left behind.
+func (c *Control) Run(ctx context.Context) error {
+	if err := c.recover(ctx); err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for name, step := range map[string]func(context.Context) (time.Time, error){
+		loopObserve: c.observeStep, loopDecide: c.decideStep, loopDeploy: c.deployStep,
+		loopContain: c.containStep, loopAudit: c.auditStep,
+	} {
+		g.Go(func() error { return c.loop(ctx, name, step) })
+	}
+	g.Go(func() error { return c.dispatch(ctx) })
+	if c.Serve.IsValid() {
+		g.Go(func() error { return c.serveDepot(ctx) })
+	}
+	if err := g.Wait(); err != nil && ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// idle is how long a loop that nothing is due for waits before it looks all the same.
+const idle = time.Hour
+
+// loop calls step whenever it is woken or due. An error is logged once per change of its text and
+// tried again a little later: a loop never ends because one turn failed.
+func (c *Control) loop(ctx context.Context, name string, step func(context.Context) (time.Time, error)) error {
+	last := ""
+	for {
+		due, err := step(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		now := c.Clock.Now()
+		if err != nil {
+			if err.Error() != last {
+				c.Log.ErrorContext(ctx, "loop failed; it will be tried again", "loop", name, "error", err)
+				last = err.Error()
+			}
+			due = now.Add(c.Clock.Real(2 * time.Second))
+		} else {
+			last = ""
+		}
+		wait := idle
+		if !due.IsZero() {
+			wait = min(idle, max(0, due.Sub(now)))
+		}
+		timer := c.Clock.Timer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-c.wakes[name]:
+			timer.Stop()
+		case <-timer.C:
+		}
+	}
+}
+
+// wake asks loops to look now.
+func (c *Control) wake(names ...string) {
+	for _, name := range names {
+		select {
+		case c.wakes[name] <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// touch marks devices as changed: they are assessed and decided again.
+func (c *Control) touch(devices ...string) {
+	c.mu.Lock()
+	for _, d := range devices {
+		c.dirty[d] = true
+	}
+	c.mu.Unlock()
+	c.wake(loopDecide)
+}
+
+// touchAll marks every device as changed.
+func (c *Control) touchAll() {
+	c.mu.Lock()
+	c.all = true
+	c.mu.Unlock()
+	c.wake(loopDecide)
+}
+
+// auditStep seals new leaves.
+func (c *Control) auditStep(ctx context.Context) (time.Time, error) {
+	if _, _, err := c.Store.Sequence(ctx, c.Clock.Now(), c.Signer); err != nil {
+		return time.Time{}, fmt.Errorf("seal audit leaves: %w", err)
+	}
+	return c.Clock.Now().Add(c.Clock.Real(time.Second)), nil
+}
+
+// leaf writes an audit leaf in the transaction of its change.
+func (c *Control) leaf(ctx context.Context, tx *store.Tx, actor, action, subject string, detail map[string]string) error {
+	return tx.Record(ctx, audit.Leaf{At: c.Clock.Now(), Actor: actor, Action: action, Subject: subject, Detail: detail})
+}
+
+// emit shows a change to whoever watches.
+func (c *Control) emit(ctx context.Context, tx *store.Tx, kind, subject, text string) error {
+	return tx.Emit(ctx, firmward.Event{At: c.Clock.Now(), Kind: kind, Subject: subject, Text: text})
+}
+
+// self is the actor of acts that a rule and not a person caused.
+const self = "firmward"

@@ -1,0 +1,250 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/contain"
+	"github.com/firmward/firmward/lifecycle"
+	"github.com/firmward/firmward/policy"
+	"github.com/firmward/firmward/remedy"
+	"github.com/firmward/firmward/rollout"
+	"github.com/firmward/firmward/store"
+	"github.com/firmward/firmward/workorder"
+)
+
+// reweigh is how often every device is weighed again although nothing changed: clocks run out.
+const reweigh = 24 * time.Hour
+
+// decideStep assesses and decides every device that is marked, and all of them once a day.
+func (c *Control) decideStep(ctx context.Context) (time.Time, error) {
+	c.mu.Lock()
+	all, marked := c.all, c.dirty
+	c.all, c.dirty = false, map[string]bool{}
+	c.mu.Unlock()
+	if all {
+		if err := c.eachDevice(ctx, store.DeviceFilter{}, func(d firmward.Device) error {
+			delete(marked, d.ID)
+			return c.weigh(ctx, d.ID)
+		}); err != nil {
+			c.touchAll()
+			return time.Time{}, err
+		}
+		c.mu.Lock()
+		c.weighed = c.Clock.Now()
+		c.mu.Unlock()
+	}
+	ids := make([]string, 0, len(marked))
+	for id := range marked {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	for i, id := range ids {
+		if err := c.weigh(ctx, id); err != nil {
+			c.touch(ids[i:]...)
+			return time.Time{}, err
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	next := c.weighed.Add(reweigh)
+	if !next.After(c.Clock.Now()) {
+		c.all = true
+		next = c.Clock.Now()
+	}
+	return next, nil
+}
+
+// eachDevice pages through the inventory.
+func (c *Control) eachDevice(ctx context.Context, want store.DeviceFilter, f func(firmward.Device) error) error {
+	page := store.Page{Limit: 1000}
+	for {
+		devices, next, err := c.Store.Devices(ctx, want, page)
+		if err != nil {
+			return err
+		}
+		for _, d := range devices {
+			if err := f(d); err != nil {
+				return err
+			}
+		}
+		if next == "" {
+			return nil
+		}
+		page.After = next
+	}
+}
+
+// weigh assesses one device and writes its one next step. A device that was merged away is no error.
+func (c *Control) weigh(ctx context.Context, id string) error {
+	d, err := c.Store.Device(ctx, id)
+	if err != nil || d.ID != id {
+		if firmward.CodeOf(err) == firmward.NotFound || err == nil {
+			return nil
+		}
+		return err
+	}
+	if err := c.assess(ctx, d); err != nil {
+		return fmt.Errorf("assess %s: %w", d.Name, err)
+	}
+	if err := c.decide(ctx, d); err != nil {
+		return fmt.Errorf("decide %s: %w", d.Name, err)
+	}
+	return nil
+}
+
+func (c *Control) decide(ctx context.Context, d firmward.Device) error {
+	facts, err := c.facts(ctx, d)
+	if err != nil {
+		return err
+	}
+	now := c.Clock.Now()
+	step := remedy.Choose(facts, now)
+	old, err := c.Store.NextStep(ctx, d.ID)
+	if err != nil && firmward.CodeOf(err) != firmward.NotFound {
+		return err
+	}
+	same := old
+	same.DecidedAt = step.DecidedAt
+	orderMissing := step.Order != nil && !slices.ContainsFunc(facts.Work, func(w firmward.WorkOrder) bool { return w.Kind == step.Order.Kind })
+	stale := staleWork(facts.Work, step)
+	if reflect.DeepEqual(same, step) && !orderMissing && len(stale) == 0 {
+		return nil
+	}
+	return c.Store.Tx(ctx, func(tx *store.Tx) error {
+		if orderMissing {
+			w := workorder.New(store.NewID("wo"), step.Order.Kind, d, facts.Model, step.Order.Want, self, now, step.Now.By)
+			if err := tx.PutWorkOrder(ctx, w); err != nil {
+				return err
+			}
+			step.Ref = w.ID
+			if err := c.leaf(ctx, tx, self, "workorder-open", w.ID, map[string]string{"device": d.ID, "kind": w.Kind, "want": w.Want, "assignee": w.Assignee}); err != nil {
+				return err
+			}
+			if err := c.emit(ctx, tx, "workorder", w.ID, d.Name+": "+w.Title); err != nil {
+				return err
+			}
+		}
+		for _, w := range stale {
+			w.State, w.Why, w.ClosedAt = firmward.WorkVoid, "no longer needed: the next step is to "+step.Now.Action, now
+			if err := tx.PutWorkOrder(ctx, w); err != nil {
+				return err
+			}
+			if err := c.leaf(ctx, tx, self, "workorder-void", w.ID, map[string]string{"device": d.ID, "why": w.Why}); err != nil {
+				return err
+			}
+		}
+		if err := tx.PutNextStep(ctx, step); err != nil {
+			return err
+		}
+		if old.Now.Kind == step.Now.Kind && old.Now.Action == step.Now.Action && old.Blocker == step.Blocker {
+			return nil
+		}
+		if err := c.leaf(ctx, tx, self, "step-decide", d.ID, map[string]string{"kind": string(step.Now.Kind), "action": step.Now.Action, "blocker": step.BlockerCode}); err != nil {
+			return err
+		}
+		return c.emit(ctx, tx, "step", d.ID, d.Name+": "+step.Now.Action)
+	})
+}
+
+// staleWork lists open work orders that nobody reported on and that the step no longer asks for.
+func staleWork(open []firmward.WorkOrder, step firmward.NextStep) []firmward.WorkOrder {
+	var out []firmward.WorkOrder
+	for _, w := range open {
+		if w.State == firmward.WorkOpen && w.By == self && (step.Order == nil || step.Order.Kind != w.Kind) && step.Now.Kind == firmward.StepWait {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// facts gathers all that the one next step rests on.
+func (c *Control) facts(ctx context.Context, d firmward.Device) (remedy.Facts, error) {
+	now := c.Clock.Now()
+	model := c.Catalog.Model(d)
+	drv, hasDriver := c.byDriver[model.Driver]
+	f := remedy.Facts{Device: d, Model: model, HasDriver: hasDriver, Policy: c.Policies.Risk[0]}
+	var errs [9]error
+	if n, err := c.networkOf(ctx, d); err == nil {
+		f.Network = &n
+	}
+	f.Findings, errs[0] = c.Store.FindingsOf(ctx, d.ID)
+	f.Exceptions, errs[1] = c.Store.ExceptionsFor(ctx, d.ID, now)
+	f.Releases, _, errs[2] = c.Store.Releases(ctx, store.ReleaseFilter{Family: d.Family}, store.Page{Limit: 1000})
+	open := true
+	f.Work, _, errs[3] = c.Store.WorkOrders(ctx, store.WorkOrderFilter{Device: d.ID, Open: &open}, store.Page{})
+	var records []firmward.Lifecycle
+	records, errs[4] = c.Store.Lifecycles(ctx, d.Vendor)
+	f.Support = lifecycle.Status(d, model, records, now)
+	errs[5] = c.lastTarget(ctx, &f)
+	var held []firmward.Containment
+	held, _, errs[6] = c.Store.Containments(ctx, store.ContainmentFilter{Device: d.ID}, store.Page{Limit: 1000})
+	for i := range held {
+		if f.Containment == nil || held[i].Created.After(f.Containment.Created) {
+			f.Containment = &held[i]
+		}
+	}
+	var feeds []firmward.FeedStatus
+	feeds, errs[7] = c.FeedStatuses(ctx)
+	f.Knowledge = remedy.Depth(feeds)
+	if d.Family == "" {
+		f.Releases = nil
+	}
+	f.GuardCode, f.GuardWhy = contain.Guard(d)
+	var id firmward.Identity
+	id, errs[8] = c.Store.Identity(ctx, d.ID)
+	if firmward.CodeOf(errs[8]) == firmward.NotFound {
+		errs[8] = nil
+	}
+	if cl, ok := id.Best(firmward.FieldFirmware); ok {
+		f.Looked = cl.At
+	}
+	if hasDriver {
+		pol, _ := c.Policies.For(d)
+		f.Refusal = func(r firmward.Release) (string, string) {
+			cand, err := c.candidate(ctx, r, d, string(drv.Info().Path))
+			if err != nil {
+				return string(firmward.Internal), err.Error()
+			}
+			return rollout.Refuse(r, pol.RolloutPolicy, cand)
+		}
+	}
+	return f, errors.Join(errs[:]...)
+}
+
+// lastTarget finds the latest production target of the device and its rollout.
+func (c *Control) lastTarget(ctx context.Context, f *remedy.Facts) error {
+	targets, err := c.Store.TargetsOf(ctx, f.Device.ID)
+	if err != nil {
+		return err
+	}
+	for i := range targets {
+		r, err := c.Store.Rollout(ctx, targets[i].RolloutID)
+		if err != nil {
+			return err
+		}
+		if f.Rollout == nil || r.Created.After(f.Rollout.Created) {
+			f.Target, f.Rollout = &targets[i], &r
+		}
+	}
+	return nil
+}
+
+// policyFor is the rollout policy of a name, or the one whose selector matches the device.
+func (c *Control) policyFor(name string, d firmward.Device) (policy.Rollout, error) {
+	if name != "" {
+		if p, ok := c.Policies.Find(name); ok {
+			return p, nil
+		}
+		return policy.Rollout{}, firmward.Errorf(firmward.NotFound, "no rollout policy is called "+name)
+	}
+	if p, ok := c.Policies.For(d); ok {
+		return p, nil
+	}
+	return policy.Rollout{}, firmward.Errorf(firmward.NotFound, "no rollout policy matches "+d.Name)
+}

@@ -1,0 +1,371 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/depot"
+	"github.com/firmward/firmward/driver"
+	"github.com/firmward/firmward/rollout"
+	"github.com/firmward/firmward/store"
+	"github.com/firmward/firmward/wire"
+)
+
+// parallelCommands bounds how many commands are carried out together.
+const parallelCommands = 32
+
+// installLimit is the least wall time that an installation gets, whatever the house clock does.
+const installLimit = 30 * time.Second
+
+// dispatch carries commands out: lease, (mark as sent), act, report. What a crash cuts off here is found
+// again by its lease.
+func (c *Control) dispatch(ctx context.Context) error {
+	var running sync.WaitGroup
+	defer running.Wait()
+	room := make(chan struct{}, parallelCommands)
+	return c.loop(ctx, loopDispatch, func(ctx context.Context) (time.Time, error) {
+		for {
+			free := cap(room) - len(room)
+			if free == 0 {
+				return c.Clock.Now().Add(c.Clock.Real(time.Second)), nil
+			}
+			now := c.Clock.Now()
+			leased, err := c.Store.LeaseCommands(ctx, c.owner, free, now, c.Clock.Real(c.Lease))
+			if err != nil {
+				return time.Time{}, err
+			}
+			if len(leased) == 0 {
+				return c.nextCommand(ctx)
+			}
+			for _, cmd := range leased {
+				room <- struct{}{}
+				running.Go(func() {
+					defer func() { <-room; c.wake(loopDispatch) }()
+					c.perform(ctx, cmd)
+				})
+			}
+		}
+	})
+}
+
+// nextCommand is when a command whose lease ran out can be taken over.
+func (c *Control) nextCommand(ctx context.Context) (time.Time, error) {
+	queued, _, err := c.Store.Commands(ctx, store.CommandQueued, "", store.Page{Limit: 100})
+	var due time.Time
+	for _, q := range queued {
+		due = earlier(due, q.LeaseUntil)
+	}
+	return due, err
+}
+
+// perform carries one command out and reports its outcome. The lease is kept alive meanwhile.
+func (c *Control) perform(ctx context.Context, cmd store.Command) {
+	var order rollout.Command
+	if err := json.Unmarshal(cmd.Payload, &order); err != nil {
+		c.Log.ErrorContext(ctx, "command cannot be read", "command", cmd.ID, "error", err)
+		return
+	}
+	stop := c.keepLease(ctx, cmd)
+	ev, err := c.act(ctx, order, cmd)
+	stop()
+	if ctx.Err() != nil {
+		return // shutting down: the outcome is unknown and found again by the lease
+	}
+	if err != nil {
+		if firmward.CodeOf(err) == firmward.Conflict || errors.Is(err, errLost) {
+			return // somebody else owns the command now
+		}
+		c.Log.ErrorContext(ctx, "command failed inside firmward", "command", cmd.ID, "error", err)
+		ev = failure(order.Verb, err.Error())
+	}
+	ev.Command = order.ID
+	if err := c.apply(ctx, order.RolloutID, order.DeviceID, ev, &cmd); err != nil {
+		c.Log.ErrorContext(ctx, "outcome not saved; the command will be in doubt", "command", cmd.ID, "error", err)
+		return
+	}
+	c.wake(loopDeploy)
+}
+
+// errLost means that the lease of a command went to somebody else.
+var errLost = errors.New("the lease was lost")
+
+// keepLease extends a lease until the returned function is called.
+func (c *Control) keepLease(ctx context.Context, cmd store.Command) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var done sync.WaitGroup
+	done.Go(func() {
+		tick := time.NewTicker(c.Lease / 3)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				now := c.Clock.Now()
+				if err := c.Store.ExtendLease(ctx, cmd.ID, c.owner, now, now.Add(c.Clock.Real(c.Lease))); err != nil && ctx.Err() == nil {
+					c.Log.WarnContext(ctx, "lease not extended", "command", cmd.ID, "error", err)
+				}
+			}
+		}
+	})
+	return func() { cancel(); done.Wait() }
+}
+
+// failure is the event for a command that firmward itself could not carry out.
+func failure(v rollout.Verb, why string) rollout.Event {
+	switch v {
+	case rollout.DoPreflight:
+		return rollout.Event{Kind: rollout.PreflightFailed, Why: why}
+	case rollout.DoInstall:
+		return rollout.Event{Kind: rollout.InstallUnknown, Why: why}
+	case rollout.DoCommit:
+		return rollout.Event{Kind: rollout.CommitFailed, Why: why}
+	case rollout.DoRevert:
+		return rollout.Event{Kind: rollout.RevertFailed, Why: why}
+	}
+	return rollout.Event{Kind: rollout.Looked, Seen: rollout.Seen{Note: why}}
+}
+
+// job is all that a command needs to know.
+type job struct {
+	rollout firmward.Rollout
+	target  firmward.Target
+	release firmward.Release
+	device  firmward.Device
+	model   firmward.Model
+	network firmward.Network
+	driver  driver.Driver
+}
+
+func (c *Control) job(ctx context.Context, o rollout.Command) (job, error) {
+	var j job
+	var err error
+	if j.rollout, err = c.Store.Rollout(ctx, o.RolloutID); err != nil {
+		return j, err
+	}
+	if j.target, err = c.Store.Target(ctx, o.RolloutID, o.DeviceID); err != nil {
+		return j, err
+	}
+	if j.release, err = c.Store.Release(ctx, j.rollout.ReleaseID); err != nil {
+		return j, err
+	}
+	if j.device, err = c.Store.Device(ctx, o.DeviceID); err != nil {
+		return j, err
+	}
+	if j.network, err = c.networkOf(ctx, j.device); err != nil {
+		return j, err
+	}
+	j.model = c.Catalog.Model(j.device)
+	drv, ok := c.byDriver[j.model.Driver]
+	if !ok {
+		return j, firmward.Errorf(firmward.NotSupported, "no driver for "+j.device.Model)
+	}
+	j.driver = drv
+	return j, nil
+}
+
+func (c *Control) act(ctx context.Context, o rollout.Command, cmd store.Command) (rollout.Event, error) {
+	j, err := c.job(ctx, o)
+	if err != nil {
+		return rollout.Event{}, err
+	}
+	switch o.Verb {
+	case rollout.DoPreflight:
+		return c.preflight(ctx, j)
+	case rollout.DoInstall:
+		return c.install(ctx, j, cmd)
+	case rollout.DoCommit:
+		return c.commit(ctx, j)
+	case rollout.DoRevert:
+		return c.revert(ctx, j)
+	}
+	seen, err := c.look(ctx, j.device)
+	return rollout.Event{Kind: rollout.Looked, Seen: seen.Seen}, err
+}
+
+// preflight looks at the device as it is, then lets rules and driver say no before a byte of the image
+// is sent.
+func (c *Control) preflight(ctx context.Context, j job) (rollout.Event, error) {
+	seen, err := c.look(ctx, j.device)
+	if err != nil {
+		return rollout.Event{}, err
+	}
+	if !seen.Reachable {
+		return rollout.Event{Kind: rollout.PreflightFailed, Why: seen.Note}, nil
+	}
+	if !seen.SameDevice {
+		return rollout.Event{Kind: rollout.PreflightRefused, Code: "other-device", Why: "another device answers at its address"}, nil
+	}
+	if j.device, err = c.Store.Device(ctx, j.device.ID); err != nil { // the look may have taught us
+		return rollout.Event{}, err
+	}
+	cand, err := c.candidate(ctx, j.release, j.device, string(j.driver.Info().Path))
+	if err != nil {
+		return rollout.Event{}, err
+	}
+	if j.rollout.Rehearsal {
+		cand.Device.Spare, cand.Staging = false, firmward.StagingVerdict{}
+	}
+	if code, why := rollout.Refuse(j.release, j.rollout.Policy, cand); code != "" && code != rollout.RefuseCurrent {
+		return rollout.Event{Kind: rollout.PreflightRefused, Code: code, Why: why}, nil
+	}
+	if pf, ok := j.driver.(driver.Preflighter); ok {
+		ctx, cancel := context.WithTimeout(ctx, readLimit)
+		defer cancel()
+		secret, err := c.secretFor(ctx, j.device)
+		if err != nil {
+			return rollout.Event{}, err
+		}
+		conn, tr := c.conn(j.network, j.device, j.driver, secret)
+		err = pf.Preflight(ctx, conn, driver.Image{Release: j.release})
+		if kept := c.keepSent(context.WithoutCancel(ctx), j.device.ID, tr); kept != nil {
+			return rollout.Event{}, kept
+		}
+		switch {
+		case firmward.CodeOf(err) == firmward.Refused && err != nil:
+			return rollout.Event{Kind: rollout.PreflightRefused, Code: "driver-refused", Why: err.Error()}, nil
+		case err != nil:
+			return rollout.Event{Kind: rollout.PreflightFailed, Why: err.Error()}, nil
+		}
+	}
+	return rollout.Event{Kind: rollout.PreflightOK, Seen: seen.Seen}, nil
+}
+
+// install sends the image: once. The command is marked as sent before the first byte; from then on a
+// crash leaves it in doubt and it is never sent again.
+func (c *Control) install(ctx context.Context, j job, cmd store.Command) (rollout.Event, error) {
+	inst, ok := j.driver.(driver.Installer)
+	if !ok {
+		return rollout.Event{Kind: rollout.NotSent, Why: "the driver cannot install"}, nil
+	}
+	img, undo, err := c.image(j)
+	if err != nil {
+		return rollout.Event{Kind: rollout.NotSent, Why: err.Error()}, nil
+	}
+	defer undo()
+	secret, err := c.secretFor(ctx, j.device)
+	if err != nil {
+		return rollout.Event{}, err
+	}
+	stop, err := c.Store.StopAll(ctx)
+	if err != nil {
+		return rollout.Event{}, err
+	}
+	switch r, err := c.Store.Rollout(ctx, j.rollout.ID); {
+	case err != nil:
+		return rollout.Event{}, err
+	case stop.On:
+		return rollout.Event{Kind: rollout.NotSent, Why: "the red button is pressed"}, nil
+	case r.State != firmward.RolloutRunning:
+		return rollout.Event{Kind: rollout.NotSent, Why: "the rollout is " + string(r.State)}, nil
+	}
+	if err := c.Store.MarkSent(ctx, cmd.ID, c.owner, c.Clock.Now()); err != nil {
+		return rollout.Event{}, fmt.Errorf("%w: %w", errLost, err)
+	}
+	limit := max(installLimit, c.Clock.Wall(j.rollout.Policy.Deadline))
+	ictx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	conn, tr := c.conn(j.network, j.device, j.driver, secret)
+	err = inst.Install(ictx, conn, img)
+	if kept := c.keepSent(context.WithoutCancel(ctx), j.device.ID, tr); kept != nil {
+		c.Log.ErrorContext(ctx, "transcript not kept", "device", j.device.ID, "error", kept)
+	}
+	switch {
+	case err == nil:
+		return rollout.Event{Kind: rollout.Accepted}, nil
+	case errors.Is(err, driver.ErrNotSent):
+		return rollout.Event{Kind: rollout.NotSent, Why: err.Error()}, nil
+	case firmward.CodeOf(err) == firmward.Refused:
+		return rollout.Event{Kind: rollout.InstallRefused, Why: err.Error()}, nil
+	}
+	return rollout.Event{Kind: rollout.InstallUnknown, Why: err.Error()}, nil
+}
+
+// image makes the release ready for one device: for pulling devices a one-time address bound to the
+// device. The depot verifies hash and size before a byte leaves.
+func (c *Control) image(j job) (driver.Image, func(), error) {
+	img := driver.Image{Release: j.release, FallBack: j.rollout.Policy.CommitWithin}
+	if err := c.Depot.Verify(j.release.SHA256); err != nil {
+		return img, nil, fmt.Errorf("the image in the depot is not sound: %w", err)
+	}
+	img.Open = func() (io.ReadCloser, error) { return c.Depot.Open(j.release.SHA256) }
+	if j.driver.Info().Path != driver.Pull {
+		return img, func() {}, nil
+	}
+	if !c.Serve.IsValid() {
+		return img, nil, firmward.Errorf(firmward.NotSupported, "the device fetches its image from firmward, but no address is set for that (serve --depot-addr)")
+	}
+	path, err := c.grant.Grant(depot.Grant{SHA256: j.release.SHA256, FileName: j.release.FileName, Addr: j.device.Addrs[0], Expires: c.Clock.Now().Add(max(j.rollout.Policy.Deadline, c.Clock.Real(installLimit)))})
+	if err != nil {
+		return img, nil, err
+	}
+	img.URL = "http://" + c.Serve.String() + path
+	return img, func() {}, nil // the device fetches after it said yes; the grant ends by its time
+}
+
+func (c *Control) commit(ctx context.Context, j job) (rollout.Event, error) {
+	com, ok := j.driver.(driver.Committer)
+	if !ok {
+		return rollout.Event{Kind: rollout.CommitFailed, Why: "the driver cannot commit"}, nil
+	}
+	if err := c.short(ctx, j, com.Commit); err != nil {
+		return rollout.Event{Kind: rollout.CommitFailed, Why: err.Error()}, nil
+	}
+	return rollout.Event{Kind: rollout.Committed}, nil
+}
+
+func (c *Control) revert(ctx context.Context, j job) (rollout.Event, error) {
+	rev, ok := j.driver.(driver.Reverter)
+	if !ok {
+		return rollout.Event{Kind: rollout.RevertFailed, Why: "the driver cannot go back"}, nil
+	}
+	if err := c.short(ctx, j, rev.Revert); err != nil {
+		return rollout.Event{Kind: rollout.RevertFailed, Why: err.Error()}, nil
+	}
+	return rollout.Event{Kind: rollout.Reverted}, nil
+}
+
+// short runs one driver exchange that moves no image.
+func (c *Control) short(ctx context.Context, j job, do func(context.Context, wire.Conn) error) error {
+	secret, err := c.secretFor(ctx, j.device)
+	if err != nil {
+		return err
+	}
+	sctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	conn, tr := c.conn(j.network, j.device, j.driver, secret)
+	err = do(sctx, conn)
+	if kept := c.keepSent(context.WithoutCancel(ctx), j.device.ID, tr); err == nil {
+		err = kept
+	}
+	return err
+}
+
+// resolveDoubt hands commands whose outcome was lost to the engine.
+func (c *Control) resolveDoubt(ctx context.Context, now time.Time) error {
+	var lost []store.Command
+	err := c.Store.Tx(ctx, func(tx *store.Tx) error {
+		var err error
+		lost, err = tx.InDoubt(ctx, now)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, cmd := range lost {
+		var o rollout.Command
+		if err := json.Unmarshal(cmd.Payload, &o); err != nil {
+			return err
+		}
+		if err := c.apply(ctx, o.RolloutID, o.DeviceID, rollout.Event{Kind: rollout.Lost, Command: cmd.ID}, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}

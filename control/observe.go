@@ -1,0 +1,233 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/identify"
+	"github.com/firmward/firmward/store"
+)
+
+// record stores what probes saw at addresses of one network: finds or makes the devices, joins those
+// that are proven to be one, and works out their identities anew. It gives the devices concerned.
+func (c *Control) record(ctx context.Context, network firmward.Network, seen []firmward.Observation) ([]string, error) {
+	var touched []string
+	err := c.Store.Tx(ctx, func(tx *store.Tx) error {
+		touched = touched[:0]
+		for _, o := range seen {
+			if !worthKeeping(o) {
+				continue
+			}
+			id, err := c.keep(ctx, tx, network, o)
+			if err != nil {
+				return err
+			}
+			if id != "" && !slices.Contains(touched, id) {
+				touched = append(touched, id)
+			}
+		}
+		for _, id := range touched {
+			if err := c.reidentify(ctx, tx, id, store.Change{Actor: self, Source: "probe", At: c.Clock.Now()}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("record observations: %w", err)
+	}
+	c.touch(touched...)
+	return touched, nil
+}
+
+// worthKeeping leaves silence out: it is no evidence about who a device is.
+func worthKeeping(o firmward.Observation) bool {
+	return o.Outcome == firmward.Answered || o.Outcome == firmward.Cut
+}
+
+func (c *Control) keep(ctx context.Context, tx *store.Tx, network firmward.Network, o firmward.Observation) (string, error) {
+	o.ID, o.Site, o.Network, o.At = store.NewID("obs"), network.Site, network.Prefix.String(), c.Clock.Now()
+	if o.Outcome == firmward.Cut {
+		o.Probe += ".cut" // kept beside the last good answer, not instead of it
+	}
+	keys := identify.Keys(c.Catalog.Rules.Claims(o))
+	candidates, err := candidates(ctx, tx, o, keys)
+	if err != nil {
+		return "", err
+	}
+	a := identify.Assign(o.Addr, keys, candidates)
+	if a.Device == "" {
+		d := firmward.Device{
+			ID: store.NewID("dev"), Name: o.Addr.String(), Site: network.Site, Network: network.Prefix.String(), Zone: network.Zone(),
+			Class: firmward.ClassUnknown, Addrs: []netip.Addr{o.Addr}, Origin: firmward.OriginSeen, Lab: network.Lab, FirstSeen: o.At,
+		}
+		if err := tx.PutDevice(ctx, d, store.Change{Actor: self, Source: o.Probe, At: o.At}); err != nil {
+			return "", err
+		}
+		if err := c.leaf(ctx, tx, self, "device-found", d.ID, map[string]string{"address": o.Addr.String(), "network": d.Network, "probe": o.Probe}); err != nil {
+			return "", err
+		}
+		if err := c.emit(ctx, tx, "device", d.ID, "a new device at "+o.Addr.String()); err != nil {
+			return "", err
+		}
+		a.Device = d.ID
+	}
+	for _, other := range a.Merge {
+		if err := c.merge(ctx, tx, a.Device, other, a.Why); err != nil {
+			return "", err
+		}
+	}
+	if _, err := tx.AddObservation(ctx, a.Device, o); err != nil {
+		return "", err
+	}
+	return a.Device, tx.Touch(ctx, []store.Seen{{Device: a.Device, Addr: o.Addr, At: o.At}})
+}
+
+func (c *Control) merge(ctx context.Context, tx *store.Tx, into, from, why string) error {
+	change := store.Change{Actor: self, Source: "identify", At: c.Clock.Now()}
+	if err := tx.MergeDevices(ctx, into, from, change); err != nil {
+		return err
+	}
+	if err := c.leaf(ctx, tx, self, "device-merge", into, map[string]string{"from": from, "why": why}); err != nil {
+		return err
+	}
+	return c.emit(ctx, tx, "device", into, "two addresses are one device: "+why)
+}
+
+// candidates are the devices that share a key or the address with an observation.
+func candidates(ctx context.Context, tx *store.Tx, o firmward.Observation, keys []identify.Key) ([]identify.Candidate, error) {
+	byID := map[string]firmward.Device{}
+	var order []string
+	add := func(found []firmward.Device) {
+		for _, d := range found {
+			if _, ok := byID[d.ID]; !ok && !d.Retired {
+				byID[d.ID] = d
+				order = append(order, d.ID)
+			}
+		}
+	}
+	for _, k := range keys {
+		found, err := tx.DevicesByKey(ctx, store.Key{Field: k.Field, Vendor: k.Vendor, Value: k.Value})
+		if err != nil {
+			return nil, err
+		}
+		add(found)
+	}
+	found, err := tx.DevicesAt(ctx, o.Site, o.Addr)
+	if err != nil {
+		return nil, err
+	}
+	add(found)
+	out := make([]identify.Candidate, 0, len(order))
+	for _, id := range order {
+		known, err := tx.Identity(ctx, id)
+		if err != nil && firmward.CodeOf(err) != firmward.NotFound {
+			return nil, err
+		}
+		out = append(out, identify.Candidate{ID: id, Keys: identify.Keys(known.Claims), Addrs: byID[id].Addrs, ByHand: byID[id].Origin == firmward.OriginByHand})
+	}
+	return out, nil
+}
+
+// reidentify works the identity of a device out from all its evidence: the latest observations read by
+// today's rules, and what people said.
+func (c *Control) reidentify(ctx context.Context, tx *store.Tx, id string, change store.Change) error {
+	d, err := tx.Device(ctx, id)
+	if err != nil {
+		return err
+	}
+	old, err := tx.Identity(ctx, id)
+	if err != nil && firmward.CodeOf(err) != firmward.NotFound {
+		return err
+	}
+	var claims []firmward.Claim
+	for _, cl := range old.Claims {
+		if said(cl) {
+			claims = append(claims, cl)
+		}
+	}
+	obs, err := tx.ObservationsOf(ctx, id)
+	if err != nil {
+		return err
+	}
+	addrs := slices.Clone(d.Addrs)
+	for _, o := range obs {
+		claims = append(claims, c.Catalog.Rules.Claims(o)...)
+		if o.Addr.IsValid() && !slices.Contains(addrs, o.Addr) {
+			addrs = append(addrs, o.Addr)
+		}
+	}
+	now := identify.Merge(claims)
+	before := d
+	d = identify.Apply(d, now)
+	if d.Family == "" {
+		d.Family = c.Catalog.FamilyOf(d.Vendor, d.Model)
+	}
+	if m := c.Catalog.Model(d); d.Class == firmward.ClassUnknown && m.Class != "" {
+		d.Class = m.Class
+	}
+	slices.SortFunc(addrs, netip.Addr.Compare)
+	d.Addrs = addrs
+	d.Name = displayName(d, now)
+	if err := tx.PutDevice(ctx, d, change); err != nil {
+		return err
+	}
+	if err := tx.PutIdentity(ctx, id, now); err != nil {
+		return err
+	}
+	if before.Firmware != "" && d.Firmware != "" && before.Firmware != d.Firmware {
+		if err := c.leaf(ctx, tx, self, "firmware-changed", id, map[string]string{"before": before.Firmware, "after": d.Firmware}); err != nil {
+			return err
+		}
+		return c.emit(ctx, tx, "device", id, fmt.Sprintf("%s: firmware %s → %s", d.Name, before.Firmware, d.Firmware))
+	}
+	if before.Model != d.Model {
+		return c.emit(ctx, tx, "device", id, strings.TrimSpace(d.Name+" is a "+d.Vendor+" "+d.Model))
+	}
+	return nil
+}
+
+// said reports whether a claim rests on a person or an import and not on an observation.
+func said(c firmward.Claim) bool {
+	return strings.HasPrefix(c.Source, "person:") || strings.HasPrefix(c.Source, "import:")
+}
+
+// displayName is the claimed name, else model and end of serial, else the address.
+func displayName(d firmward.Device, id firmward.Identity) string {
+	if n, ok := id.Best(firmward.FieldName); ok {
+		return n.Value
+	}
+	if d.Model != "" && d.Serial != "" {
+		return d.Model + " " + d.Serial[max(0, len(d.Serial)-4):]
+	}
+	if len(d.Addrs) > 0 {
+		return d.Addrs[0].String()
+	}
+	return d.Name
+}
+
+// find resolves what a person typed to exactly one device.
+func (c *Control) find(ctx context.Context, ref string) (firmward.Device, error) {
+	found, err := c.Store.FindDevices(ctx, ref)
+	if err != nil {
+		return firmward.Device{}, err
+	}
+	switch len(found) {
+	case 0:
+		return firmward.Device{}, firmward.Errorf(firmward.NotFound, "no device is called "+ref+" (try: firmward devices)")
+	case 1:
+		return found[0], nil
+	}
+	names := make([]string, len(found))
+	for i, d := range found {
+		names[i] = d.ID + " (" + d.Name + ", " + d.Site + ")"
+	}
+	return firmward.Device{}, firmward.Errorf(firmward.Conflict, ref+" could be "+strings.Join(names, " or ")+": use the id")
+}
+
+var errNoAddress = errors.New("it has no address")

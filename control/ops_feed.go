@@ -1,0 +1,80 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/feed"
+	"github.com/firmward/firmward/store"
+)
+
+// ImportFeed takes one document. source may be empty: then the document's first bytes decide which
+// source it belongs to. Nothing is half-imported: on an error the last good data stays in use.
+func (c *Control) ImportFeed(ctx context.Context, who firmward.Person, source, document string, r io.Reader) (firmward.FeedStatus, error) {
+	doc, err := feed.Open(r, document)
+	if err != nil {
+		return firmward.FeedStatus{}, err
+	}
+	src, err := c.sourceFor(source, doc)
+	if err != nil {
+		return firmward.FeedStatus{}, err
+	}
+	info := src.Info()
+	status, err := c.Store.Import(ctx, info.Name, store.ImportOptions{
+		Kind: info.Kind, Document: document, Now: c.Clock.Now(), ReplaceAll: info.Whole,
+	}, func(imp *store.Import) error {
+		_, err := src.Sync(ctx, "", feed.Input{Reader: doc, Document: document, Now: c.Clock.Now()}, feed.Sink{
+			Advisory: imp.Advisory, Exploited: imp.Exploited, Likelihood: imp.Likelihood, Lifecycle: imp.Lifecycle,
+			Refuse: imp.Refuse, Dated: imp.Dated,
+		})
+		if err != nil {
+			return err
+		}
+		imp.Then(func(tx *store.Tx, s firmward.FeedStatus) error {
+			if err := c.emit(ctx, tx, "feed", info.Name, fmt.Sprintf("%s: %d records from %s", info.Name, s.Records, document)); err != nil {
+				return err
+			}
+			return c.leaf(ctx, tx, who.Name, "feed-import", info.Name, map[string]string{"document": document, "records": fmt.Sprint(s.Records), "refused": fmt.Sprint(s.Refused), "dated": s.Dated.Format("2006-01-02")})
+		})
+		return nil
+	})
+	if err != nil {
+		return status, err
+	}
+	c.touchAll()
+	return status, nil
+}
+
+func (c *Control) sourceFor(name string, doc *feed.Document) (feed.Source, error) {
+	names := make([]string, len(c.Sources))
+	for i, s := range c.Sources {
+		names[i] = s.Info().Name
+		if name == "" && s.Detect(doc.Head(), doc.Name) || name != "" && s.Info().Name == name {
+			return s, nil
+		}
+	}
+	if name != "" {
+		return nil, firmward.Errorf(firmward.NotFound, fmt.Sprintf("no feed is called %s: want one of %v", name, names))
+	}
+	return nil, firmward.Errorf(firmward.Invalid, fmt.Sprintf("%s: its beginning looks like none of the feeds %v", doc.Name, names))
+}
+
+// FeedStatuses tells how deep and fresh the knowledge is; a feed past its staleness limit says so.
+func (c *Control) FeedStatuses(ctx context.Context) ([]firmward.FeedStatus, error) {
+	all, err := c.Store.FeedStatuses(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := c.Clock.Now()
+	for i, s := range all {
+		at := slices.IndexFunc(c.Sources, func(src feed.Source) bool { return src.Info().Name == s.Name })
+		if at >= 0 {
+			limit := c.Sources[at].Info().StaleAfter
+			all[i].Stale = limit > 0 && !s.Dated.IsZero() && now.Sub(s.Dated) > limit
+		}
+	}
+	return all, nil
+}

@@ -1,0 +1,342 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/rollout"
+	"github.com/firmward/firmward/store"
+)
+
+// MaxImage bounds one firmware file, in bytes.
+const MaxImage = 4 << 30
+
+// ImportRelease takes a firmware file into the depot with what a person says of it. Models and hardware
+// revisions must be named exactly; "*" as hardware revision says that the vendor does not tell them apart.
+func (c *Control) ImportRelease(ctx context.Context, who firmward.Person, rel firmward.Release, file io.Reader) (firmward.Release, error) {
+	rel.Models, rel.Hardware = clean(rel.Models), clean(rel.Hardware)
+	switch {
+	case len(rel.Models) == 0:
+		return rel, firmward.Errorf(firmward.Invalid, "name the exact models that the file is for (--model)")
+	case len(rel.Hardware) == 0:
+		return rel, firmward.Errorf(firmward.Invalid, `name the exact hardware revisions that the file is for (--hardware), or "*" if the vendor says any`)
+	case rel.Version == "":
+		return rel, firmward.Errorf(firmward.Invalid, "name the version (--version)")
+	case rel.Origin == "":
+		return rel, firmward.Errorf(firmward.Invalid, "say where the file came from (--origin)")
+	}
+	if rel.Family == "" {
+		rel.Family = c.Catalog.FamilyOf(rel.Vendor, rel.Models[0])
+	}
+	if _, ok := c.Catalog.Family(rel.Family); !ok {
+		return rel, firmward.Errorf(firmward.Invalid, fmt.Sprintf("no catalogue family for %s %s: name it (--family)", rel.Vendor, rel.Models[0]))
+	}
+	want := strings.ToLower(rel.SHA256)
+	info, err := c.Depot.Put(ctx, file, MaxImage)
+	if err != nil {
+		return rel, err
+	}
+	if want != "" && want != info.SHA256 {
+		if rmErr := c.forget(ctx, info.SHA256); rmErr != nil {
+			c.Log.WarnContext(ctx, "refused image not removed", "sha256", info.SHA256, "error", rmErr)
+		}
+		return rel, firmward.Errorf(firmward.Refused, fmt.Sprintf("the file has hash %s, you expected %s: it is not the file you think", info.SHA256, want))
+	}
+	rel.SHA256, rel.Size, rel.ID, rel.By, rel.At = info.SHA256, info.Size, "rel-"+info.SHA256[:12], who.Name, c.Clock.Now()
+	if rel.Signed == "" {
+		rel.Signed = "unknown"
+	}
+	err = c.Store.Tx(ctx, func(tx *store.Tx) error {
+		if old, err := tx.Release(ctx, rel.ID); err == nil {
+			return firmward.Errorf(firmward.Conflict, "this very file is here already as "+old.ID+" "+old.Version)
+		}
+		if err := tx.PutRelease(ctx, rel); err != nil {
+			return err
+		}
+		if err := c.emit(ctx, tx, "release", rel.ID, fmt.Sprintf("release %s for %s", rel.Version, strings.Join(rel.Models, ", "))); err != nil {
+			return err
+		}
+		return c.leaf(ctx, tx, who.Name, "release-import", rel.ID, map[string]string{
+			"version": rel.Version, "models": strings.Join(rel.Models, ","), "hardware": strings.Join(rel.Hardware, ","),
+			"sha256": rel.SHA256, "size": fmt.Sprint(rel.Size), "origin": rel.Origin, "signed": rel.Signed,
+		})
+	})
+	if err != nil {
+		return rel, err
+	}
+	return rel, c.touchFamily(ctx, rel.Family)
+}
+
+func clean(list []string) []string {
+	var out []string
+	for _, s := range list {
+		if s = strings.TrimSpace(s); s != "" && !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// forget removes a file that no release names.
+func (c *Control) forget(ctx context.Context, sum string) error {
+	rels, _, err := c.Store.Releases(ctx, store.ReleaseFilter{SHA256: sum}, store.Page{})
+	if err != nil || len(rels) > 0 {
+		return err
+	}
+	return c.Depot.Remove(sum)
+}
+
+func (c *Control) touchFamily(ctx context.Context, family string) error {
+	err := c.eachDevice(ctx, store.DeviceFilter{Family: family}, func(d firmward.Device) error {
+		c.touch(d.ID)
+		return nil
+	})
+	c.wake(loopDeploy)
+	return err
+}
+
+// WithdrawRelease marks a release as withdrawn: no device starts with it any more and rollouts that
+// carry it halt.
+func (c *Control) WithdrawRelease(ctx context.Context, who firmward.Person, id, why string) (firmward.Release, error) {
+	var rel firmward.Release
+	err := c.Store.Tx(ctx, func(tx *store.Tx) error {
+		var err error
+		if rel, err = tx.WithdrawRelease(ctx, id, why, c.Clock.Now()); err != nil {
+			return err
+		}
+		return c.leaf(ctx, tx, who.Name, "release-withdraw", id, map[string]string{"why": why})
+	})
+	if err != nil {
+		return rel, err
+	}
+	return rel, c.touchFamily(ctx, rel.Family)
+}
+
+// Plan is a planned rollout with everyone who does not take part.
+type Plan struct {
+	Rollout  firmward.Rollout
+	Targets  []firmward.Target
+	Refusals []rollout.Refusal
+}
+
+// PlanRollout plans who gets a release, in which wave, and why others do not. policyName may be empty:
+// then the policy of the first device that fits is used. Nothing starts.
+func (c *Control) PlanRollout(ctx context.Context, who firmward.Person, releaseID, policyName string, filter firmward.Filter) (Plan, error) {
+	var p Plan
+	rel, err := c.Store.Release(ctx, releaseID)
+	if err != nil {
+		return p, err
+	}
+	var cands []rollout.Candidate
+	err = c.eachDevice(ctx, store.DeviceFilter{Family: rel.Family}, func(d firmward.Device) error {
+		if d.Retired || !filter.Match(d) {
+			return nil
+		}
+		path := ""
+		if drv, ok := c.byDriver[c.Catalog.Model(d).Driver]; ok {
+			path = string(drv.Info().Path)
+		}
+		cand, err := c.candidate(ctx, rel, d, path)
+		cands = append(cands, cand)
+		return err
+	})
+	if err != nil {
+		return p, err
+	}
+	if len(cands) == 0 {
+		return p, firmward.Errorf(firmward.NotFound, "no device of family "+rel.Family+" is known")
+	}
+	first := cands[0].Device
+	for _, cand := range cands {
+		if rel.FitsModel(cand.Device.Model) {
+			first = cand.Device
+			break
+		}
+	}
+	pol, err := c.policyFor(policyName, first)
+	if err != nil {
+		return p, err
+	}
+	p.Targets, p.Refusals = rollout.Plan(rel, pol.RolloutPolicy, cands)
+	now := c.Clock.Now()
+	waves := 1
+	for _, t := range p.Targets {
+		waves = max(waves, t.Wave+1)
+	}
+	r := firmward.Rollout{
+		ID: store.NewID("ro"), ReleaseID: rel.ID, Policy: pol.RolloutPolicy, State: firmward.RolloutPlanned, Author: who.Name, Created: now,
+		Waves: waves, Total: len(p.Targets), Why: fmt.Sprintf("%d devices planned, %d refused", len(p.Targets), len(p.Refusals)),
+	}
+	for i := range p.Targets {
+		p.Targets[i].RolloutID = r.ID
+	}
+	err = c.Store.Tx(ctx, func(tx *store.Tx) error {
+		staged, err := c.stage(ctx, tx, r, rel, p.Targets)
+		if err != nil {
+			return err
+		}
+		r.Staging = staged
+		if p.Rollout, err = tx.PutRollout(ctx, r); err != nil {
+			return err
+		}
+		all := slices.Clone(p.Targets)
+		for _, ref := range p.Refusals {
+			all = append(all, firmward.Target{RolloutID: r.ID, DeviceID: ref.DeviceID, State: firmward.TargetRefused, Code: ref.Code, Why: ref.Why, Want: rel.Version, Wave: -1, EndedAt: now})
+		}
+		if err := tx.PutTargets(ctx, all); err != nil {
+			return err
+		}
+		return c.leaf(ctx, tx, who.Name, "rollout-plan", r.ID, map[string]string{
+			"release": rel.ID, "policy": pol.Name, "targets": fmt.Sprint(len(p.Targets)), "refused": fmt.Sprint(len(p.Refusals)), "staging": staged,
+		})
+	})
+	c.wake(loopDeploy)
+	return p, err
+}
+
+// change saves a change of a rollout's header, read again when somebody else was faster.
+func (c *Control) change(ctx context.Context, id string, f func(*store.Tx, *firmward.Rollout) error) error {
+	for range 20 {
+		err := c.Store.Tx(ctx, func(tx *store.Tx) error {
+			r, err := tx.Rollout(ctx, id)
+			if err != nil {
+				return err
+			}
+			version := r.Version
+			if err := f(tx, &r); err != nil {
+				return err
+			}
+			if r.Version != version {
+				return nil
+			}
+			_, err = tx.PutRollout(ctx, r)
+			return err
+		})
+		stale := firmward.CodeOf(err) == firmward.Conflict && strings.Contains(fmt.Sprint(err), "changed since")
+		if !stale {
+			return err
+		}
+	}
+	return firmward.Errorf(firmward.Conflict, "the rollout changes too fast to be saved")
+}
+
+// SteerRollout carries out a person's order: start, pause, resume, stop.
+func (c *Control) SteerRollout(ctx context.Context, who firmward.Person, id, order, why string) (firmward.Rollout, error) {
+	if err := c.steer(ctx, id, who.Name, order, why); err != nil {
+		return firmward.Rollout{}, err
+	}
+	return c.Store.Rollout(ctx, id)
+}
+
+func (c *Control) steer(ctx context.Context, id, actor, order, why string) error {
+	err := c.change(ctx, id, func(tx *store.Tx, r *firmward.Rollout) error {
+		if r.Rehearsal {
+			return firmward.Errorf(firmward.Invalid, "this is a rehearsal on a spare: steer the rollout that waits for it")
+		}
+		if order == "halt" {
+			r.State, r.Why = firmward.RolloutHalted, why
+		} else if err := rollout.Steer(r, order, why, c.Clock.Now()); err != nil {
+			return err
+		}
+		if err := c.leaf(ctx, tx, actor, "rollout-"+order, r.ID, map[string]string{"why": why, "state": string(r.State)}); err != nil {
+			return err
+		}
+		return c.emit(ctx, tx, "rollout", r.ID, fmt.Sprintf("%s: rollout %s: %s", actor, r.State, r.Why))
+	})
+	if err != nil {
+		return err
+	}
+	if err := c.endIfOver(ctx, id); err != nil {
+		return err
+	}
+	c.wake(loopDeploy)
+	return nil
+}
+
+// ApproveRollout is a second person's consent to the start (wave 0) or to a later wave.
+func (c *Control) ApproveRollout(ctx context.Context, who firmward.Person, id string, wave int, note string) (firmward.Rollout, error) {
+	err := c.change(ctx, id, func(tx *store.Tx, r *firmward.Rollout) error {
+		if who.Name == r.Author {
+			return firmward.Errorf(firmward.Refused, who.Name+" planned this rollout: somebody else must approve it")
+		}
+		r.Approvals = append(r.Approvals, firmward.Approval{Actor: who.Name, Wave: wave, At: c.Clock.Now(), Note: note})
+		rollout.Approve(r, c.Clock.Now())
+		if err := c.leaf(ctx, tx, who.Name, "rollout-approve", r.ID, map[string]string{"wave": fmt.Sprint(wave), "note": note}); err != nil {
+			return err
+		}
+		return c.emit(ctx, tx, "rollout", r.ID, who.Name+" approved")
+	})
+	if err != nil {
+		return firmward.Rollout{}, err
+	}
+	c.wake(loopDeploy)
+	return c.Store.Rollout(ctx, id)
+}
+
+// StopAll presses or releases the red button: while it is pressed nothing starts anywhere. What is under
+// way is watched to its end, since an interrupted device is the worst outcome.
+func (c *Control) StopAll(ctx context.Context, who firmward.Person, on bool, why string) error {
+	err := c.Store.Tx(ctx, func(tx *store.Tx) error {
+		if err := tx.PutStopAll(ctx, store.StopAll{On: on, By: who.Name, At: c.Clock.Now(), Why: why}); err != nil {
+			return err
+		}
+		action := "stop-all"
+		if !on {
+			action = "stop-all-end"
+		}
+		if err := c.emit(ctx, tx, "stop-all", "", who.Name+": "+action+" "+why); err != nil {
+			return err
+		}
+		return c.leaf(ctx, tx, who.Name, action, "all", map[string]string{"why": why})
+	})
+	c.wake(loopDeploy)
+	return err
+}
+
+// AcceptRisk records an expiring exception.
+func (c *Control) AcceptRisk(ctx context.Context, who firmward.Person, e firmward.Exception, ref string) (firmward.Exception, error) {
+	now := c.Clock.Now()
+	switch {
+	case e.Reason == "":
+		return e, firmward.Errorf(firmward.Invalid, "an exception needs a reason (--reason)")
+	case !e.Expires.After(now):
+		return e, firmward.Errorf(firmward.Invalid, "an exception must end, and later than now (--until)")
+	case e.Expires.After(now.AddDate(1, 0, 0)):
+		return e, firmward.Errorf(firmward.Refused, "an exception lasts at most a year; decide again then")
+	case ref == "" && e.Advisory == "":
+		return e, firmward.Errorf(firmward.Invalid, "name a device, an advisory, or both")
+	}
+	if e.Kind == "" {
+		e.Kind = firmward.Accept
+	}
+	if ref != "" {
+		d, err := c.find(ctx, ref)
+		if err != nil {
+			return e, err
+		}
+		e.DeviceID = d.ID
+	}
+	e.ID, e.Author, e.Created = store.NewID("exc"), who.Name, now
+	err := c.Store.Tx(ctx, func(tx *store.Tx) error {
+		if err := tx.PutException(ctx, e); err != nil {
+			return err
+		}
+		return c.leaf(ctx, tx, who.Name, "exception-"+string(e.Kind), e.ID, map[string]string{
+			"device": e.DeviceID, "advisory": e.Advisory, "reason": e.Reason, "until": e.Expires.Format(time.RFC3339),
+		})
+	})
+	if err != nil {
+		return e, err
+	}
+	if e.DeviceID != "" {
+		c.touch(e.DeviceID)
+	} else {
+		c.touchAll()
+	}
+	return e, nil
+}

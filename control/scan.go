@@ -1,0 +1,336 @@
+package control
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/discover"
+	"github.com/firmward/firmward/store"
+	"github.com/firmward/firmward/wire"
+)
+
+// Scan is one run over one named network, and its receipt.
+type Scan struct {
+	ID       string
+	Network  string
+	Site     string
+	By       string
+	Started  time.Time
+	Ended    time.Time // zero while it runs
+	Targets  int       // addresses to look at
+	Looked   int
+	Answered int
+	Devices  int    // devices that gave evidence
+	Withheld string // what was not sent, and why
+	Error    string
+}
+
+// maxSweep is the largest prefix that is swept address by address; wider ones are looked at through
+// the neighbour table only.
+const maxSweep = 16
+
+// scanPeriod is how often a named network is looked at by itself.
+const scanPeriod = 24 * time.Hour
+
+// parallelHosts bounds how many hosts one scan looks at together.
+const parallelHosts = 64
+
+// StartScan begins a scan of a named network and returns at once; Scans tells how it goes.
+func (c *Control) StartScan(ctx context.Context, who firmward.Person, prefix netip.Prefix) (Scan, error) {
+	network, err := c.Store.Network(ctx, prefix.Masked())
+	if err != nil {
+		return Scan{}, err
+	}
+	s := &Scan{ID: store.NewID("scan"), Network: network.Prefix.String(), Site: network.Site, By: who.Name, Started: c.Clock.Now()}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, other := range c.scans {
+		if other.Network == s.Network && other.Ended.IsZero() {
+			return *other, nil
+		}
+	}
+	c.scans[s.ID] = s
+	c.wake(loopObserve)
+	return *s, nil
+}
+
+// ScanByID tells how a scan goes.
+func (c *Control) ScanByID(id string) (Scan, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s, ok := c.scans[id]
+	if !ok {
+		return Scan{}, firmward.Errorf(firmward.NotFound, "no scan "+id+" since the start of this server")
+	}
+	return *s, nil
+}
+
+// observeStep runs the scans that a person asked for and those that are due, and looks at devices
+// whose work a person reported done.
+func (c *Control) observeStep(ctx context.Context) (time.Time, error) {
+	for {
+		s := c.nextScan()
+		if s == nil {
+			break
+		}
+		c.runScan(ctx, s)
+		if ctx.Err() != nil {
+			return time.Time{}, nil
+		}
+	}
+	if err := c.lookAtWork(ctx); err != nil {
+		return time.Time{}, err
+	}
+	due := time.Time{}
+	networks, _, err := c.Store.Networks(ctx, "", store.Page{Limit: 1000})
+	if err != nil {
+		return due, err
+	}
+	now := c.Clock.Now()
+	for _, n := range networks {
+		if n.Scanned.IsZero() {
+			continue // the first look is a person's order
+		}
+		next := n.Scanned.Add(scanPeriod)
+		if !next.After(now) {
+			if _, err := c.StartScan(ctx, firmward.Person{Name: self}, n.Prefix); err != nil {
+				return due, err
+			}
+			return now, nil
+		}
+		if due.IsZero() || next.Before(due) {
+			due = next
+		}
+	}
+	return due, nil
+}
+
+func (c *Control) nextScan() *Scan {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(c.scans)) {
+		if s := c.scans[id]; s.Ended.IsZero() {
+			return s
+		}
+	}
+	return nil
+}
+
+func (c *Control) runScan(ctx context.Context, s *Scan) {
+	prefix := netip.MustParsePrefix(s.Network)
+	network, err := c.Store.Network(ctx, prefix)
+	if err == nil {
+		err = c.sweep(ctx, s, network)
+	}
+	c.mu.Lock()
+	s.Ended = c.Clock.Now()
+	if err != nil {
+		s.Error = err.Error()
+	}
+	receipt := *s
+	c.mu.Unlock()
+	if ctx.Err() != nil {
+		return
+	}
+	err = c.Store.Tx(ctx, func(tx *store.Tx) error {
+		n, err := tx.Network(ctx, prefix)
+		if err != nil {
+			return err
+		}
+		n.Scanned = receipt.Ended
+		if err := tx.PutNetwork(ctx, n); err != nil {
+			return err
+		}
+		if err := c.emit(ctx, tx, "scan", s.ID, fmt.Sprintf("%s: %d of %d addresses answered, %d devices", s.Network, receipt.Answered, receipt.Targets, receipt.Devices)); err != nil {
+			return err
+		}
+		return c.leaf(ctx, tx, s.By, "network-scan", s.Network, map[string]string{
+			"targets": fmt.Sprint(receipt.Targets), "answered": fmt.Sprint(receipt.Answered), "devices": fmt.Sprint(receipt.Devices),
+			"withheld": receipt.Withheld, "error": receipt.Error,
+		})
+	})
+	if err != nil {
+		c.Log.ErrorContext(ctx, "scan receipt not kept", "network", s.Network, "error", err)
+	}
+}
+
+// sweep looks at a whole network: first at the neighbour table, then, as far as the network allows,
+// at each host.
+func (c *Control) sweep(ctx context.Context, s *Scan, network firmward.Network) error {
+	hosts, err := c.neighbours(ctx, network)
+	if err != nil && firmward.CodeOf(err) != firmward.NotSupported {
+		return err
+	}
+	blind := err != nil
+	c.mu.Lock()
+	s.Targets, s.Answered, s.Devices = len(hosts), len(hosts), len(hosts)
+	if network.Allowed < firmward.Polite {
+		s.Withheld = "the profile is " + string(network.Profile) + ": nothing beyond the neighbour table until a person allows it (networks allow " + network.Prefix.String() + " --step polite)"
+		s.Looked = len(hosts)
+	}
+	c.mu.Unlock()
+	if network.Allowed < firmward.Polite {
+		return nil
+	}
+	targets := hosts
+	if !network.Zone().Careful() && network.Prefix.Addr().Is4() && network.Prefix.Bits() >= maxSweep {
+		targets = addresses(network.Prefix)
+	} else if blind {
+		c.mu.Lock()
+		s.Withheld = "this host cannot see its neighbours there, and a careful zone is not swept address by address: add its devices by hand or by import"
+		c.mu.Unlock()
+	}
+	c.mu.Lock()
+	s.Targets, s.Answered, s.Devices = len(targets), 0, 0
+	c.mu.Unlock()
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallelHosts)
+	var once sync.Map
+	for _, addr := range targets {
+		g.Go(func() error {
+			ids, answered, err := c.lookAtHost(ctx, network, addr)
+			if err != nil {
+				return err
+			}
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			s.Looked++
+			if answered || slices.Contains(hosts, addr) {
+				s.Answered++
+			}
+			for _, id := range ids {
+				if _, seen := once.LoadOrStore(id, true); !seen {
+					s.Devices++
+				}
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// neighbours records who is there by the neighbour table and gives their addresses, sorted.
+func (c *Control) neighbours(ctx context.Context, network firmward.Network) ([]netip.Addr, error) {
+	p, ok := c.byProbe["neighbor"]
+	if !ok {
+		return nil, nil
+	}
+	door, _ := c.door(network, firmward.ClassUnknown, "neighbor", wire.Secret{})
+	var seen []firmward.Observation
+	var hosts []netip.Addr
+	err := p.Run(ctx, discover.Target{Network: door, Prefix: network.Prefix}, func(o firmward.Observation) {
+		if slices.Contains(c.Self, o.Addr) {
+			return
+		}
+		o.Probe = "neighbor"
+		seen = append(seen, o)
+		hosts = append(hosts, o.Addr)
+	})
+	if err != nil {
+		return nil, err
+	}
+	_, err = c.record(ctx, network, seen)
+	return hosts, err
+}
+
+// lookAtHost asks one address step by step: what is first allowed for an unknown host, then what its
+// open ports suggest, then what its family declares. It stops where the rules say stop.
+func (c *Control) lookAtHost(ctx context.Context, network firmward.Network, addr netip.Addr) (devices []string, answered bool, err error) {
+	if slices.Contains(c.Self, addr) {
+		return nil, false, nil
+	}
+	done := map[string]bool{}
+	todo := c.firstFor(ctx, network, addr)
+	for len(todo) > 0 {
+		name := todo[0]
+		todo = todo[1:]
+		p, ok := c.byProbe[name]
+		if done[name] || !ok {
+			continue
+		}
+		done[name] = true
+		d, _ := c.deviceAt(ctx, network.Site, addr)
+		if !discover.Permitted(p.Info().Safety, network, d.Class) {
+			continue
+		}
+		fam, _ := c.Catalog.Family(d.Family)
+		secret, err := c.secretFor(ctx, d)
+		if err != nil {
+			return nil, answered, err
+		}
+		seen, err := c.probe(ctx, p, network, d, addr, secret, fam.Paths)
+		if err != nil {
+			return nil, answered, err
+		}
+		ids, err := c.record(ctx, network, seen)
+		if err != nil {
+			return nil, answered, err
+		}
+		for _, o := range seen {
+			answered = answered || o.Outcome == firmward.Answered
+			open, ok := o.Get("ports.open")
+			if name == "ports" && o.Outcome == firmward.NoAnswer && d.ID == "" {
+				return nil, false, nil // nobody is there
+			}
+			if ok && !network.Zone().Careful() {
+				for port := range strings.SplitSeq(open, ",") {
+					todo = append(todo, discover.ByPort(port)...)
+				}
+			}
+		}
+		devices = append(devices, ids...)
+		if d, err := c.deviceAt(ctx, network.Site, addr); err == nil && d.Family != "" {
+			fam, _ := c.Catalog.Family(d.Family)
+			todo = append(todo, fam.Probes...)
+			if done["http"] && len(fam.Paths) > 0 && !done["http+paths"] && !d.Class.LifeSupport() {
+				done["http+paths"] = true
+				delete(done, "http")
+				todo = append(todo, "http")
+			}
+		}
+	}
+	return devices, answered, nil
+}
+
+// firstFor is the list of first probes for an address: those of the suspected family, else those of
+// the zone.
+func (c *Control) firstFor(ctx context.Context, network firmward.Network, addr netip.Addr) []string {
+	if d, err := c.deviceAt(ctx, network.Site, addr); err == nil && d.Family != "" {
+		fam, _ := c.Catalog.Family(d.Family)
+		if len(fam.Probes) > 0 {
+			return slices.Clone(fam.Probes)
+		}
+	}
+	return discover.FirstProbes(network.Zone())
+}
+
+// deviceAt is the device that was last seen at an address; the zero Device when none was.
+func (c *Control) deviceAt(ctx context.Context, site string, addr netip.Addr) (firmward.Device, error) {
+	found, err := c.Store.DevicesAt(ctx, site, addr)
+	if err != nil || len(found) == 0 {
+		return firmward.Device{}, cmp.Or(err, error(firmward.Errorf(firmward.NotFound, "no device at "+addr.String())))
+	}
+	return slices.MaxFunc(found, func(a, b firmward.Device) int { return a.LastSeen.Compare(b.LastSeen) }), nil
+}
+
+// addresses lists the host addresses of an IPv4 prefix.
+func addresses(p netip.Prefix) []netip.Addr {
+	var out []netip.Addr
+	for a := p.Masked().Addr(); p.Contains(a); a = a.Next() {
+		out = append(out, a)
+	}
+	if n := len(out); n > 2 { // without network and broadcast address
+		out = out[1 : n-1]
+	}
+	return out
+}
