@@ -28,12 +28,8 @@ func bubble(t *testing.T, f func(h *house)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		h := newHouse(t, l)
-		f(h)
-		h.client.CloseIdleConnections()
-		if err := l.Close(); err != nil {
-			t.Error(err)
-		}
+		defer l.Close()
+		f(newHouse(t, l))
 	})
 }
 
