@@ -82,7 +82,7 @@ func (h *house) mustUpload(image []byte, params map[string]string) {
 var deadMan = map[string]string{"autoCommit": "never", "autoRollback": "15"}
 
 func TestCameraProperties(t *testing.T) {
-	bubble(t, func(h *house) {
+	bubble(t, func(t *testing.T, h *house) {
 		_, answer, err := h.post(h.client, cam1+info, map[string]any{"method": "getAllUnrestrictedProperties"})
 		if err != nil {
 			t.Fatal(err)
@@ -120,7 +120,7 @@ func TestCameraProperties(t *testing.T) {
 }
 
 func TestCameraDigest(t *testing.T) {
-	bubble(t, func(h *house) {
+	bubble(t, func(t *testing.T, h *house) {
 		call := map[string]any{"method": "status"}
 		for _, c := range []struct {
 			client *http.Client
@@ -134,7 +134,7 @@ func TestCameraDigest(t *testing.T) {
 }
 
 func TestCameraUpgradeAndCommit(t *testing.T) {
-	bubble(t, func(h *house) {
+	bubble(t, func(t *testing.T, h *house) {
 		h.mustUpload(CameraImage("11.11.192"), deadMan)
 		h.pass(3 * time.Minute) // one second, the reboot, and a minute of the timer
 		got, _ := h.vapix(cam1, firmware, "status", nil)
@@ -198,7 +198,7 @@ func TestCameraFallsBack(t *testing.T) {
 		}, 3 * time.Minute},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			bubble(t, func(h *house) {
+			bubble(t, func(t *testing.T, h *house) {
 				if c.name == "silent, timer" {
 					c.do(h)
 				}
@@ -229,7 +229,7 @@ func TestCameraCommitsByItself(t *testing.T) {
 		{"boot", nil, true}, {"started", nil, true}, {"default", nil, true}, {"never", nil, false},
 		{"boot", []string{FlawDeadStream}, true}, {"started", []string{FlawDeadStream}, false},
 	} {
-		bubble(t, func(h *house) {
+		bubble(t, func(t *testing.T, h *house) {
 			h.mustUpload(smallCam("11.0.0", c.flaws...), map[string]string{"autoCommit": c.commit})
 			h.pass(time.Hour)
 			if f := h.device("cam-1").Facts(); (f.InstalledVersion == "11.0.0") != c.keeps {
@@ -240,7 +240,7 @@ func TestCameraCommitsByItself(t *testing.T) {
 }
 
 func TestCameraStopAuto(t *testing.T) {
-	bubble(t, func(h *house) {
+	bubble(t, func(t *testing.T, h *house) {
 		h.mustUpload(smallCam("11.0.0"), deadMan)
 		h.pass(3 * time.Minute)
 		h.vapix(cam1, firmware, "stopAuto", nil)
@@ -271,7 +271,7 @@ func TestCameraRefuses(t *testing.T) {
 		{"bad rollback", smallCam("11.0.0"), map[string]string{"autoRollback": "-3"}, 400},
 		{"downgrade with hard factory default", smallCam("9.80.1"), map[string]string{"factoryDefaultMode": "hard"}, 0},
 	} {
-		bubble(t, func(h *house) {
+		bubble(t, func(t *testing.T, h *house) {
 			if _, code, err := h.upload(cam1, c.image, c.params); code != c.want || err != nil {
 				t.Errorf("%s: error %d, want %d; %v", c.name, code, c.want, err)
 			}
@@ -280,7 +280,7 @@ func TestCameraRefuses(t *testing.T) {
 			}
 		})
 	}
-	bubble(t, func(h *house) {
+	bubble(t, func(t *testing.T, h *house) {
 		done := make(chan struct{})
 		go func() { defer close(done); h.upload(cam1, CameraImage("11.0.0"), nil) }()
 		h.pass(3 * time.Second)
@@ -311,7 +311,7 @@ func TestCameraFaults(t *testing.T) {
 		{FaultSilentAfterUpdate, "11.0.0", OutcomeInstalled, false},
 	} {
 		t.Run(c.fault, func(t *testing.T) {
-			bubble(t, func(h *house) {
+			bubble(t, func(t *testing.T, h *house) {
 				h.fault("cam-1", c.fault)
 				h.client.Timeout = time.Minute
 				_, code, err := h.upload(cam1, smallCam("11.0.0"), deadMan)
@@ -327,7 +327,7 @@ func TestCameraFaults(t *testing.T) {
 			})
 		})
 	}
-	bubble(t, func(h *house) {
+	bubble(t, func(t *testing.T, h *house) {
 		h.fault("cam-1", FaultWrongModelBricks)
 		wrong := BuildImage(ImageSpec{Family: FamilyCamera, Model: "Q6215-LE", Version: "11.0.0", Size: 1 << 20})
 		h.mustUpload(wrong, deadMan)

@@ -21,7 +21,7 @@ type house struct {
 }
 
 // bubble runs a test with a standard lab inside a synctest bubble and checks that nothing outlives Close.
-func bubble(t *testing.T, f func(h *house)) {
+func bubble(t *testing.T, f func(t *testing.T, h *house)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		l, err := Standard(Options{})
@@ -29,7 +29,7 @@ func bubble(t *testing.T, f func(h *house)) {
 			t.Fatal(err)
 		}
 		defer l.Close()
-		f(newHouse(t, l))
+		f(t, newHouse(t, l))
 	})
 }
 

@@ -112,7 +112,7 @@ func (l *Lab) Devices() []*Device {
 	return all
 }
 
-// Close switches every device off and ends everything that the lab started. It waits for that.
+// Close switches every device off, closes the network and ends everything that the lab started. It waits for that.
 func (l *Lab) Close() error {
 	l.mu.Lock()
 	l.closed = true
@@ -123,8 +123,9 @@ func (l *Lab) Close() error {
 		d.powerOff()
 		d.mu.Unlock()
 	}
+	err := l.net.Close()
 	l.wg.Wait()
-	return nil
+	return err
 }
 
 // Interface is one network interface of a device.
