@@ -226,8 +226,12 @@ func TestCameraCommitsByItself(t *testing.T) {
 		flaws  []string
 		keeps  bool
 	}{
-		{"boot", nil, true}, {"started", nil, true}, {"default", nil, true}, {"never", nil, false},
-		{"boot", []string{FlawDeadStream}, true}, {"started", []string{FlawDeadStream}, false},
+		{"boot", nil, true},
+		{"started", nil, true},
+		{"default", nil, true},
+		{"never", nil, false},
+		{"boot", []string{FlawDeadStream}, true},
+		{"started", []string{FlawDeadStream}, false},
 	} {
 		bubble(t, func(t *testing.T, h *house) {
 			h.mustUpload(smallCam("11.0.0", c.flaws...), map[string]string{"autoCommit": c.commit})

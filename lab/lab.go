@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"net"
 	"net/netip"
 	"sort"
@@ -68,9 +69,7 @@ func (l *Lab) Sites() map[string]netip.Prefix {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	sites := make(map[string]netip.Prefix, len(l.sites))
-	for name, p := range l.sites {
-		sites[name] = p
-	}
+	maps.Copy(sites, l.sites)
 	return sites
 }
 
