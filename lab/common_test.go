@@ -21,19 +21,15 @@ type house struct {
 }
 
 // bubble runs a test with a standard lab inside a synctest bubble and checks that nothing outlives Close.
-func bubble(t *testing.T, f func(h *house)) {
+func bubble(t *testing.T, f func(t *testing.T, h *house)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		l, err := Standard(Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		h := newHouse(t, l)
-		f(h)
-		h.client.CloseIdleConnections()
-		if err := l.Close(); err != nil {
-			t.Error(err)
-		}
+		defer l.Close()
+		f(t, newHouse(t, l))
 	})
 }
 

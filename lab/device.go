@@ -298,7 +298,7 @@ func (d *Device) Facts() Facts {
 	return f
 }
 
-// seed gives the device's own source of randomness, the same in every run.
+// random gives the device its own source of randomness, the same in every run.
 func (d *Device) random(purpose uint64) *rand.Rand {
 	n := purpose
 	for _, b := range []byte(d.name) {

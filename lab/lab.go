@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"net"
 	"net/netip"
 	"sort"
@@ -68,9 +69,7 @@ func (l *Lab) Sites() map[string]netip.Prefix {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	sites := make(map[string]netip.Prefix, len(l.sites))
-	for name, p := range l.sites {
-		sites[name] = p
-	}
+	maps.Copy(sites, l.sites)
 	return sites
 }
 
@@ -112,7 +111,7 @@ func (l *Lab) Devices() []*Device {
 	return all
 }
 
-// Close switches every device off and ends everything that the lab started. It waits for that.
+// Close switches every device off, closes the network and ends everything that the lab started. It waits for that.
 func (l *Lab) Close() error {
 	l.mu.Lock()
 	l.closed = true
@@ -123,8 +122,9 @@ func (l *Lab) Close() error {
 		d.powerOff()
 		d.mu.Unlock()
 	}
+	err := l.net.Close()
 	l.wg.Wait()
-	return nil
+	return err
 }
 
 // Interface is one network interface of a device.

@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"sync"
@@ -17,11 +18,46 @@ type Net struct {
 	mu     sync.Mutex
 	hosts  map[netip.Addr]*host
 	groups map[netip.AddrPort]map[*packetConn]bool
+	done   chan struct{}
+	once   sync.Once
 }
 
 // NewNet returns an empty network.
 func NewNet() *Net {
-	return &Net{hosts: map[netip.Addr]*host{}, groups: map[netip.AddrPort]map[*packetConn]bool{}}
+	return &Net{
+		hosts: map[netip.Addr]*host{}, groups: map[netip.AddrPort]map[*packetConn]bool{}, done: make(chan struct{}),
+	}
+}
+
+// Close takes the network away: dials that wait fail, connections are reset, listeners and UDP sockets are closed. So
+// no goroutine stays blocked in it. New dials fail with net.ErrClosed.
+func (n *Net) Close() error {
+	n.once.Do(func() { close(n.done) })
+	n.mu.Lock()
+	var conns []*conn
+	var closers []io.Closer
+	for _, h := range n.hosts {
+		conns = append(conns, h.allConns()...)
+		for _, l := range h.listeners {
+			closers = append(closers, l)
+		}
+		for _, p := range h.packets {
+			closers = append(closers, p)
+		}
+	}
+	for _, members := range n.groups {
+		for p := range members {
+			closers = append(closers, p)
+		}
+	}
+	n.mu.Unlock()
+	for _, c := range closers {
+		_ = c.Close() // a host with two addresses is seen twice: the second time there is nothing to do
+	}
+	for _, c := range conns {
+		c.abort()
+	}
+	return nil
 }
 
 // Attach adds a host with one interface and returns its view of the network. Attaching an address again returns a
@@ -165,98 +201,6 @@ func (h *host) freePort() uint16 {
 // Stack is one host's view of a [Net]: its sockets and its sight of the neighbourhood.
 type Stack struct{ h *host }
 
-// timeoutError is what a dial returns to which nobody answered.
-type timeoutError struct{ cause error }
-
-func (e timeoutError) Error() string   { return "i/o timeout" }
-func (e timeoutError) Timeout() bool   { return true }
-func (e timeoutError) Temporary() bool { return true }
-func (e timeoutError) Unwrap() error   { return e.cause }
-
-// DialContext connects to an "ip:port" address over "tcp" or "udp" (or the same with 4 or 6 behind). A closed port
-// gives an error for which errors.Is(err, syscall.ECONNREFUSED) holds. A host that is off, silent or absent is tried
-// again as TCP does, until ctx ends or 127 seconds have passed; then the error's Timeout method says true. If ctx was
-// cancelled, errors.Is(err, context.Canceled) holds too. Names are not resolved.
-func (s *Stack) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	proto, dst, err := parseAddress(network, address)
-	if err != nil {
-		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
-	}
-	if dst.Addr().IsLoopback() {
-		dst = netip.AddrPortFrom(s.h.ifaces[0].addr, dst.Port())
-	}
-	if proto == "udp" {
-		return s.h.bindPacket(netip.AddrPort{}, dst)
-	}
-	fail := func(err error) (net.Conn, error) {
-		return nil, &net.OpError{Op: "dial", Net: "tcp", Addr: net.TCPAddrFromAddrPort(dst), Err: err}
-	}
-	if err := ctx.Err(); err != nil {
-		return fail(timeoutError{err})
-	}
-	// The retransmission times of a SYN: 1, 2, 4 … 64 seconds.
-	for wait, first := time.Second, true; wait <= 64*time.Second; wait, first = wait*2, false {
-		c, err := s.h.connect(dst, first)
-		if err != nil {
-			return fail(err)
-		}
-		if c != nil {
-			return c, nil
-		}
-		t := time.NewTimer(wait)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
-			return fail(timeoutError{ctx.Err()})
-		}
-	}
-	return fail(timeoutError{syscall.ETIMEDOUT})
-}
-
-// connect sends one SYN: a connection, an error, or nothing at all when nobody answers.
-func (h *host) connect(dst netip.AddrPort, first bool) (net.Conn, error) {
-	h.net.mu.Lock()
-	to := h.net.hosts[dst.Addr()]
-	if !h.up || h.silent || to == nil || !to.up {
-		h.net.mu.Unlock()
-		return nil, nil
-	}
-	count := to.counter("tcp", dst.Port())
-	if to.silent {
-		h.net.mu.Unlock()
-		if first {
-			count.dropped.Add(1)
-		}
-		return nil, nil
-	}
-	l := to.listeners[dst.Port()]
-	if l == nil {
-		tell := to.refused
-		h.net.mu.Unlock()
-		count.refused.Add(1)
-		if tell != nil {
-			tell(dst.Port())
-		}
-		return nil, syscall.ECONNREFUSED
-	}
-	src := net.TCPAddrFromAddrPort(netip.AddrPortFrom(h.source(dst.Addr()), h.freePort()))
-	peer := net.TCPAddrFromAddrPort(dst)
-	up, down := newStream(&count.bytes), newStream(nil)
-	here := &conn{host: h, local: src, remote: peer, in: down, out: up, done: make(chan struct{})}
-	there := &conn{host: to, local: peer, remote: src, in: up, out: down, served: true, done: make(chan struct{})}
-	h.conns[here], to.conns[there] = true, true
-	accepted := l.offer(there)
-	h.net.mu.Unlock()
-	if !accepted { // the backlog is full: the SYN is dropped
-		here.leave(true)
-		there.leave(true)
-		return nil, nil
-	}
-	count.conns.Add(1)
-	return here, nil
-}
-
 // Listen opens a TCP listener on a port of this host; port 0 takes a free one. The address part must be empty, the
 // wildcard, or one of the host's own; the listener answers on all of them. A taken port gives EADDRINUSE.
 func (s *Stack) Listen(_ context.Context, network, address string) (net.Listener, error) {
@@ -324,33 +268,6 @@ func (s *Stack) Neighbors(ctx context.Context, prefix netip.Prefix) (map[netip.A
 		}
 	}
 	return seen, nil
-}
-
-func parseAddress(network, address string) (proto string, at netip.AddrPort, err error) {
-	switch network {
-	case "tcp", "tcp4", "tcp6", "udp", "udp4", "udp6":
-	default:
-		return "", at, net.UnknownNetworkError(network)
-	}
-	hostname, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return "", at, err
-	}
-	p, err := net.LookupPort(network, port)
-	if err != nil {
-		return "", at, err
-	}
-	var addr netip.Addr
-	switch hostname {
-	case "":
-	case "localhost":
-		addr = netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	default:
-		if addr, err = netip.ParseAddr(hostname); err != nil {
-			return "", at, &net.DNSError{Err: "the lab's network resolves no names", Name: hostname, IsNotFound: true}
-		}
-	}
-	return network[:3], netip.AddrPortFrom(addr.Unmap(), uint16(p)), nil
 }
 
 // portCounts copies the host's record.

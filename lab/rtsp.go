@@ -209,7 +209,7 @@ func (s *rtspSession) serve(ctx context.Context, d *Device, req rtspRequest) err
 
 // interleaved finds the RTP channel in a Transport header that asks for RTP over this TCP connection.
 func interleaved(transport string) (byte, bool) {
-	for _, offer := range strings.Split(transport, ",") {
+	for offer := range strings.SplitSeq(transport, ",") {
 		parts := strings.Split(strings.TrimSpace(offer), ";")
 		if !strings.EqualFold(parts[0], "RTP/AVP/TCP") {
 			continue

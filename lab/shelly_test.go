@@ -46,7 +46,7 @@ func (h *house) update(url string) map[string]any {
 }
 
 func TestPlugTellsWhatItIs(t *testing.T) {
-	bubble(t, func(h *house) {
+	bubble(t, func(t *testing.T, h *house) {
 		_, got, err := h.post(h.client, plug1+"/rpc/Shelly.GetDeviceInfo", struct{}{})
 		if err != nil {
 			t.Fatal(err)
@@ -82,7 +82,7 @@ func TestPlugTellsWhatItIs(t *testing.T) {
 }
 
 func TestPlugDigest(t *testing.T) {
-	bubble(t, func(h *house) {
+	bubble(t, func(t *testing.T, h *house) {
 		const plug2 = "http://192.168.20.12"
 		if status, body, _ := h.get(h.client, plug2+"/shelly"); status != 200 || !contains(body, `"auth_en":true`) {
 			t.Errorf("/shelly: %d %s", status, body)
@@ -105,7 +105,7 @@ func TestPlugDigest(t *testing.T) {
 }
 
 func TestPlugUpdatesFromURL(t *testing.T) {
-	bubble(t, func(h *house) {
+	bubble(t, func(t *testing.T, h *house) {
 		image := PlugImage("1.4.4")
 		url, stop := h.serveImage(image)
 		defer stop()
@@ -143,7 +143,7 @@ func TestPlugUpdatesFromURL(t *testing.T) {
 }
 
 func TestPlugUpdatesFromMaker(t *testing.T) {
-	bubble(t, func(h *house) {
+	bubble(t, func(t *testing.T, h *house) {
 		d := h.device("plug-1")
 		d.Offer("1.4.4", small("1.4.4"))
 		_, body, _ := h.get(h.client, plug1+"/rpc/Shelly.GetStatus")
@@ -165,7 +165,7 @@ func TestPlugUpdatesFromMaker(t *testing.T) {
 }
 
 func TestPlugReboot(t *testing.T) {
-	bubble(t, func(h *house) {
+	bubble(t, func(t *testing.T, h *house) {
 		if status, _, err := h.get(h.client, plug1+"/rpc/Shelly.Reboot"); status != 200 || err != nil {
 			t.Fatal(status, err)
 		}
@@ -209,7 +209,7 @@ func TestPlugFaults(t *testing.T) {
 		{"wrong hardware", FaultWrongHardware, small("1.4.4"), "1.4.4", OutcomeInstalled, true, false, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			bubble(t, func(h *house) {
+			bubble(t, func(t *testing.T, h *house) {
 				if c.fault != "" {
 					h.fault("plug-1", c.fault)
 				}
@@ -248,7 +248,7 @@ func TestPlugFaults(t *testing.T) {
 }
 
 func TestSingleSlotPlugDiesFromPowerCut(t *testing.T) {
-	bubble(t, func(h *house) {
+	bubble(t, func(t *testing.T, h *house) {
 		d, err := h.AddPlug(PlugSpec{Place: Place{Name: "old"}, SingleSlot: true})
 		if err != nil {
 			t.Fatal(err)
@@ -266,7 +266,7 @@ func TestSingleSlotPlugDiesFromPowerCut(t *testing.T) {
 }
 
 func TestPlugCannotFetch(t *testing.T) {
-	bubble(t, func(h *house) {
+	bubble(t, func(t *testing.T, h *house) {
 		for _, url := range []string{"http://192.168.20.2:1/closed", "http://192.168.20.99/nobody"} {
 			h.update(url)
 			h.pass(5 * time.Minute)

@@ -97,7 +97,7 @@ func (m mib) sort() {
 	sort.Slice(m, func(i, j int) bool { return slices.Compare(m[i].name, m[j].name) < 0 })
 }
 
-// get finds the instance itself, next the one that follows.
+// get finds the instance of that name, or says which part of the name does not exist.
 func (m mib) get(name oid) mibEntry {
 	i := sort.Search(len(m), func(i int) bool { return slices.Compare(m[i].name, name) >= 0 })
 	if i < len(m) && slices.Equal(m[i].name, name) {
@@ -114,6 +114,7 @@ func (m mib) get(name oid) mibEntry {
 	return mibEntry{name, tagNoObject, nil}
 }
 
+// next finds the first instance behind name.
 func (m mib) next(name oid) mibEntry {
 	i := sort.Search(len(m), func(i int) bool { return slices.Compare(m[i].name, name) > 0 })
 	if i == len(m) {

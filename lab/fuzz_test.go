@@ -1,0 +1,106 @@
+package lab
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"strings"
+	"testing"
+)
+
+func FuzzSNMP(f *testing.F) {
+	f.Add([]byte("\x30\x26\x02\x01\x01\x04\x06public\xa0\x19\x02\x01\x01\x02\x01\x00\x02\x01\x00\x30\x0e\x30\x0c\x06\x08\x2b\x06\x01\x02\x01\x01\x01\x00\x05\x00"))
+	f.Add([]byte("\x30\x84\xff\xff\xff\xff"))
+	f.Add([]byte("\x30\x03\x02\x01\x80"))
+	var m mib
+	m.text("1.3.6.1.2.1.1.1.0", "printer")
+	m.text("1.3.6.1.2.1.1.5.0", strings.Repeat("n", 1000))
+	m.sort()
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if out := answerSNMP(b, "public", m); len(out) > maxSNMPMessage {
+			t.Errorf("%d bytes", len(out))
+		} else if out != nil {
+			if _, rest, err := expect(out, tagSequence); err != nil || len(rest) != 0 {
+				t.Errorf("malformed answer %x", out)
+			}
+		}
+	})
+}
+
+func FuzzOID(f *testing.F) {
+	f.Add([]byte("\x2b\x06\x01\x04\x01\x82\x37"))
+	f.Add([]byte("\x88\x37\x03"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		o, err := readOID(b)
+		if err != nil {
+			return
+		}
+		again, err := readOID(o.encode())
+		if err != nil || len(again) != len(o) {
+			t.Errorf("%v became %v, %v", o, again, err)
+		}
+	})
+}
+
+func FuzzIPP(f *testing.F) {
+	f.Add([]byte("\x02\x00\x00\x0b\x00\x00\x00\x01\x01\x47\x00\x12attributes-charset\x00\x05utf-8\x03"))
+	f.Add([]byte("\x01\x01\x00\x0b\x00\x00\x00\x01\x01\x44\x00\x00\x00\x00\x03"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		out := answerIPP(b, []ippAttribute{ippInt("printer-state", ippEnum, 3), ippBool("x", true)})
+		if _, err := parseIPP(out); err != nil {
+			t.Errorf("malformed answer %x", out)
+		}
+	})
+}
+
+func FuzzRTSP(f *testing.F) {
+	f.Add([]byte("OPTIONS rtsp://10.40.0.11/ RTSP/1.0\r\nCSeq: 1\r\n\r\n"))
+	f.Add([]byte("$\x00\x00\x02abPLAY * RTSP/1.0\nContent-Length: 3\n\nabc"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r := bufio.NewReaderSize(bytes.NewReader(b), rtspLine)
+		for {
+			q, err := readRTSP(r)
+			if err != nil {
+				return
+			}
+			if q.method == "" || q.url == "" {
+				t.Errorf("accepted %+v", q)
+			}
+			interleaved(q.header["transport"])
+		}
+	})
+}
+
+func FuzzMultipart(f *testing.F) {
+	f.Add([]byte("--b\r\n\r\n{\"method\":\"upgrade\"}\r\n--b\r\n\r\nfile\r\n--b--\r\n"), "b")
+	f.Add([]byte("--b\r\n\r\n{"), "b")
+	f.Fuzz(func(t *testing.T, b []byte, boundary string) {
+		_, file, err := parseUpgrade(bytes.NewReader(b), boundary)
+		if (err == nil) != (file != nil) {
+			t.Errorf("file %v, error %v", file, err)
+		}
+		if file != nil {
+			_, _ = io.Copy(io.Discard, file)
+		}
+	})
+}
+
+func FuzzImage(f *testing.F) {
+	f.Add(BuildImage(ImageSpec{Family: "x", Model: "m", Version: "1", Size: 300}))
+	f.Add([]byte(imageMagic + "\x00\x00\x00\x02{}"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if img, err := readImage(bytes.NewReader(b)); img.bytes > int64(len(b)) || err == nil && img.Size > img.bytes {
+			t.Errorf("%+v", img)
+		}
+	})
+}
+
+func FuzzDigestHeader(f *testing.F) {
+	f.Add(`Digest username="root", realm="AXIS_X", nonce="a\"b", qop=auth, nc=00000001`)
+	f.Add(`Digest a="`)
+	f.Fuzz(func(t *testing.T, s string) {
+		if p, ok := parseDigest(s); ok && p == nil {
+			t.Error("no parameters and no refusal")
+		}
+	})
+}

@@ -1,0 +1,298 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// tool skips the test if a program is absent, or fails it where the build demands all of them.
+func tool(t *testing.T, name, debianPackage string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err == nil {
+		return path
+	}
+	message := fmt.Sprintf("%s is not installed: Debian package %s", name, debianPackage)
+	if os.Getenv("FIRMWARD_REQUIRE_DAEMONS") == "1" {
+		t.Fatal(message)
+	}
+	t.Skip(message)
+	return ""
+}
+
+// onLoopback starts a standard lab with sockets and returns a way to find them.
+func onLoopback(t *testing.T, clock *Clock) (l *Lab, real func(virtual string) string) {
+	t.Helper()
+	l, err := Standard(Options{Clock: clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	ports, err := l.ServeLoopback(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l, func(virtual string) string {
+		t.Helper()
+		for _, p := range ports {
+			if p.Virtual.String() == virtual {
+				return p.Real.String()
+			}
+		}
+		t.Fatalf("no socket for %s in\n%s", virtual, ports)
+		return ""
+	}
+}
+
+func run(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+func expectAll(t *testing.T, out string, parts ...string) {
+	t.Helper()
+	for _, p := range parts {
+		if !contains(out, p) {
+			t.Errorf("%q is missing in:\n%s", p, out)
+		}
+	}
+}
+
+func TestCurlAgainstPlugsAndCameras(t *testing.T) {
+	curl := tool(t, "curl", "curl")
+	_, real := onLoopback(t, nil)
+	plug2, cam := "http://"+real("192.168.20.12:80"), "http://"+real("10.40.0.11:80")
+	expectAll(t, run(t, curl, "-sS", plug2+"/shelly"), `"app":"PlusPlugS"`, `"auth_en":true`)
+	rpc := []string{"-sS", "-w", "%{http_code}", "--digest", "-d", `{"id":1,"method":"Sys.GetStatus"}`, plug2 + "/rpc"}
+	expectAll(t, run(t, curl, append(rpc, "-u", "admin:"+PlugPassword)...), `"restart_required":false`, "200")
+	expectAll(t, run(t, curl, append(rpc, "-u", "admin:wrong")...), "401")
+	status := []string{"-sS", "-w", "%{http_code}", "--digest", "-d", `{"apiVersion":"1.0","method":"status"}`, cam + firmware}
+	expectAll(t, run(t, curl, append(status, "-u", "root:"+CameraPassword)...), `"activeFirmwareVersion":"10.12.206"`, "200")
+	expectAll(t, run(t, curl, append(status, "-u", "root:wrong")...), "401")
+}
+
+// TestCurlUpgradesACamera lets an independent client send the multipart upload, on a clock that runs 600 times as fast.
+func TestCurlUpgradesACamera(t *testing.T) {
+	curl := tool(t, "curl", "curl")
+	l, real := onLoopback(t, ScaledClock(time.Now(), 600))
+	file := filepath.Join(t.TempDir(), "fw.bin")
+	if err := os.WriteFile(file, smallCam("11.11.192"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	call := `{"apiVersion":"1.0","method":"upgrade","params":{"autoCommit":"boot","autoRollback":"never"}}`
+	out := run(t, curl, "-sS", "--digest", "-u", "root:"+CameraPassword, "-F", "data="+call+";type=application/json",
+		"-F", "file=@"+file+";type=application/octet-stream", "http://"+real("10.40.0.11:80")+firmware)
+	expectAll(t, out, `"firmwareVersion":"11.11.192"`)
+	// The camera is dark for 0.2 s; the connection that comes in meanwhile is answered once it is back.
+	out = run(t, curl, "-sS", "--retry", "20", "--retry-all-errors", "--retry-delay", "1", "--max-time", "5",
+		"--json", `{"method":"getAllUnrestrictedProperties"}`, "http://"+real("10.40.0.11:80")+info)
+	expectAll(t, out, `"Version":"1`)
+	d, _ := l.Device("cam-1")
+	if got := lastFlash(d); got.Version != "11.11.192" || got.DeliveryPath != PathPush {
+		t.Errorf("flash: %+v", got)
+	}
+}
+
+func TestNetSNMPAgainstPrinter(t *testing.T) {
+	get, walk, bulk := tool(t, "snmpget", "snmp"), tool(t, "snmpwalk", "snmp"), tool(t, "snmpbulkwalk", "snmp")
+	l, real := onLoopback(t, nil)
+	d, _ := l.Device("printer-1")
+	args := []string{"-v2c", "-cpublic", "-On", "-t2", "-r1", "udp:" + real("192.168.20.40:161")}
+	out := run(t, get, append(args, "1.3.6.1.2.1.1.2.0", "1.3.6.1.2.1.47.1.1.1.1.10.1", "1.3.6.1.2.1.43.5.1.1.17.1",
+		"1.3.6.1.2.1.2.2.1.6.1", "1.3.6.1.2.1.1.3.0", "1.3.6.1.2.1.25.1.2.0", "1.3.6.1.2.1.1.99.0")...)
+	expectAll(t, out, "OID: .1.3.6.1.4.1.11.2.3.9.1", `"20200612"`, d.Facts().Serial, "Hex-STRING: 3C 52 82", "Timeticks:",
+		"No Such Object")
+	for _, w := range []string{walk, bulk} {
+		out = run(t, w, append(args, "1.3.6.1")...)
+		expectAll(t, out, "CIDATE 20200612", ".1.3.6.1.2.1.47.1.1.1.1.13.1 = STRING: \"HP Color LaserJet MFP M478f\"")
+		if n := strings.Count(out, "\n"); n < 20 {
+			t.Errorf("a walk gave %d lines", n)
+		}
+	}
+}
+
+func TestIPPToolAgainstPrinter(t *testing.T) {
+	ipptool := tool(t, "ipptool", "cups-ipp-utils")
+	_, real := onLoopback(t, nil)
+	file := filepath.Join(t.TempDir(), "get.test")
+	script := `{
+	NAME "Get-Printer-Attributes"
+	OPERATION Get-Printer-Attributes
+	GROUP operation-attributes-tag
+	ATTR charset attributes-charset utf-8
+	ATTR naturalLanguage attributes-natural-language en
+	ATTR uri printer-uri $uri
+	STATUS successful-ok
+	EXPECT printer-firmware-string-version OF-TYPE text WITH-VALUE "20190101"
+	EXPECT printer-firmware-name OF-TYPE name
+	EXPECT printer-make-and-model OF-TYPE text WITH-VALUE "HP Color LaserJet MFP M478f"
+	EXPECT printer-uuid OF-TYPE uri
+	EXPECT printer-state OF-TYPE enum WITH-VALUE 3
+	EXPECT operations-supported OF-TYPE enum
+	EXPECT printer-up-time OF-TYPE integer WITH-VALUE >0
+	EXPECT charset-supported OF-TYPE charset COUNT 2
+}
+`
+	if err := os.WriteFile(file, []byte(script), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out := run(t, ipptool, "-tv", "ipp://"+real("192.168.20.40:631")+"/ipp/print", file)
+	expectAll(t, out, "[PASS]")
+}
+
+func TestFFProbeAgainstCamera(t *testing.T) {
+	ffprobe := tool(t, "ffprobe", "ffmpeg")
+	_, real := onLoopback(t, nil)
+	out := run(t, ffprobe, "-v", "error", "-rtsp_transport", "tcp", "-show_entries", "stream=codec_name,width,height,profile",
+		"-show_frames", "-read_intervals", "%+#5", "-of", "flat", "rtsp://"+real("10.40.0.11:554")+"/axis-media/media.amp")
+	expectAll(t, out, `codec_name="h264"`, "width=320", "height=240", `profile="Constrained Baseline"`, `pict_type="I"`)
+	if contains(out, "error") {
+		t.Errorf("ffprobe complains:\n%s", out)
+	}
+}
+
+func TestPlugFetchesFromLoopback(t *testing.T) {
+	l, real := onLoopback(t, ScaledClock(time.Now(), 1000))
+	image := small("1.4.4")
+	served := make(chan struct{})
+	files := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Write(image)
+		close(served)
+	}))
+	defer files.Close()
+	res, err := http.Get("http://" + real("192.168.20.11:80") + "/rpc/Shelly.Update?url=" + files.URL)
+	if err != nil || res.StatusCode != 200 {
+		t.Fatal(res, err)
+	}
+	res.Body.Close()
+	select {
+	case <-served:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the plug never fetched its image")
+	}
+	d, _ := l.Device("plug-1")
+	if got := lastFlash(d); got.DeliveryPath != PathPull {
+		t.Errorf("flash: %+v", got)
+	}
+	// Only loopback is reached by real sockets; any other address is one of the lab's network.
+	if _, err := d.dial(t.Context(), "tcp", "192.168.20.12:81"); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("dial a closed port of plug-2: %v", err)
+	}
+}
+
+func TestLoopbackShowsFaults(t *testing.T) {
+	l, real := onLoopback(t, nil)
+	d, _ := l.Device("cam-1")
+	d.mu.Lock()
+	d.running["rtsp"]()
+	d.mu.Unlock()
+	c, err := net.Dial("tcp", real("10.40.0.11:554"))
+	if err == nil {
+		_, err = c.Read(make([]byte, 1))
+		c.Close()
+	}
+	if !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("dead service: %v", err)
+	}
+	if err := l.Fault("cam-2", FaultSilent); err != nil {
+		t.Fatal(err)
+	}
+	if c, err = net.Dial("tcp", real("10.40.0.12:80")); err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Fprint(c, "GET / HTTP/1.0\r\n\r\n")
+	c.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("silent device: %v", err)
+	}
+}
+
+func TestPortMap(t *testing.T) {
+	l, err := Standard(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	probe, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := probe.Addr().(*net.TCPAddr).Port
+	if _, err := l.ServeLoopback(t.Context(), base); err == nil {
+		t.Error("served on a port that is taken")
+	}
+	probe.Close()
+	ports, err := l.ServeLoopback(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(ports[0])
+	want := fmt.Sprintf(`{"device":"cam-1","network":"tcp","virtual":"10.40.0.11:80","real":"%s"}`, ports[0].Real)
+	if string(text) != want || err != nil {
+		t.Errorf("JSON %s, want %s, %v", text, want, err)
+	}
+	lines := strings.Split(ports.String(), "\n")
+	if len(lines) != len(ports)+2 || strings.Index(lines[0], "REAL") != strings.Index(lines[1], "127.0.0.1") {
+		t.Errorf("table:\n%s", ports)
+	}
+	res := httptest.NewRecorder()
+	l.ControlHandler().ServeHTTP(res, httptest.NewRequest("GET", "http://localhost:1/lab/portmap", nil))
+	var again PortMap
+	if err := json.Unmarshal(res.Body.Bytes(), &again); err != nil || len(again) != len(ports) {
+		t.Errorf("%d ports from the control, %v", len(again), err)
+	}
+}
+
+func TestControl(t *testing.T) {
+	l, err := Standard(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	h := l.ControlHandler()
+	for _, c := range []struct {
+		method, url, body string
+		status            int
+		want              string
+	}{
+		{"GET", "http://127.0.0.1:1/lab/devices", "", 200, `"name":"pump-2"`},
+		{"GET", "http://localhost/lab/devices/cam-5", "", 200, `"hardwareRev":"7B0"`},
+		{"GET", "http://[::1]:9/lab/devices/toaster", "", 404, "plug-g3-1"},
+		{"GET", "http://evil.example/lab/devices", "", 403, "loopback"},
+		{"GET", "http://localhost/lab/faults", "", 200, FaultDrip},
+		{"POST", "http://localhost/lab/devices/cam-5/faults", `{"fault":"silent"}`, 200, `"faults":["silent"]`},
+		{"POST", "http://localhost/lab/devices/cam-5/faults", `{"fault":"gremlins"}`, 400, "unknown fault"},
+		{"POST", "http://localhost/lab/devices/cam-5/faults", `{`, 400, "error"},
+		{"DELETE", "http://localhost/lab/devices/cam-5/faults", "", 200, `"faults":[]`},
+		{"POST", "http://localhost/lab/devices/pump-1/install", `{"version":"12.1"}`, 200, `"installedVersion":"12.1"`},
+		{"POST", "http://localhost/lab/devices/cam-1/install", `{"version":"12.1"}`, 400, "no such way"},
+		{"POST", "http://localhost/lab/devices/cam-1/power-cycle", "", 200, `"powered":false`},
+	} {
+		res := httptest.NewRecorder()
+		h.ServeHTTP(res, httptest.NewRequest(c.method, c.url, strings.NewReader(c.body)))
+		body, _ := io.ReadAll(res.Body)
+		if res.Code != c.status || !contains(string(body), c.want) {
+			t.Errorf("%s %s: %d %.200s", c.method, c.url, res.Code, body)
+		}
+	}
+}
