@@ -101,7 +101,9 @@ func observations(t *testing.T, s *store.Store) {
 	for i := range 40 {
 		add("d1", observe(fmt.Sprintf("p%02d", i), fmt.Sprint(i), t0.Add(time.Duration(3+i)*time.Hour)))
 	}
-	all := each(t, 7, func(p store.Page) ([]firmward.Observation, string, error) { return s.ObservationHistory(ctx, "d1", "http", p) })
+	all := each(t, 7, func(p store.Page) ([]firmward.Observation, string, error) {
+		return s.ObservationHistory(ctx, "d1", "http", p)
+	})
 	if len(all) != 21 || all[0].ID != "p39" || all[20].ID != "p19" {
 		t.Errorf("history holds %d, want the latest and 20 before", len(all))
 	}
@@ -152,7 +154,11 @@ func put(t *testing.T, s *store.Store, at time.Time, list ...firmward.Device) {
 
 func devices(t *testing.T, s *store.Store) {
 	ctx := t.Context()
-	a := device("a", func(d *firmward.Device) { d.Addrs = []netip.Addr{addr("10.0.0.1")}; d.Serial = "ABC_1%"; d.Owner = "bea" })
+	a := device("a", func(d *firmward.Device) {
+		d.Addrs = []netip.Addr{addr("10.0.0.1")}
+		d.Serial = "ABC_1%"
+		d.Owner = "bea"
+	})
 	b := device("b", func(d *firmward.Device) { d.Class, d.Vendor, d.Site = firmward.ClassPLC, "siemens", "plant" })
 	c := device("c", func(d *firmward.Device) { d.Retired = true })
 	put(t, s, t0, a, b, c)
@@ -204,7 +210,9 @@ func keys(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	put(t, s, t0,
 		device("a", func(d *firmward.Device) { d.Serial, d.MACs, d.Name = "SN-77", []string{"00:11:22:AA:BB:CC"}, "Lobby" }),
-		device("b", func(d *firmward.Device) { d.Serial, d.Vendor, d.Name, d.Addrs = "SN-77", "hikvision", "lobby", []netip.Addr{addr("10.0.0.7")} }))
+		device("b", func(d *firmward.Device) {
+			d.Serial, d.Vendor, d.Name, d.Addrs = "SN-77", "hikvision", "lobby", []netip.Addr{addr("10.0.0.7")}
+		}))
 	write(t, s, func(tx *store.Tx) error {
 		return tx.PutIdentity(ctx, "b", firmward.Identity{Claims: []firmward.Claim{{Field: firmward.FieldUUID, Value: "uuid:1"}}})
 	})
@@ -249,7 +257,9 @@ func merge(t *testing.T, s *store.Store) {
 		_, err := tx.ReplaceFindings(ctx, "b", []firmward.Finding{{AdvisoryID: "CVE-1", Verdict: firmward.Affected}}, "o1", t0)
 		return err
 	})
-	write(t, s, func(tx *store.Tx) error { return tx.MergeDevices(ctx, "a", "b", store.Change{Actor: "anna", At: t0.Add(time.Hour)}) })
+	write(t, s, func(tx *store.Tx) error {
+		return tx.MergeDevices(ctx, "a", "b", store.Change{Actor: "anna", At: t0.Add(time.Hour)})
+	})
 	got := must[firmward.Device](t)(s.Device(ctx, "b"))
 	if got.ID != "a" || len(got.Addrs) != 1 || len(got.MACs) != 1 || !got.FirstSeen.Equal(t0.Add(-time.Hour)) || !got.LastSeen.Equal(t0.Add(time.Minute)) {
 		t.Errorf("merged: %+v", got)
@@ -356,7 +366,9 @@ func identity(t *testing.T, s *store.Store) {
 func transmissions(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	write(t, s, func(tx *store.Tx) error { return sendMany(ctx, tx, 510) })
-	got := each(t, 200, func(p store.Page) ([]store.Transmission, string, error) { return s.TransmissionsOf(ctx, addr("10.0.0.5"), p) })
+	got := each(t, 200, func(p store.Page) ([]store.Transmission, string, error) {
+		return s.TransmissionsOf(ctx, addr("10.0.0.5"), p)
+	})
 	if len(got) != 500 || got[0].Total != 509 || got[499].Total != 10 || len(got[0].Bytes) != 2048 || string(got[0].Bytes[:2]) != "\x00\xff" {
 		t.Errorf("%d kept, newest %d", len(got), got[0].Total)
 	}
