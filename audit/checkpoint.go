@@ -96,12 +96,30 @@ func (c Checkpoint) text() string {
 	return c.Origin + "\n" + strconv.FormatInt(c.Size, 10) + "\n" + c.Root.String() + "\nat " + c.At.UTC().Format(time.RFC3339Nano) + "\n"
 }
 
+// readKey reads a public key in its one spelling: package note would forgive others.
+func readKey(public string) (note.Verifier, error) {
+	bad := errors.New("the public key is not one as firmward writes it")
+	verifier, err := note.NewVerifier(public)
+	if err != nil {
+		return nil, bad
+	}
+	parts := strings.SplitN(public, "+", 3) // name+hash+base64(algorithm byte and key)
+	raw, err := base64.StdEncoding.Strict().DecodeString(parts[len(parts)-1])
+	if err != nil || len(raw) != 1+ed25519.PublicKeySize {
+		return nil, bad
+	}
+	if again, err := note.NewEd25519VerifierKey(verifier.Name(), raw[1:]); err != nil || again != public {
+		return nil, bad
+	}
+	return verifier, nil
+}
+
 // ParseCheckpoint reads a signed note and checks its signature with the public key. It accepts exactly what Sign
 // writes: one signature, and no other spelling of the same content.
 func ParseCheckpoint(signed []byte, public string) (Checkpoint, error) {
-	verifier, err := note.NewVerifier(public)
+	verifier, err := readKey(public)
 	if err != nil {
-		return Checkpoint{}, errors.New("the public key is not one as firmward writes it")
+		return Checkpoint{}, err
 	}
 	n, err := note.Open(signed, note.VerifierList(verifier))
 	if err != nil {

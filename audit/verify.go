@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -198,7 +197,7 @@ func (v *verifier) header(text []byte) {
 	} else if h.Key != strings.TrimSpace(v.opts.Key) {
 		v.problem(-1, "the header's public key is not the one that was given")
 	}
-	key, err := note.NewVerifier(h.Key)
+	key, err := readKey(h.Key)
 	switch {
 	case err != nil:
 		v.problem(-1, "the header's public key is broken")

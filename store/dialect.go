@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -126,43 +127,35 @@ func (s *Store) openPostgres(address string) error {
 	return nil
 }
 
-var memories atomic.Int64
-
-// openSQLite opens one writer and several readers. In memory they share a database of the memdb VFS.
+// openSQLite opens one writer and several readers.
 func (s *Store) openSQLite(path string) error {
 	s.d = sqliteDialect
-	if path == "" {
+	sync := "synchronous(FULL)"
+	switch path {
+	case "":
 		return firmward.Errorf(firmward.Invalid, "no database is named: want a file, memory: or a postgres:// URL")
-	}
-	query := url.Values{"_pragma": {
-		"busy_timeout(" + strconv.FormatInt(later.Milliseconds(), 10) + ")", "foreign_keys(1)", "synchronous(FULL)", "cache_size(-16000)",
-	}}
-	name := (&url.URL{Path: path}).EscapedPath()
-	if path == "memory:" {
-		name = fmt.Sprintf("/firmward-%d", memories.Add(1))
-		query.Set("vfs", "memdb")
-		query.Add("_pragma", "cache_spill(0)")
-	} else {
-		query.Add("_pragma", "journal_mode(WAL)")
-	}
-	open := func(extra, value string, conns int) (*sql.DB, error) {
-		q := url.Values{"_pragma": append([]string(nil), query["_pragma"]...)}
-		if v := query.Get("vfs"); v != "" {
-			q.Set("vfs", v)
-		}
-		q.Add(extra, value)
-		db, err := sql.Open("sqlite", "file:"+name+"?"+q.Encode())
+	case "memory:":
+		dir, err := os.MkdirTemp("", "firmward-")
 		if err != nil {
-			return nil, fmt.Errorf("open database: %w", err)
+			return s.d.plain("make a temporary database", err)
 		}
-		db.SetMaxOpenConns(conns)
-		db.SetMaxIdleConns(conns)
-		return db, nil
+		s.temporary, path, sync = dir, filepath.Join(dir, "firmward.db"), "synchronous(OFF)"
 	}
+	pragmas := []string{"busy_timeout(" + strconv.FormatInt(later.Milliseconds(), 10) + ")", "journal_mode(WAL)", sync, "foreign_keys(1)", "cache_size(-16000)"}
 	var err error
-	if s.write, err = open("_txlock", "immediate", 1); err != nil {
+	if s.write, err = openFile(path, 1, url.Values{"_pragma": pragmas, "_txlock": {"immediate"}}); err != nil {
 		return err
 	}
-	s.read, err = open("_pragma", "query_only(1)", 4)
+	s.read, err = openFile(path, 4, url.Values{"_pragma": append(pragmas, "query_only(1)")})
 	return err
+}
+
+func openFile(path string, conns int, query url.Values) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+query.Encode())
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(conns)
+	return db, nil
 }

@@ -96,7 +96,7 @@ func (t *Tx) step(ctx context.Context, steps fs.FS, file string) error {
 // backupBefore keeps a copy of an SQLite database beside it before its schema changes. PostgreSQL has its own backups and
 // changes schemas in a transaction.
 func (s *Store) backupBefore(ctx context.Context, path string, version int) error {
-	if s.d != sqliteDialect || path == "memory:" {
+	if s.d != sqliteDialect || s.temporary != "" {
 		return nil
 	}
 	to := fmt.Sprintf("%s.schema-%d.%s.bak", path, version, time.Now().UTC().Format("20060102T150405"))

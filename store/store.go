@@ -29,6 +29,7 @@ import (
 	"database/sql"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -38,8 +39,9 @@ import (
 
 // Options say where the data is.
 type Options struct {
-	// URL is the path of an SQLite file, "memory:" for a database that ends with the Store, or a
-	// postgres:// URL as libpq knows it.
+	// URL is the path of an SQLite file, a postgres:// URL as libpq knows it, or "memory:" for a database that ends with
+	// the Store. The latter is a temporary file that never waits for the disk: SQLite's own databases in memory let
+	// no one read while a transaction writes.
 	URL string
 	Log *slog.Logger // nil: nothing is logged
 }
@@ -51,6 +53,8 @@ type Store struct {
 	read    *sql.DB
 	commits atomic.Int64
 	log     *slog.Logger
+
+	temporary string // directory to remove on Close
 }
 
 // Reader reads. Its methods take a context first and fail with *firmward.Error: NotFound when the one thing that was
@@ -88,6 +92,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		err = s.openSQLite(o.URL)
 	}
 	if err != nil {
+		s.Close()
 		return nil, err
 	}
 	s.q = s.read
@@ -108,6 +113,11 @@ func (s *Store) Close() error {
 		}
 		if err := db.Close(); err != nil && first == nil {
 			first = fmt.Errorf("close database: %w", err)
+		}
+	}
+	if s.temporary != "" {
+		if err := os.RemoveAll(s.temporary); err != nil && first == nil {
+			first = fmt.Errorf("remove temporary database: %w", err)
 		}
 	}
 	return first

@@ -1,0 +1,234 @@
+package storetest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/store"
+)
+
+var knowledge = []check{
+	{"import", imports},
+	{"import is atomic", atomic},
+	{"complete documents replace", replaces},
+	{"rejected advisories go", rejects},
+	{"exploited, likelihood, lifecycle", starter},
+	{"findings", findings},
+	{"exceptions", exceptions},
+}
+
+func advisory(id, vendor, product string) firmward.Advisory {
+	return firmward.Advisory{
+		ID: id, Title: "Overflow in " + product, Published: t0, Modified: t0,
+		Scores: []firmward.Score{{Version: "3.1", Vector: "CVSS:3.1/AV:N", Base: 9.8}},
+		Configurations: []firmward.Configuration{{Nodes: []firmward.Node{{Operator: "OR", Matches: []firmward.CPEMatch{
+			{Vulnerable: true, Criteria: "cpe:2.3:o:" + vendor + ":" + product + ":*:*:*:*:*:*:*:*", VersionEndExcluding: "9.80.55"},
+			{Vulnerable: true, Criteria: "cpe:2.3:h:" + vendor + ":x\\:y:-:*:*:*:*:*:*:*"},
+		}}}}},
+		References: []string{fmt.Sprintf("%0400d", 7)},
+	}
+}
+
+func feed(t *testing.T, s *store.Store, name string, o store.ImportOptions, f func(*store.Import) error) firmward.FeedStatus {
+	t.Helper()
+	status, err := s.Import(t.Context(), name, o, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return status
+}
+
+func ids(list []firmward.Advisory) (out []string) {
+	for _, a := range list {
+		out = append(out, a.ID)
+	}
+	return out
+}
+
+var document = store.ImportOptions{Kind: "advisories", Document: "nvd-2026.json", Now: t0}
+
+func imports(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	status := feed(t, s, "nvd", document, func(i *store.Import) error {
+		i.Dated(t0.Add(-time.Hour))
+		i.Refuse("CVE-x", "no id")
+		return errors.Join(i.Advisory(advisory("CVE-2", "axis", "m3045")), i.Advisory(advisory("CVE-1", "axis", "m3045")), i.Advisory(advisory("CVE-3", "hikvision", "ds\\!2")))
+	})
+	want := firmward.FeedStatus{Name: "nvd", Kind: "advisories", Records: 3, Refused: 1, Dated: t0.Add(-time.Hour), Imported: t0, Document: "nvd-2026.json"}
+	diff(t, "status", want, status)
+	diff(t, "statuses", []firmward.FeedStatus{want}, must[[]firmward.FeedStatus](t)(s.FeedStatuses(ctx)))
+	a := advisory("CVE-1", "axis", "m3045")
+	a.Source = "nvd"
+	diff(t, "advisory", []firmward.Advisory{a}, must[[]firmward.Advisory](t)(s.Advisory(ctx, "CVE-1")))
+	find := func(p ...store.Product) []string { return ids(must[[]firmward.Advisory](t)(s.AdvisoriesFor(ctx, p))) }
+	diff(t, "by product", []string{"CVE-1", "CVE-2"}, find(store.Product{Part: "o", Vendor: "axis", Product: "m3045"}))
+	diff(t, "by other part", []string(nil), find(store.Product{Part: "a", Vendor: "axis", Product: "m3045"}))
+	diff(t, "by two", []string{"CVE-1", "CVE-2", "CVE-3"}, find(store.Product{Vendor: "axis", Product: "x:y"}, store.Product{Vendor: "hikvision", Product: "ds!2"}))
+	if n := must[int64](t)(s.Generation(ctx)); n != 1 {
+		t.Errorf("generation %d", n)
+	}
+	// The next year comes on its own and changes one record.
+	status = feed(t, s, "nvd", document, func(i *store.Import) error {
+		return errors.Join(i.Advisory(advisory("CVE-2", "axis", "other")), i.Advisory(advisory("CVE-2", "axis", "p3245")))
+	})
+	if n := must[int64](t)(s.Generation(ctx)); n != 2 || status.Records != 3 {
+		t.Errorf("generation %d, records %d", n, status.Records)
+	}
+	diff(t, "old product rows", []string{"CVE-1"}, find(store.Product{Part: "o", Vendor: "axis", Product: "m3045"}))
+	diff(t, "new product rows", []string{"CVE-2"}, find(store.Product{Part: "o", Vendor: "axis", Product: "p3245"}))
+	diff(t, "the last of two wins", []string(nil), find(store.Product{Part: "o", Vendor: "axis", Product: "other"}))
+	got := each(t, 1, func(p store.Page) ([]firmward.Advisory, string, error) {
+		return s.Advisories(ctx, store.AdvisoryFilter{Text: "OVERFLOW in d"}, p)
+	})
+	diff(t, "search", []string{"CVE-3"}, ids(got))
+	n := 0
+	if err := s.VendorProducts(ctx, func(string, string) error { n++; return nil }); err != nil || n != 5 {
+		t.Errorf("%d vendor products, %v", n, err)
+	}
+}
+
+func atomic(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	feed(t, s, "nvd", document, func(i *store.Import) error { return i.Advisory(advisory("CVE-1", "axis", "m3045")) })
+	broken := errors.New("at byte 77: unexpected end")
+	o := document
+	o.ReplaceAll, o.Now = true, t0.Add(time.Hour)
+	var before bytes.Buffer
+	if err := s.Dump(ctx, &before); err != nil {
+		t.Fatal(err)
+	}
+	for name, f := range map[string]func(*store.Import) error{
+		"while reading": func(i *store.Import) error { return errors.Join(i.Advisory(advisory("CVE-9", "a", "b")), broken) },
+		"while storing": func(i *store.Import) error {
+			i.Then(func(tx *store.Tx, _ firmward.FeedStatus) error { return broken })
+			return i.Advisory(advisory("CVE-9", "a", "b"))
+		},
+	} {
+		if _, err := s.Import(ctx, "nvd", o, f); !errors.Is(err, broken) {
+			t.Errorf("%s: %v", name, err)
+		}
+		got := each(t, 10, func(p store.Page) ([]firmward.Advisory, string, error) {
+			return s.Advisories(ctx, store.AdvisoryFilter{}, p)
+		})
+		diff(t, name, []string{"CVE-1"}, ids(got))
+		status := must[firmward.FeedStatus](t)(s.FeedStatus(ctx, "nvd"))
+		if status.Records != 1 || status.LastError == "" || !status.FailedAt.Equal(o.Now) || !status.Imported.Equal(t0) {
+			t.Errorf("%s: status %+v", name, status)
+		}
+	}
+	if n := must[int64](t)(s.Generation(ctx)); n != 1 {
+		t.Errorf("generation %d after failures", n)
+	}
+	if status := feed(t, s, "nvd", o, func(i *store.Import) error { return i.Advisory(advisory("CVE-9", "a", "b")) }); status.LastError != "" {
+		t.Errorf("after success: %+v", status)
+	}
+}
+
+func replaces(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	o := document
+	o.ReplaceAll = true
+	feed(t, s, "nvd", document, func(i *store.Import) error { return i.Advisory(advisory("CVE-0", "axis", "m3045")) })
+	feed(t, s, "vendor", o, func(i *store.Import) error {
+		return errors.Join(i.Advisory(advisory("CVE-1", "axis", "m3045")), i.Advisory(advisory("CVE-2", "axis", "m3045")))
+	})
+	status := feed(t, s, "vendor", o, func(i *store.Import) error { return i.Advisory(advisory("CVE-2", "axis", "m3045")) })
+	if status.Records != 1 {
+		t.Errorf("%d records", status.Records)
+	}
+	diff(t, "what is left", []string{"CVE-0", "CVE-2"}, ids(must[[]firmward.Advisory](t)(s.AdvisoriesFor(ctx, []store.Product{{Vendor: "axis", Product: "m3045"}}))))
+}
+
+func rejects(t *testing.T, s *store.Store) {
+	feed(t, s, "nvd", document, func(i *store.Import) error { return i.Advisory(advisory("CVE-1", "axis", "m3045")) })
+	feed(t, s, "nvd", document, func(i *store.Import) error { return i.Advisory(firmward.Advisory{ID: "CVE-1", Rejected: true}) })
+	_, err := s.Advisory(t.Context(), "CVE-1")
+	wantCode(t, err, firmward.NotFound)
+	if got := must[[]firmward.Advisory](t)(s.AdvisoriesFor(t.Context(), []store.Product{{Vendor: "axis", Product: "m3045"}})); len(got) != 0 {
+		t.Errorf("candidates: %v", got)
+	}
+}
+
+func starter(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	kev := firmward.Exploited{Advisory: "CVE-1", Added: t0, Due: t0.Add(time.Hour), Ransomware: true}
+	epss := firmward.Likelihood{Advisory: "CVE-1", Score: 0.25, Percentile: 0.5, Model: "v4", Dated: t0}
+	end := firmward.Lifecycle{Vendor: "Axis", Product: "M3045", EndOfSupport: t0, Status: "announced"}
+	o := store.ImportOptions{Kind: "starter", Document: "starter", Now: t0, ReplaceAll: true}
+	for range 2 {
+		status := feed(t, s, "starter", o, func(i *store.Import) error {
+			return errors.Join(i.Exploited(kev), i.Likelihood(epss), i.Likelihood(firmward.Likelihood{Advisory: "x", Score: math.NaN()}), i.Lifecycle(end))
+		})
+		if status.Records != 3 || status.Refused != 1 {
+			t.Errorf("status %+v", status)
+		}
+	}
+	newer := epss
+	newer.Dated, newer.Score = t0.Add(time.Hour), 0.75
+	feed(t, s, "epss", store.ImportOptions{Kind: "likelihood", Now: t0}, func(i *store.Import) error { return i.Likelihood(newer) })
+	diff(t, "exploited", map[string]firmward.Exploited{"CVE-1": kev}, must[map[string]firmward.Exploited](t)(s.ExploitedOf(ctx, []string{"CVE-1", "CVE-2"})))
+	diff(t, "likelihood", map[string]firmward.Likelihood{"CVE-1": newer}, must[map[string]firmward.Likelihood](t)(s.LikelihoodOf(ctx, []string{"CVE-1", "CVE-2"})))
+	diff(t, "lifecycle", []firmward.Lifecycle{end}, must[[]firmward.Lifecycle](t)(s.Lifecycles(ctx, "AXIS", "m3045", "other")))
+	diff(t, "all of a vendor", []firmward.Lifecycle{end}, must[[]firmward.Lifecycle](t)(s.Lifecycles(ctx, "axis")))
+}
+
+func findings(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	replace := func(at time.Time, list ...firmward.Finding) (c store.FindingChanges) {
+		write(t, s, func(tx *store.Tx) (err error) {
+			c, err = tx.ReplaceFindings(ctx, "a", list, "o1", at)
+			return err
+		})
+		return c
+	}
+	finding := func(id string, v firmward.Verdict, exploited bool) firmward.Finding {
+		return firmward.Finding{AdvisoryID: id, Verdict: v, Exploited: exploited, Explanation: firmward.Explanation{Text: "why", Children: []firmward.Explanation{{Text: "so"}}}}
+	}
+	c := replace(t0, finding("CVE-1", firmward.Affected, true), finding("CVE-2", firmward.Possible, false), finding("CVE-3", firmward.NotAffected, false))
+	if len(c.Opened) != 2 || len(c.Closed) != 0 {
+		t.Errorf("first: %+v", c)
+	}
+	diff(t, "counts", []store.FindingCount{{Verdict: firmward.Affected, Exploited: true, N: 1}, {Verdict: firmward.Possible, N: 1}}, must[[]store.FindingCount](t)(s.CountFindings(ctx)))
+	c = replace(t0.Add(time.Hour), finding("CVE-1", firmward.Affected, true))
+	if len(c.Opened) != 0 || c.Updated != 1 || len(c.Closed) != 1 || c.Closed[0].ClosedBy != "o1" {
+		t.Errorf("second: %+v", c)
+	}
+	kept := must[firmward.Finding](t)(s.Finding(ctx, "a", "CVE-1"))
+	if !kept.OpenedAt.Equal(t0) || kept.DeviceID != "a" {
+		t.Errorf("kept: %+v", kept)
+	}
+	c = replace(t0.Add(2*time.Hour), finding("CVE-1", firmward.NotAffected, true), finding("CVE-2", firmward.Affected, false))
+	again := must[firmward.Finding](t)(s.Finding(ctx, "a", "CVE-2"))
+	if len(c.Closed) != 1 || len(c.Opened) != 1 || !again.OpenedAt.Equal(t0.Add(2*time.Hour)) || !again.Open() {
+		t.Errorf("third: %+v, %+v", c, again)
+	}
+	yes := true
+	open := each(t, 1, func(p store.Page) ([]firmward.Finding, string, error) {
+		return s.Findings(ctx, store.FindingFilter{Open: &yes}, p)
+	})
+	diff(t, "open", []firmward.Finding{again}, open)
+	write(t, s, func(tx *store.Tx) error {
+		return tx.CloseFinding(ctx, "a", "CVE-2", "exception:e1", t0.Add(3*time.Hour))
+	})
+	if n := must[[]store.FindingCount](t)(s.CountFindings(ctx)); len(n) != 0 {
+		t.Errorf("counts after closing: %v", n)
+	}
+	wantCode(t, s.Tx(ctx, func(tx *store.Tx) error { return tx.CloseFinding(ctx, "a", "CVE-2", "o", t0) }), firmward.Conflict)
+}
+
+func exceptions(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	one := firmward.Exception{ID: "e1", Kind: firmward.Accept, DeviceID: "a", Expires: t0.Add(time.Hour)}
+	everywhere := firmward.Exception{ID: "e2", Kind: firmward.Suppress, Advisory: "CVE-1", Expires: t0.Add(2 * time.Hour)}
+	write(t, s, func(tx *store.Tx) error {
+		return errors.Join(tx.PutException(ctx, one), tx.PutException(ctx, everywhere))
+	})
+	diff(t, "of a", []firmward.Exception{one, everywhere}, must[[]firmward.Exception](t)(s.ExceptionsFor(ctx, "a", t0)))
+	diff(t, "after expiry", []firmward.Exception{everywhere}, must[[]firmward.Exception](t)(s.ExceptionsFor(ctx, "a", t0.Add(time.Hour))))
+	diff(t, "of b", []firmward.Exception{everywhere}, must[[]firmward.Exception](t)(s.ExceptionsFor(ctx, "b", t0)))
+}
