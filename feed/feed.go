@@ -66,3 +66,26 @@ func (e *PositionError) Error() string {
 }
 
 func (e *PositionError) Unwrap() error { return e.Err }
+
+// Complete fills the methods that the caller left out with ones that do nothing.
+func (s Sink) Complete() Sink {
+	if s.Advisory == nil {
+		s.Advisory = func(firmward.Advisory) error { return nil }
+	}
+	if s.Exploited == nil {
+		s.Exploited = func(firmward.Exploited) error { return nil }
+	}
+	if s.Likelihood == nil {
+		s.Likelihood = func(firmward.Likelihood) error { return nil }
+	}
+	if s.Lifecycle == nil {
+		s.Lifecycle = func(firmward.Lifecycle) error { return nil }
+	}
+	if s.Refuse == nil {
+		s.Refuse = func(string, string) {}
+	}
+	if s.Dated == nil {
+		s.Dated = func(time.Time) {}
+	}
+	return s
+}

@@ -108,10 +108,15 @@ type randomReader interface {
 
 func open(r randomReader, size int64, name string) (*Document, error) {
 	var magic [4]byte
-	if n, _ := r.ReadAt(magic[:], 0); n == 4 && string(magic[:]) == "PK\x03\x04" {
+	if n, _ := r.ReadAt(magic[:], 0); n == 4 && isZip(magic[:]) {
 		return openZip(r, size, name)
 	}
 	return stream(r, name)
+}
+
+// isZip knows the first entry of an archive and the end of an empty one.
+func isZip(magic []byte) bool {
+	return bytes.HasPrefix(magic, []byte("PK\x03\x04")) || bytes.HasPrefix(magic, []byte("PK\x05\x06"))
 }
 
 func openZip(r io.ReaderAt, size int64, name string) (*Document, error) {
@@ -148,7 +153,7 @@ func stream(r io.Reader, name string) (*Document, error) {
 		return nil, err
 	}
 	switch {
-	case bytes.HasPrefix(magic, []byte("PK\x03\x04")):
+	case isZip(magic):
 		return nil, errors.New("a zip archive cannot be read from a stream: save it to a file and import that")
 	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
 		z, err := gzip.NewReader(buffered)

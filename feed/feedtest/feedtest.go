@@ -1,0 +1,157 @@
+// Package feedtest is the conformance suite that every source of knowledge passes.
+package feedtest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/feed"
+)
+
+// Result is what one import delivered.
+type Result struct {
+	Advisories []firmward.Advisory
+	Exploited  []firmward.Exploited
+	Likelihood []firmward.Likelihood
+	Lifecycle  []firmward.Lifecycle
+	Refused    []string // "where: why"
+	Dated      time.Time
+	Cursor     feed.Cursor
+}
+
+// Records counts all records.
+func (r Result) Records() int {
+	return len(r.Advisories) + len(r.Exploited) + len(r.Likelihood) + len(r.Lifecycle)
+}
+
+// Sync imports a document into a Result. Like every caller it keeps nothing when Sync fails.
+func Sync(ctx context.Context, s feed.Source, r io.Reader, name string) (Result, error) {
+	var got Result
+	cursor, err := s.Sync(ctx, "", feed.Input{Reader: r, Document: name, Now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}, feed.Sink{
+		Advisory:   func(a firmward.Advisory) error { got.Advisories = append(got.Advisories, a); return nil },
+		Exploited:  func(x firmward.Exploited) error { got.Exploited = append(got.Exploited, x); return nil },
+		Likelihood: func(l firmward.Likelihood) error { got.Likelihood = append(got.Likelihood, l); return nil },
+		Lifecycle:  func(l firmward.Lifecycle) error { got.Lifecycle = append(got.Lifecycle, l); return nil },
+		Refuse:     func(where, why string) { got.Refused = append(got.Refused, where+": "+why) },
+		Dated:      func(t time.Time) { got.Dated = t },
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	got.Cursor = cursor
+	return got, nil
+}
+
+// Run checks a source against a sound document of at least two records.
+func Run(t *testing.T, s feed.Source, good []byte) {
+	t.Helper()
+	const name = "good-document"
+	whole, err := Sync(t.Context(), s, bytes.NewReader(good), name)
+	if err != nil {
+		t.Fatalf("the sound document: %v", err)
+	}
+	t.Run("sound", func(t *testing.T) { sound(t, s, good, whole) })
+	t.Run("cut", func(t *testing.T) { cut(t, s, good) })
+	t.Run("wrong", func(t *testing.T) {
+		for what, doc := range map[string]string{
+			"empty": "", "space": " \n\n", "null": "null", "a string": `"x"`, "an array": "[]", "an empty object": "{}",
+			"HTML": "<!doctype html><html><title>503</title></html>", "binary": "\x00\x01\xff\xfe\x80",
+			"another JSON": `{"format":"other","vulnerabilities":{},"advisories":7,"products":null,"CVE_Items":{}}`,
+			"deep":         strings.Repeat("[", 100_000), "deep member": `{"x":` + strings.Repeat(`{"x":`, 100_000),
+			"followed by more": string(good) + "\n{",
+		} {
+			got, err := Sync(t.Context(), s, strings.NewReader(doc), name)
+			if what == "followed by more" && err == nil && len(got.Refused) > len(whole.Refused) {
+				continue // a format of lines may refuse the line
+			}
+			positioned(t, what, err, int64(len(doc)))
+		}
+	})
+	t.Run("cancelled", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := Sync(ctx, s, bytes.NewReader(good), name); !errors.Is(err, context.Canceled) {
+			t.Errorf("a cancelled import gave %v", err)
+		}
+	})
+	t.Run("sink error", func(t *testing.T) {
+		full := errors.New("the disk is full")
+		_, err := s.Sync(t.Context(), "", feed.Input{Reader: bytes.NewReader(good), Document: name}, feed.Sink{
+			Advisory:   func(firmward.Advisory) error { return full },
+			Exploited:  func(firmward.Exploited) error { return full },
+			Likelihood: func(firmward.Likelihood) error { return full },
+			Lifecycle:  func(firmward.Lifecycle) error { return full },
+		})
+		if !errors.Is(err, full) {
+			t.Errorf("the sink's error became %v", err)
+		}
+	})
+}
+
+func sound(t *testing.T, s feed.Source, good []byte, whole Result) {
+	t.Helper()
+	i := s.Info()
+	if i.Name == "" || i.Title == "" || i.Kind == "" || i.Licence == "" || i.Home == "" {
+		t.Errorf("the declaration has gaps: %+v", i)
+	}
+	if whole.Records() < 2 {
+		t.Errorf("the sound document gave %d records, the suite needs 2", whole.Records())
+	}
+	if whole.Dated.IsZero() || whole.Cursor == "" {
+		t.Error("the document's date or the cursor is missing")
+	}
+	if !s.Detect(good[:min(len(good), 4096)], "any") {
+		t.Error("Detect does not know its own document")
+	}
+	if s.Detect([]byte("<!doctype html>"), "any") || s.Detect(nil, "any") {
+		t.Error("Detect takes what is not its own")
+	}
+	for _, a := range whole.Advisories {
+		if a.ID == "" || a.Source == "" || a.Title == "" || a.Origin.Document == "" {
+			t.Errorf("advisory with gaps: %+v", a)
+		}
+	}
+}
+
+func cut(t *testing.T, s feed.Source, good []byte) {
+	t.Helper()
+	end := len(bytes.TrimRight(good, " \r\n\t"))
+	step := max(1, end/400)
+	for n := 0; n < end; n += step {
+		if n > 0 && good[n-1] == '\n' && good[0] != '{' {
+			continue // lines: a cut between two lines shows only in the transport (gzip's checksum)
+		}
+		got, err := Sync(t.Context(), s, bytes.NewReader(good[:n]), "cut")
+		if err == nil {
+			t.Fatalf("half a document of %d of %d bytes was taken for whole, %d records", n, end, got.Records())
+		}
+		positioned(t, "cut", err, int64(n))
+	}
+	boom := errors.New("connection reset")
+	if _, err := Sync(t.Context(), s, io.MultiReader(bytes.NewReader(good[:end/2]), failing{boom}), "reset"); !errors.Is(err, boom) {
+		t.Errorf("a broken transport gave %v", err)
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+func positioned(t *testing.T, what string, err error, size int64) {
+	t.Helper()
+	p, ok := errors.AsType[*feed.PositionError](err)
+	switch {
+	case err == nil:
+		t.Errorf("%s: no error", what)
+	case !ok:
+		t.Errorf("%s: the error has no position: %v", what, err)
+	case p.Document == "" || p.Offset < 0 || p.Offset > size:
+		t.Errorf("%s: position %q %d is outside the document of %d bytes", what, p.Document, p.Offset, size)
+	}
+}

@@ -1,0 +1,95 @@
+package feed
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/cpe"
+)
+
+// The bounds of what is kept of one record.
+const (
+	maxTitle      = 600 // bytes
+	maxReferences = 20
+)
+
+// CVE reports whether id has the form CVE-year-number.
+func CVE(id string) bool {
+	rest, ok := strings.CutPrefix(id, "CVE-")
+	if !ok || len(rest) < 9 || len(rest) > 24 || rest[4] != '-' {
+		return false
+	}
+	for i := range len(rest) {
+		if i != 4 && (rest[i] < '0' || rest[i] > '9') {
+			return false
+		}
+	}
+	return true
+}
+
+// Clip shortens a description to what a list can show: one line, at a word, in valid UTF-8.
+func Clip(text string) string {
+	text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "")), " ")
+	if len(text) <= maxTitle {
+		return text
+	}
+	cut := text[:maxTitle]
+	for !utf8.ValidString(cut) {
+		cut = cut[:len(cut)-1]
+	}
+	if i := strings.LastIndexByte(cut, ' '); i > maxTitle/2 {
+		cut = cut[:i]
+	}
+	return cut + " …"
+}
+
+// Unsupported reports whether a CVE description carries the mark that its authority sets when the
+// product was out of support already: nobody will mend it.
+func Unsupported(description string) bool {
+	head := description[:min(len(description), 64)]
+	return strings.Contains(strings.ToUpper(head), "UNSUPPORTED WHEN ASSIGNED")
+}
+
+// Day reads a date or a time as feeds write them: RFC 3339, without a zone (UTC), or a day.
+func Day(s string) (time.Time, error) {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02T15:04Z07:00", "2006-01-02T15:04:05Z0700", time.DateOnly} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is no date", s)
+}
+
+// Finish bounds an advisory and checks its parts. Criteria that are no CPE names are refused one by
+// one and stay in the record, where they count as unknown; a record that says nothing usable is an
+// error.
+func Finish(a *firmward.Advisory, put Sink) error {
+	if !CVE(a.ID) {
+		return fmt.Errorf("%q is no CVE id", a.ID)
+	}
+	if a.Published.IsZero() {
+		return errors.New("the record has no date of publication")
+	}
+	if len(a.References) > maxReferences {
+		a.References = a.References[:maxReferences]
+	}
+	for i := range a.Configurations {
+		check(a.ID, a.Configurations[i].Nodes, put)
+	}
+	return nil
+}
+
+func check(id string, nodes []firmward.Node, put Sink) {
+	for _, n := range nodes {
+		for _, m := range n.Matches {
+			if _, err := cpe.Parse(m.Criteria); err != nil {
+				put.Refuse(id+" criterion", err.Error())
+			}
+		}
+		check(id, n.Children, put)
+	}
+}

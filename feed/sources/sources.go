@@ -1,0 +1,34 @@
+// Package sources is the one list of all sources of knowledge in the product.
+package sources
+
+import (
+	"github.com/firmward/firmward/feed"
+	"github.com/firmward/firmward/feed/eol"
+	"github.com/firmward/firmward/feed/epss"
+	"github.com/firmward/firmward/feed/kev"
+	"github.com/firmward/firmward/feed/nvd11"
+	"github.com/firmward/firmward/feed/nvd20"
+	"github.com/firmward/firmward/feed/starter"
+)
+
+// All lists every source. The two NVD formats share one feed name: they feed one set of records.
+func All() []feed.Source {
+	return []feed.Source{
+		starter.Source{},
+		nvd20.Source{},
+		nvd11.Source{},
+		kev.Source{},
+		epss.Source{},
+		eol.Source{},
+	}
+}
+
+// Detect finds the source that reads the document, by content. It reports false when none does.
+func Detect(d *feed.Document) (feed.Source, bool) {
+	for _, s := range All() {
+		if s.Detect(d.Head(), d.Name) {
+			return s, true
+		}
+	}
+	return nil, false
+}
