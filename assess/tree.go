@@ -72,6 +72,9 @@ func (s Subject) vote(a firmward.Advisory) (vote, bool) {
 		return vote{}, false
 	}
 	o := r.join("OR", false, parts)
+	if o.reason == "" {
+		o.reason = map[bool]string{true: firmward.ReasonOutOfRange, false: firmward.ReasonInRange}[o.truth == no]
+	}
 	if o.truth != no {
 		if fix, ok := r.repaired(); ok {
 			o = outcome{truth: no, reason: firmward.ReasonOutOfRange, named: true, why: firmward.Explanation{
@@ -109,6 +112,7 @@ func (r reader) join(operator string, negate bool, parts []outcome) outcome {
 	}
 	if negate {
 		o.truth = o.truth.negated()
+		o.reason = "" // a negated part is a condition, the reason lies elsewhere
 		o.why = firmward.Explanation{
 			Text: "The following must not hold.", Result: o.truth.String(), Source: r.advisory.Source,
 			Children: []firmward.Explanation{o.why},
@@ -175,7 +179,7 @@ func (r reader) all(parts []outcome) outcome {
 	}
 	if worst.truth > unknown { // true because of the product, not because of its platform
 		for _, p := range parts {
-			if p.named {
+			if p.named && p.reason != "" {
 				worst.reason = p.reason
 			}
 		}

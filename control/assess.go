@@ -3,9 +3,11 @@ package control
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/assess"
+	"github.com/firmward/firmward/cpe"
 	"github.com/firmward/firmward/index"
 	"github.com/firmward/firmward/store"
 )
@@ -26,16 +28,24 @@ func (c *Control) indexNow(ctx context.Context) (*index.Index, int64, error) {
 	if c.products.ready && c.products.generation == gen {
 		return c.products.idx, gen, nil
 	}
-	var b index.Builder
-	n := uint32(0)
+	pairs := map[cpe.Key]bool{}
 	if err := c.Store.VendorProducts(ctx, func(vendor, product string) error {
-		b.Add(vendor, product, n)
-		n++
+		pairs[cpe.Key{Vendor: vendor, Product: product}] = true
 		return nil
 	}); err != nil {
 		return nil, 0, fmt.Errorf("build the product index: %w", err)
 	}
-	idx, err := index.Open(b.Bytes())
+	block, err := index.Build(func(yield func(cpe.Key, uint32) bool) {
+		for k := range pairs {
+			if !yield(k, 1) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("build the product index: %w", err)
+	}
+	idx, err := index.Open(block)
 	if err != nil {
 		return nil, 0, fmt.Errorf("build the product index: %w", err)
 	}
@@ -54,11 +64,18 @@ func (c *Control) assess(ctx context.Context, d firmward.Device) error {
 	if err != nil && firmward.CodeOf(err) != firmward.NotFound {
 		return err
 	}
-	subject := assess.NewSubject(d, id, model)
+	subject := assess.Subject{Device: d, Identity: id, Model: model, Names: assess.Names(model, d)}
 	var products []store.Product
 	for _, n := range subject.Names {
-		if v, p := n.Vendor(), n.Product(); len(idx.Lookup(v, p)) > 0 {
-			products = append(products, store.Product{Part: n.Part(), Vendor: v, Product: p})
+		for _, vendor := range cpe.Spellings(n.CPE.Vendor.Text()) {
+			product := n.CPE.Product.Text()
+			hits, err := idx.Lookup(vendor, product)
+			if err != nil {
+				return fmt.Errorf("look up %s %s: %w", vendor, product, err)
+			}
+			if p := (store.Product{Vendor: vendor, Product: product}); len(hits) > 0 && !slices.Contains(products, p) {
+				products = append(products, p)
+			}
 		}
 	}
 	var findings []firmward.Finding

@@ -67,6 +67,7 @@ type Control struct {
 	dirty    map[string]bool // devices to assess and decide again
 	all      bool            // every device is dirty
 	scans    map[string]*Scan
+	weighed  time.Time // when every device was weighed last
 	wakes    map[string]chan struct{}
 	byProbe  map[string]discover.Probe
 	byDriver map[string]driver.Driver
@@ -104,7 +105,7 @@ func New(cfg Config) (*Control, error) {
 	for _, name := range []string{loopObserve, loopDecide, loopDeploy, loopDispatch, loopContain, loopAudit} {
 		c.wakes[name] = make(chan struct{}, 1)
 	}
-	c.grant = c.newGrants()
+	c.grant = depot.NewServer(cfg.Depot, c.Clock.Now, c.served)
 	return c, nil
 }
 

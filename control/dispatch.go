@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/firmward/firmward"
-	"github.com/firmward/firmward/depot"
 	"github.com/firmward/firmward/driver"
 	"github.com/firmward/firmward/rollout"
 	"github.com/firmward/firmward/store"
@@ -244,7 +243,7 @@ func (c *Control) install(ctx context.Context, j job, cmd store.Command) (rollou
 	if !ok {
 		return rollout.Event{Kind: rollout.NotSent, Why: "the driver cannot install"}, nil
 	}
-	img, undo, err := c.image(j)
+	img, undo, err := c.image(ctx, j)
 	if err != nil {
 		return rollout.Event{Kind: rollout.NotSent, Why: err.Error()}, nil
 	}
@@ -289,19 +288,19 @@ func (c *Control) install(ctx context.Context, j job, cmd store.Command) (rollou
 
 // image makes the release ready for one device: for pulling devices a one-time address bound to the
 // device. The depot verifies hash and size before a byte leaves.
-func (c *Control) image(j job) (driver.Image, func(), error) {
+func (c *Control) image(ctx context.Context, j job) (driver.Image, func(), error) {
 	img := driver.Image{Release: j.release, FallBack: j.rollout.Policy.CommitWithin}
-	if err := c.Depot.Verify(j.release.SHA256); err != nil {
+	if _, err := c.Depot.Verify(ctx, j.release.SHA256); err != nil {
 		return img, nil, fmt.Errorf("the image in the depot is not sound: %w", err)
 	}
-	img.Open = func() (io.ReadCloser, error) { return c.Depot.Open(j.release.SHA256) }
+	img.Open = func() (io.ReadCloser, error) { return c.Depot.Open(j.release.SHA256, j.release.Size) }
 	if j.driver.Info().Path != driver.Pull {
 		return img, func() {}, nil
 	}
 	if !c.Serve.IsValid() {
 		return img, nil, firmward.Errorf(firmward.NotSupported, "the device fetches its image from firmward, but no address is set for that (serve --depot-addr)")
 	}
-	path, err := c.grant.Grant(depot.Grant{SHA256: j.release.SHA256, FileName: j.release.FileName, Addr: j.device.Addrs[0], Expires: c.Clock.Now().Add(max(j.rollout.Policy.Deadline, c.Clock.Real(installLimit)))})
+	path, err := c.grant.Grant(j.release.SHA256, j.release.FileName, j.device.Addrs[0], c.Clock.Now().Add(max(j.rollout.Policy.Deadline, c.Clock.Real(installLimit))))
 	if err != nil {
 		return img, nil, err
 	}

@@ -3,7 +3,6 @@ package control
 import (
 	"context"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/firmward/firmward"
@@ -11,13 +10,14 @@ import (
 	"github.com/firmward/firmward/store"
 )
 
-// ImportFeed takes one document. source may be empty: then the document's first bytes decide which
+// ImportFeed takes one document file; document is the name shown to people. source may be empty: then the document's first bytes decide which
 // source it belongs to. Nothing is half-imported: on an error the last good data stays in use.
-func (c *Control) ImportFeed(ctx context.Context, who firmward.Person, source, document string, r io.Reader) (firmward.FeedStatus, error) {
-	doc, err := feed.Open(r, document)
+func (c *Control) ImportFeed(ctx context.Context, who firmward.Person, source, path, document string) (firmward.FeedStatus, error) {
+	doc, err := feed.Open(path)
 	if err != nil {
 		return firmward.FeedStatus{}, err
 	}
+	defer doc.Close()
 	src, err := c.sourceFor(source, doc)
 	if err != nil {
 		return firmward.FeedStatus{}, err

@@ -24,6 +24,7 @@ type Info struct {
 	Home       string
 	Period     time.Duration
 	StaleAfter time.Duration
+	Whole      bool // a document is all that the source knows: what it lacks is gone
 }
 
 // Cursor is a source's own mark of how far it has read; empty at first.

@@ -154,3 +154,17 @@ func (t *Tx) ForgetCommands(ctx context.Context, before time.Time) (int, error) 
 	n, err := t.exec(ctx, "DELETE FROM command WHERE state = 'done' AND finished < $1", before)
 	return int(n), err
 }
+
+// FreeLeases ends the leases of earlier runs, so that a restarted owner takes its commands over at
+// once: queued ones can be leased again, sent ones are in doubt. With SQLite the data directory has one
+// owner, which must hold its lock; with PostgreSQL other servers may be at work, so nothing is done and
+// leases run out by themselves.
+func (s *Store) FreeLeases(ctx context.Context, now time.Time) error {
+	if s.d != sqliteDialect {
+		return nil
+	}
+	return s.Tx(ctx, func(tx *Tx) error {
+		_, err := tx.exec(ctx, `UPDATE command SET lease_until = $1 WHERE state IN ('queued', 'sent') AND lease_until > $1`, now.Add(-time.Microsecond))
+		return err
+	})
+}
