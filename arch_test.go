@@ -39,6 +39,7 @@ var sameFloor = map[string]string{
 	"index → cpe":         "the index is keyed by CPE vendor and product",
 	"remedy → assess":     "the step weighs findings",
 	"remedy → lifecycle":  "the step weighs support ends",
+	"remedy → version":    "the best release is the newest one that fits",
 	"rollout → topology":  "picks respect what goes dark together",
 	"rollout → version":   "a target's version decides whether it is done",
 	"workorder → version": "done means: the wanted version or newer",
