@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/icholy/digest"
 )
 
 const (
@@ -340,4 +341,43 @@ func TestCameraFaults(t *testing.T) {
 			t.Errorf("facts: %+v", f)
 		}
 	})
+}
+
+// TestDigestCountIsGoodOnce replays an authenticated request byte for byte.
+func TestDigestCountIsGoodOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, h *house) {
+		var header string
+		record := recorder{h.client.Transport, &header}
+		c := &http.Client{Transport: &digest.Transport{Username: "root", Password: CameraPassword, Transport: record}}
+		call := map[string]any{"method": "status"}
+		if status, _, err := h.post(c, cam1+firmware, call); status != 200 || header == "" || err != nil {
+			t.Fatal(status, header, err)
+		}
+		for _, replay := range []struct {
+			path  string
+			stale bool
+		}{{firmware, true}, {firmware + "?other", false}} {
+			req, _ := http.NewRequest("POST", cam1+replay.path, bytes.NewReader([]byte(`{"method":"status"}`)))
+			req.Header.Set("Authorization", header)
+			res, err := h.client.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res.Body.Close()
+			if stale := contains(res.Header.Get("WWW-Authenticate"), "stale=true"); res.StatusCode != 401 || stale != replay.stale {
+				t.Errorf("replay to %s: %d, stale %v", replay.path, res.StatusCode, stale)
+			}
+		}
+	})
+}
+
+// recorder keeps the last Authorization header that went out.
+type recorder struct {
+	http.RoundTripper
+	header *string
+}
+
+func (r recorder) RoundTrip(req *http.Request) (*http.Response, error) {
+	*r.header = req.Header.Get("Authorization")
+	return r.RoundTripper.RoundTrip(req)
 }
