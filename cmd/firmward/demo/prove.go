@@ -1,0 +1,117 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/audit"
+	"github.com/firmward/firmward/store"
+)
+
+// work is story line 9: instructions, who, done; and a probe that does not take a person's word.
+func (s *Story) work(ctx context.Context) error {
+	if _, err := s.release(ctx, firmward.Release{Vendor: "HP", Models: []string{"HP Color LaserJet MFP M478f"}, Hardware: []string{"*"}, Version: "20230822", FileName: "m478.bdl"}, bytes.Repeat([]byte("HP firmware "), 1<<18)); err != nil {
+		return err
+	}
+	for _, job := range []struct{ device, version string }{{"printer-1", "20230822"}, {"pump-1", "12.1.3"}} {
+		if err := s.workOn(ctx, job.device, job.version); err != nil {
+			return fmt.Errorf("%s: %w", job.device, err)
+		}
+	}
+	return nil
+}
+
+func (s *Story) workOn(ctx context.Context, name, version string) error {
+	open := true
+	var w firmward.WorkOrder
+	found, err := s.until(ctx, 48*time.Hour, func() (bool, error) {
+		orders, _, err := s.Store.WorkOrders(ctx, store.WorkOrderFilter{Device: s.ids[name], Open: &open}, store.Page{})
+		at := slices.IndexFunc(orders, func(o firmward.WorkOrder) bool { return o.Want == version || o.Kind == "vendor-service" })
+		if at >= 0 {
+			w = orders[at]
+		}
+		return at >= 0, err
+	})
+	if err != nil {
+		return err
+	}
+	s.outcome(9, found && len(w.Instruction.Steps) > 0, name+" has a work order with instructions for "+or(w.Assignee, "somebody"), fmt.Sprintf("%s, %d steps", w.Title, len(w.Instruction.Steps)))
+	if !found {
+		return nil
+	}
+	before := s.truth(name).InstalledVersion
+	w, err = s.Control.ReportWork(ctx, Anna, w.ID, "")
+	if err != nil {
+		return err
+	}
+	s.outcome(9, w.State == firmward.WorkNotYet, name+": a word is not enough", w.Why+"; lab: runs "+before)
+	dev, _ := s.Lab.Device(name)
+	if err := dev.InstallByHand(version); err != nil {
+		return err
+	}
+	s.tell("somebody really updates %s now", name)
+	if _, err := s.until(ctx, time.Hour, func() (bool, error) { f := s.truth(name); return f.Powered && f.InstalledVersion == version, nil }); err != nil {
+		return err
+	}
+	if err := s.settled(ctx, 2*time.Minute); err != nil {
+		return err
+	}
+	if w, err = s.Control.ReportWork(ctx, Anna, w.ID, "updated"); err != nil {
+		return err
+	}
+	s.outcome(9, w.State == firmward.WorkDone && s.truth(name).InstalledVersion == version, name+": done is what the probe read", w.Why)
+	return nil
+}
+
+// nas is story line 10. In memory no packet filter can stand in the way, so the step stays open with its
+// reason; the real wall is tested in network namespaces.
+func (s *Story) nas(ctx context.Context) error {
+	if _, err := s.Control.Contain(ctx, Anna, s.ids["pump-2"], "try"); firmward.CodeOf(err) == firmward.Refused && err != nil {
+		s.outcome(10, true, "a pump is never contained", err.Error())
+	} else {
+		s.outcome(10, false, "a pump is never contained", fmt.Sprint(err))
+	}
+	h, err := s.Control.Contain(ctx, Anna, s.ids["nas-1"], "exploited and nobody mends it")
+	if err != nil {
+		return err
+	}
+	honest := h.State == firmward.ContainOpen && h.Why != "" || h.State == firmward.ContainContained && len(h.Proof) > 0
+	s.outcome(10, honest, "the NAS is contained with proof, or stays open with its reason", string(h.State)+": "+h.Why)
+	return nil
+}
+
+// prove is story line 11.
+func (s *Story) prove(ctx context.Context) error {
+	if _, err := s.until(ctx, 24*time.Hour, func() (bool, error) {
+		points, err := s.Store.Checkpoints(ctx, 1)
+		if err != nil || len(points) == 0 {
+			return false, err
+		}
+		n, err := s.Store.AuditSize(ctx)
+		return points[0].Size == n, err
+	}); err != nil {
+		return err
+	}
+	var bundle bytes.Buffer
+	if err := s.Store.ExportAudit(ctx, &bundle); err != nil {
+		return err
+	}
+	whole, err := audit.Verify(bytes.NewReader(bundle.Bytes()), audit.Options{})
+	if err != nil {
+		return err
+	}
+	s.outcome(11, whole.OK(), "the exported record verifies offline", whole.Summary())
+	bad := bytes.Clone(bundle.Bytes())
+	bad[len(bad)/2] ^= 1
+	broken, err := audit.Verify(bytes.NewReader(bad), audit.Options{})
+	if err != nil {
+		return err
+	}
+	s.outcome(11, !broken.OK(), "one flipped byte is found and located", strings.TrimSpace(broken.Summary()))
+	return nil
+}

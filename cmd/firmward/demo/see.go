@@ -1,0 +1,243 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/control"
+	"github.com/firmward/firmward/lab"
+	"github.com/firmward/firmward/store"
+)
+
+// The named networks of the story.
+var (
+	Home   = netip.MustParsePrefix("192.168.20.0/24")
+	Clinic = netip.MustParsePrefix("10.40.0.0/24")
+)
+
+// inventory is the sheet that the owners keep: names, owners, what a device is for. plug-7 has no owner;
+// plug-8 is the spare.
+const inventory = `address,name,owner,function,criticality,location,spare
+192.168.20.11,plug-1,anna,lamp,1,hall,
+192.168.20.12,plug-2,anna,lamp,1,study,
+192.168.20.13,plug-3,anna,heater,2,bath,
+192.168.20.14,plug-4,anna,lamp,1,kitchen,
+192.168.20.15,plug-5,anna,lamp,1,cellar,
+192.168.20.16,plug-6,anna,lamp,1,garage,
+192.168.20.17,plug-7,,aquarium,2,living room,
+192.168.20.18,plug-8,anna,spare on the shelf,1,study,true
+192.168.20.21,plug-g3-1,anna,lamp,1,terrace,
+192.168.20.22,plug-g3-2,anna,lamp,1,garden,
+192.168.20.30,nas-1,anna,old photos,2,cellar,
+192.168.20.40,printer-1,anna,printing,1,study,
+10.40.0.11,cam-1,ward 3,entrance,2,entrance,
+10.40.0.12,cam-2,ward 3,corridor,3,corridor,
+10.40.0.13,cam-3,ward 3,store room,3,store,
+10.40.0.14,cam-4,ward 3,lift,3,lift,
+10.40.0.15,cam-5,ward 3,stairs,3,stairs,
+10.40.0.16,cam-6,ward 3,parking,3,parking,
+10.40.0.51,pump-1,clinical engineering,infusion,5,ward 3,
+10.40.0.52,pump-2,clinical engineering,infusion,5,ward 3,
+`
+
+func (s *Story) see(ctx context.Context) error {
+	for _, n := range []control.AddNetwork{
+		{Prefix: Home, Site: "home", Profile: firmward.ProfileHome},
+		{Prefix: Clinic, Site: "clinic", Profile: firmward.ProfileMedical},
+	} {
+		if _, err := s.Control.NameNetwork(ctx, Anna, n); err != nil {
+			return err
+		}
+		s.tell("anna names %s (%s, profile %s)", n.Prefix, n.Site, n.Profile)
+	}
+	if err := s.scan(ctx, Clinic); err != nil {
+		return err
+	}
+	touched := s.touched("clinic")
+	s.outcome(1, len(touched) == 0, "the clinical network got not one byte beyond the neighbour table", or(strings.Join(touched, ", "), "0 packets reached its devices"))
+	if err := s.scan(ctx, Home); err != nil {
+		return err
+	}
+	if _, err := s.Control.AllowNetwork(ctx, Anna, Clinic, firmward.Polite); err != nil {
+		return err
+	}
+	s.tell("anna allows polite probes in the clinic, and enters the cameras' and one plug's password")
+	if err := s.Control.SetCredential(ctx, Anna, control.Credential{Family: "axis", Site: "clinic", User: "root", Password: lab.CameraPassword}); err != nil {
+		return err
+	}
+	if err := s.Control.SetCredential(ctx, Anna, control.Credential{Device: "192.168.20.12", User: "admin", Password: lab.PlugPassword}); err != nil {
+		return err
+	}
+	if err := s.scan(ctx, Clinic); err != nil {
+		return err
+	}
+	frozen := []string{}
+	for _, d := range s.Lab.Devices() {
+		if f := d.Facts(); f.Frozen || f.PrintedPages > 0 {
+			frozen = append(frozen, f.Name+" "+f.FrozenBy)
+		}
+	}
+	s.outcome(1, len(frozen) == 0, "no fragile device was hurt: no pump froze, no page was printed", or(strings.Join(frozen, ", "), "lab: none frozen, 0 pages"))
+	added, changed, err := s.Control.ImportDevices(ctx, Anna, "inventory.csv", strings.NewReader(inventory))
+	if err != nil {
+		return err
+	}
+	s.tell("anna imports her sheet: %d devices named, %d new", changed, added)
+	return s.byHand(ctx)
+}
+
+func (s *Story) byHand(ctx context.Context) error {
+	_, err := s.Control.AddDevice(ctx, Anna, control.DeviceFacts{
+		Name: new("router"), Site: new("home"), Vendor: new("MikroTik"), Model: new("RB750Gr3"), Hardware: new("r2"), Firmware: new("6.42"),
+		Class: new("router"), Owner: new("anna"), Criticality: new(4),
+	})
+	if err != nil {
+		return err
+	}
+	s.tell("anna adds the router by hand: no network shows it")
+	return nil
+}
+
+// touched lists the devices of a site that any packet reached.
+func (s *Story) touched(site string) []string {
+	var out []string
+	for _, d := range s.Lab.Devices() {
+		f := d.Facts()
+		for port, n := range f.Ports {
+			if f.Site == site && n.Conns+n.Refused > 0 {
+				out = append(out, f.Name+" "+port)
+			}
+		}
+	}
+	return out
+}
+
+func (s *Story) scan(ctx context.Context, prefix netip.Prefix) error {
+	run, err := s.Control.StartScan(ctx, Anna, prefix)
+	if err != nil {
+		return err
+	}
+	_, err = s.until(ctx, 48*time.Hour, func() (bool, error) {
+		run, err = s.Control.ScanByID(run.ID)
+		return !run.Ended.IsZero(), err
+	})
+	if err != nil {
+		return err
+	}
+	if run.Error != "" {
+		return fmt.Errorf("scan of %s: %s", prefix, run.Error)
+	}
+	s.tell("scan of %s: %d of %d addresses answered, %d devices%s", prefix, run.Answered, run.Targets, run.Devices, prefixed("; withheld: ", run.Withheld))
+	return nil
+}
+
+func (s *Story) know(ctx context.Context) error {
+	wrong := []string{}
+	for _, d := range s.Lab.Devices() {
+		f := d.Facts()
+		known, err := s.device(ctx, f.Name)
+		if err != nil {
+			wrong = append(wrong, err.Error())
+			continue
+		}
+		s.ids[f.Name] = known.ID
+		if !strings.HasSuffix(f.Model, strings.TrimPrefix(known.Model, "AXIS ")) || known.Firmware != f.InstalledVersion {
+			wrong = append(wrong, fmt.Sprintf("%s: firmward says %q %q, it is %q %q", f.Name, known.Model, known.Firmware, f.Model, f.InstalledVersion))
+		}
+	}
+	s.outcome(2, len(wrong) == 0, "every device is known with model and version", or(strings.Join(wrong, "; "), fmt.Sprintf("%d of %d as in the lab", len(s.Lab.Devices()), len(s.Lab.Devices()))))
+	cam, err := s.device(ctx, "cam-2")
+	if err != nil {
+		return err
+	}
+	s.outcome(2, len(cam.Addrs) == 2, "cam-2 under two addresses is one device", fmt.Sprint(cam.Addrs))
+	printer, err := s.device(ctx, "printer-1")
+	if err != nil {
+		return err
+	}
+	id, err := s.Store.Identity(ctx, printer.ID)
+	if err != nil {
+		return err
+	}
+	text := "none"
+	for _, c := range id.Contradictions {
+		text = fmt.Sprintf("%s: %s says %s, %s says %s; %s", c.Field, c.Chosen.Source, c.Chosen.Value, c.Others[0].Source, c.Others[0].Value, c.Why)
+	}
+	s.outcome(2, len(id.Contradictions) == 1 && id.Contradictions[0].Field == firmward.FieldFirmware, "the printer's contradiction stays visible", text)
+	router, err := s.Store.FindDevices(ctx, "router")
+	if err != nil {
+		return err
+	}
+	s.outcome(2, len(router) == 1 && router[0].Origin == firmward.OriginByHand, "the router added by hand is in the inventory", fmt.Sprintf("%d", len(router)))
+	status, err := s.Control.FeedStatuses(ctx)
+	if err != nil {
+		return err
+	}
+	records := 0
+	for _, f := range status {
+		if f.Name == "starter" {
+			records += f.Records
+		}
+	}
+	s.outcome(3, records >= 60, "the starter set is loaded, and labelled as such", fmt.Sprintf("%d records", records))
+	return nil
+}
+
+func (s *Story) decide(ctx context.Context) error {
+	var steps []firmward.NextStep
+	devices, _, err := s.Store.Devices(ctx, store.DeviceFilter{}, store.Page{Limit: 1000})
+	if err != nil {
+		return err
+	}
+	if _, err := s.until(ctx, time.Hour, func() (bool, error) {
+		steps, _, err = s.Store.NextSteps(ctx, store.StepFilter{}, store.Page{Limit: 1000})
+		return len(steps) >= len(devices), err
+	}); err != nil {
+		return err
+	}
+	s.outcome(4, len(steps) == len(devices), "every device has exactly one next step", fmt.Sprintf("%d devices, %d steps", len(devices), len(steps)))
+	if len(steps) > 0 {
+		s.say("           " + steps[0].Knowledge)
+	}
+	names := map[string]string{}
+	for _, d := range devices {
+		names[d.ID] = d.Name
+	}
+	for _, st := range steps {
+		line := fmt.Sprintf("%3d  %-10s %s", st.Risk, names[st.DeviceID], st.Now.Action)
+		if st.Finally != nil {
+			line += ", finally " + st.Finally.Action
+		}
+		s.say("           " + line)
+	}
+	at := slices.IndexFunc(steps, func(st firmward.NextStep) bool { return st.DeviceID == s.ids["nas-1"] })
+	ok := at >= 0 && steps[at].Now.Kind == firmward.StepContain && steps[at].Finally != nil && steps[at].Finally.Kind == firmward.StepReplace
+	seen := "no step"
+	if at >= 0 {
+		seen = steps[at].Now.Action
+		if steps[at].Finally != nil {
+			seen += ", finally " + steps[at].Finally.Action + " by " + steps[at].Finally.By.Format(time.DateOnly)
+		}
+	}
+	s.outcome(4, ok, "the abandoned NAS: contain now, replace finally", seen)
+	return nil
+}
+
+func or(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
+
+func prefixed(prefix, text string) string {
+	if text == "" {
+		return ""
+	}
+	return prefix + text
+}
