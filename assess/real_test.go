@@ -151,7 +151,7 @@ func TestRealFeeds(t *testing.T) {
 	var all feedtest.Result
 	for _, file := range []string{
 		"nvd-1.1/nvdcve-1.1-2014.json.gz", "nvd-1.1/nvdcve-1.1-2017.json.gz", "nvd-1.1/nvdcve-1.1-2018.json.gz",
-		"nvd-1.1/nvdcve-1.1-2022-asof-2022-11.json.gz", "nvd-2.0/nvdcve-2.0-2026.json.gz", "kev/kev-2026-03-15.json.gz",
+		"nvd-1.1/nvdcve-1.1-2022-asof-2022-11.json.gz", "kev/kev-2026-03-15.json.gz",
 	} {
 		d, err := feed.Open(filepath.Join(dir, file))
 		if err != nil {
