@@ -24,9 +24,9 @@ func (v vote) vague() bool {
 	return v.reason == firmward.ReasonUnspecified || v.reason == firmward.ReasonAllVersions && !v.advisory.NoFix
 }
 
-// merge makes one verdict of all votes. The worst verdict counts, except that a vendor's, a
-// correction's or the starter set's statement about versions counts before one without a version
-// that comes from elsewhere. Every vote stays in the explanation, and so does disagreement.
+// merge makes one verdict of all votes. The worst verdict counts, except that a vendor's or a
+// correction's statement about versions counts before one without a version that comes from
+// elsewhere. Every vote stays in the explanation, and so does disagreement.
 func (s Subject) merge(f *firmward.Finding, votes []vote) {
 	informed := false
 	for _, v := range votes {

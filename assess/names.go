@@ -131,7 +131,7 @@ var vendorWords = map[string][]string{
 	"axis communications": {"axis"}, "axis communications ab": {"axis"}, "schneider electric": {"schneider-electric"},
 	"rockwell automation": {"rockwellautomation"}, "western digital": {"westerndigital"}, "allterco robotics": {"shelly"},
 	"signify": {"philips"}, "philips hue": {"philips"}, "wind river": {"windriver"}, "asustek": {"asus"},
-	"tp-link technologies": {"tp-link"}, "tapo": {"tp-link"}, "kasa": {"tp-link"}, "hangzhou hikvision": {"hikvision"},
+	"hospira": {"hospira", "pfizer"}, "tp-link technologies": {"tp-link"}, "tapo": {"tp-link"}, "kasa": {"tp-link"}, "hangzhou hikvision": {"hikvision"},
 }
 
 // vendors gives the CPE vendor names of a vendor's plain name, aliases resolved.

@@ -122,8 +122,10 @@ type limit struct {
 func bounds(m firmward.CPEMatch) []limit {
 	var out []limit
 	for _, l := range []limit{
-		{m.VersionStartIncluding, true, true}, {m.VersionStartExcluding, true, false},
-		{m.VersionEndIncluding, false, true}, {m.VersionEndExcluding, false, false},
+		{m.VersionStartIncluding, true, true},
+		{m.VersionStartExcluding, true, false},
+		{m.VersionEndIncluding, false, true},
+		{m.VersionEndExcluding, false, false},
 	} {
 		if l.version != "" {
 			out = append(out, l)

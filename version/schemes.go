@@ -66,6 +66,8 @@ var (
 	rePatch    = regexp.MustCompile(`^v?(\d+(?:\.\d+)*)[ _-]*(?:patch|p)[ _]*(\d+)$`)
 	reRegion   = regexp.MustCompile(`_\d+\.\d+(?:\.\d+)*$`)
 	reTrain    = regexp.MustCompile(`^(\d+(?:\.\d+)+)\((\d+)([a-z]*)\)([a-z]*)(\d*)([a-z]*)$`)
+	rePlain    = regexp.MustCompile(`^\d+$`)
+	reDotted   = regexp.MustCompile(`^\d+(?:\.\d+)+$`)
 	reMetadata = regexp.MustCompile(`\+[0-9a-z.\-]+$`)
 )
 
@@ -89,6 +91,16 @@ func parseGeneric(s string) (key, bool) {
 		}
 	}
 	return key{}, false
+}
+
+// sameShape reports whether natural order can be trusted: both are dotted numbers, or both are plain
+// numbers of one length.
+func sameShape(a, b string) bool {
+	a, b = lead(a), lead(b)
+	if rePlain.MatchString(a) && rePlain.MatchString(b) {
+		return len(a) == len(b)
+	}
+	return reDotted.MatchString(a) && reDotted.MatchString(b)
 }
 
 // lead drops what vendors write before the first number: v, fw_, version.

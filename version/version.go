@@ -94,8 +94,11 @@ func Compare(name, a, b string) (Order, Precision) {
 		return Incomparable, Exact
 	}
 	o, p := ka.compare(kb, s.known())
-	if s.guess && p == Exact {
-		p = Natural
+	if s.guess {
+		p = min(p, Natural)
+		if !sameShape(a, b) {
+			p = Rough // 20200612 is not newer than 002_2208a because 20200612 is the larger number
+		}
 	}
 	return o, p
 }

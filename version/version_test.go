@@ -104,6 +104,9 @@ func TestPrecision(t *testing.T) {
 		{"date", "20200612", "20210101", version.Exact},
 		{"debian", "1.0a", "1.0b", version.Exact},
 		{"generic", "abc", "abc", version.Exact},
+		{"generic", "20200612", "002_2208a", version.Rough},
+		{"generic", "20200612", "1.2", version.Rough},
+		{"generic", "20200612", "20210612", version.Natural},
 	} {
 		if _, got := version.Compare(c.scheme, c.a, c.b); got != c.want {
 			t.Errorf("%s: %q, %q: precision %v, want %v", c.scheme, c.a, c.b, got, c.want)
