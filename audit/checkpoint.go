@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -32,12 +31,9 @@ type Signer struct {
 }
 
 // GenerateKey makes a new Ed25519 key for the named instance. private is to be kept secret (one line of text),
-// public may be shown to anyone. Randomness comes from rnd; nil means crypto/rand.
-func GenerateKey(rnd io.Reader, instance string) (private, public string, err error) {
-	if rnd == nil {
-		rnd = rand.Reader
-	}
-	private, public, err = note.GenerateKey(rnd, "firmward/"+instance)
+// public may be shown to anyone. instance holds neither spaces nor a plus sign.
+func GenerateKey(instance string) (private, public string, err error) {
+	private, public, err = note.GenerateKey(rand.Reader, "firmward/"+instance)
 	if err != nil {
 		return "", "", fmt.Errorf("generate audit key: %w", err)
 	}

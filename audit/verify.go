@@ -46,10 +46,11 @@ func (p Problem) String() string {
 
 // Report says what holds and what does not.
 type Report struct {
-	OK          bool
+	OK          bool // nothing wrong was found; leaves beyond Covered rest on their own hashes only
 	Origin      string
 	Key         string // public key that was used
 	Leaves      int64
+	Covered     int64 // leaves that a checkpoint which holds covers
 	Checkpoints int
 	Earlier     int       // earlier checkpoints that were compared and hold
 	Problems    []Problem // at most 20
@@ -297,7 +298,7 @@ func (v *verifier) end(text []byte) {
 
 func (v *verifier) finish() {
 	r := &v.report
-	r.Leaves = v.real.size
+	r.Leaves, r.Covered = v.real.size, v.signed
 	if !v.ended {
 		v.lineNo++
 		v.problem(-1, "the closing line is missing: the bundle was cut off after %d leaves", r.Leaves)

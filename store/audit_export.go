@@ -38,7 +38,8 @@ func (s *Store) CheckInclusion(ctx context.Context, seq int64) (l audit.Leaf, c 
 }
 
 // ExportAudit writes the whole log with its checkpoints as a bundle that audit.Verify reads: one state of the log, as a
-// stream. NotFound while nothing was sequenced yet.
+// stream. NotFound while nothing was sequenced yet. A bundle has one key: checkpoints that an earlier key signed are left
+// out, the leaves that they cover are covered by later ones.
 func (s *Store) ExportAudit(ctx context.Context, w io.Writer) error {
 	return s.snapshot(ctx, func(r Reader) error {
 		points, err := list(ctx, r, signedRow, "SELECT note, public_key FROM audit_checkpoint ORDER BY size")
@@ -48,14 +49,19 @@ func (s *Store) ExportAudit(ctx context.Context, w io.Writer) error {
 		if len(points) == 0 {
 			return firmward.Errorf(firmward.NotFound, "the audit log has no checkpoint yet: there is nothing to export")
 		}
-		checkpoints := make([]audit.Checkpoint, len(points))
-		for i, v := range points {
-			if checkpoints[i], err = v.checkpoint(); err != nil {
+		key := points[len(points)-1].key
+		var checkpoints []audit.Checkpoint
+		for _, v := range points {
+			if v.key != key {
+				continue
+			}
+			c, err := v.checkpoint()
+			if err != nil {
 				return err
 			}
+			checkpoints = append(checkpoints, c)
 		}
-		last := len(points) - 1
-		out, err := audit.NewWriter(w, checkpoints[last].Origin, points[last].key)
+		out, err := audit.NewWriter(w, checkpoints[0].Origin, key)
 		if err != nil {
 			return err
 		}

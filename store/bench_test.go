@@ -99,6 +99,15 @@ func BenchmarkImportYear(b *testing.B) {
 	benchImport(b, s)
 }
 
+func BenchmarkImportYearPostgres(b *testing.B) {
+	s, err := store.Open(b.Context(), store.Options{URL: startPostgres(b).database(b)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	benchImport(b, s)
+}
+
 func benchImport(b *testing.B, s *store.Store) {
 	year := 2000
 	for b.Loop() {

@@ -78,7 +78,9 @@ func (r Reader) DevicesByKey(ctx context.Context, key Key) ([]firmward.Device, e
 // FindDevices gives the devices that a person may mean by ref: an id, else a name, an address, a serial number or a
 // MAC address, in any case. At most 100, sorted by id. Several mean that ref is ambiguous.
 func (r Reader) FindDevices(ctx context.Context, ref string) ([]firmward.Device, error) {
-	ref = strings.TrimSpace(ref)
+	if ref = strings.TrimSpace(ref); ref == "" {
+		return nil, nil
+	}
 	d, err := r.Device(ctx, ref)
 	if err == nil {
 		return []firmward.Device{d}, nil

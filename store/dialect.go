@@ -117,13 +117,17 @@ func (d dialect) plain(doing string, err error) error {
 
 func (s *Store) openPostgres(address string) error {
 	s.d = postgresDialect
-	db, err := sql.Open("pgx", address)
-	if err != nil {
-		// The error of a malformed URL may hold its password.
-		return firmward.Errorf(firmward.Invalid, "the PostgreSQL URL cannot be read: want postgres://user@host/database")
+	// Writers wait for each other on connections of their own, so that no reader waits with them.
+	for pool, conns := range map[**sql.DB]int{&s.write: 4, &s.read: 8} {
+		db, err := sql.Open("pgx", address)
+		if err != nil {
+			// The error of a malformed URL may hold its password.
+			return firmward.Errorf(firmward.Invalid, "the PostgreSQL URL cannot be read: want postgres://user@host/database")
+		}
+		db.SetMaxOpenConns(conns)
+		db.SetMaxIdleConns(conns)
+		*pool = db
 	}
-	db.SetMaxOpenConns(8)
-	s.write, s.read = db, db
 	return nil
 }
 

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/store"
@@ -231,5 +233,38 @@ func TestCancelled(t *testing.T) {
 	}
 	if err := s.Tx(t.Context(), func(tx *store.Tx) error { return tx.PutSetting(t.Context(), "a", "b") }); err != nil {
 		t.Errorf("after a cancelled one: %v", err)
+	}
+}
+
+// TestRestart: the one owner of the data directory comes back after a crash. What was only leased may be done now, what
+// was sent is in doubt.
+func TestRestart(t *testing.T) {
+	ctx, now := t.Context(), time.Date(2026, 3, 14, 0, 0, 0, 0, time.UTC)
+	s := open(t, filepath.Join(t.TempDir(), "firmward.db"))
+	err := s.Tx(ctx, func(tx *store.Tx) error {
+		return errors.Join(tx.Enqueue(ctx, store.Command{ID: "leased"}), tx.Enqueue(ctx, store.Command{ID: "sent"}))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.LeaseCommands(ctx, "before", 2, now, time.Hour); err != nil || len(got) != 2 {
+		t.Fatal(got, err)
+	}
+	if err := errors.Join(s.MarkSent(ctx, "sent", "before", now), s.FreeLeases(ctx, now)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.LeaseCommands(ctx, "after", 2, now, time.Hour); err != nil || len(got) != 1 || got[0].ID != "leased" {
+		t.Errorf("leased again: %v, %v", got, err)
+	}
+	wantSaid(t, s.MarkSent(ctx, "leased", "before", now), firmward.Conflict, "lease was lost")
+	err = s.Tx(ctx, func(tx *store.Tx) error {
+		got, err := tx.InDoubt(ctx, now)
+		if err == nil && (len(got) != 1 || got[0].ID != "sent") {
+			t.Errorf("in doubt: %v", got)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }

@@ -38,7 +38,7 @@ func TestPostgres(t *testing.T) {
 	})
 }
 
-func (s *server) database(t *testing.T) string {
+func (s *server) database(t testing.TB) string {
 	t.Helper()
 	db, err := sql.Open("pgx", s.address+"/postgres")
 	if err != nil {
@@ -54,7 +54,7 @@ func (s *server) database(t *testing.T) string {
 
 // startPostgres starts Debian's PostgreSQL in a directory of the test. The server does not run as root, so root hands over
 // to the user postgres.
-func startPostgres(t *testing.T) *server {
+func startPostgres(t testing.TB) *server {
 	t.Helper()
 	bin := postgresBin(t.Context())
 	if bin == "" {
@@ -110,7 +110,7 @@ func postgresBin(ctx context.Context) string {
 	return ""
 }
 
-func runAs(t *testing.T, dir string) *syscall.SysProcAttr {
+func runAs(t testing.TB, dir string) *syscall.SysProcAttr {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		return nil
@@ -127,7 +127,7 @@ func runAs(t *testing.T, dir string) *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
 }
 
-func freePort(t *testing.T) int {
+func freePort(t testing.TB) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -29,9 +29,6 @@ func (p Page) limit() int {
 	return min(p.Limit, 1000)
 }
 
-// all is a page that is large enough for lists that are short by nature.
-var all = Page{Limit: 1000}
-
 // NewID gives a random id, "dev-" and 13 characters of base32 for the prefix "dev".
 func NewID(prefix string) string { return prefix + "-" + strings.ToLower(rand.Text()[:13]) }
 

@@ -65,8 +65,8 @@ func texts(s scan) (v string, err error) {
 }
 
 // NextDue gives the earliest time at which something is due: a rollout, a target, a containment, a queued command, the
-// end of a lease, or a work order that is due after now. It may lie in the past; the zero time means that
-// nothing is due.
+// end of a lease, or a work order that is due after now. It may lie far in the past, as for a command without
+// NotBefore; the zero time means that nothing is due.
 func (r Reader) NextDue(ctx context.Context, now time.Time) (time.Time, error) {
 	var due time.Time
 	_, err := r.row(ctx, `SELECT COALESCE(MIN(due), 0) FROM (
@@ -74,7 +74,7 @@ func (r Reader) NextDue(ctx context.Context, now time.Time) (time.Time, error) {
 		UNION ALL SELECT MIN(next_due) FROM target WHERE next_due > 0
 		UNION ALL SELECT MIN(next_due) FROM containment WHERE next_due > 0
 		UNION ALL SELECT MIN(due) FROM workorder WHERE is_open = 1 AND due > $1
-		UNION ALL SELECT MIN(CASE WHEN lease_until > not_before THEN lease_until ELSE not_before END) FROM command WHERE state = 'queued'
+		UNION ALL SELECT MIN(CASE WHEN lease_until > not_before THEN lease_until WHEN not_before > 0 THEN not_before ELSE 1 END) FROM command WHERE state = 'queued'
 		UNION ALL SELECT MIN(lease_until) FROM command WHERE state = 'sent'
 		) AS times`, args(now), timeInto{&due})
 	return due, err

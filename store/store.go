@@ -21,7 +21,9 @@
 // engines alike. Reads never wait for writers. A transaction function may run again after a deadlock, so it
 // must not change anything outside of its *Tx before it returns.
 //
-// Inside a transaction use the Tx for reading too; the Store would show the state before it.
+// Inside a transaction use the Tx for reading too; the Store would show the state before it. A transaction never begins
+// inside another: it would wait for the other to end. LeaseCommands, MarkSent, ExtendLease, Import, Sequence and Load are
+// transactions of their own.
 package store
 
 import (

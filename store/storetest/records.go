@@ -61,7 +61,7 @@ func transactions(t *testing.T, s *store.Store) {
 
 func signer(t *testing.T) *audit.Signer {
 	t.Helper()
-	private, _, err := audit.GenerateKey(nil, "test")
+	private, _, err := audit.GenerateKey("test")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -134,6 +134,10 @@ func due(t *testing.T, s *store.Store) {
 		_, err := tx.PutRollout(ctx, firmward.Rollout{ID: "r1", NextDue: at(5)})
 		return err
 	})
+	write(t, s, func(tx *store.Tx) error { return tx.Enqueue(ctx, store.Command{ID: "now", Created: t0}) })
+	if at := next(); at.IsZero() || at.After(t0) {
+		t.Errorf("a command that may go at once is due %v", at)
+	}
 	diff(t, "due", []string{"r1"}, must[[]string](t)(s.DueRollouts(ctx, at(5))))
 	diff(t, "due", []string{"r1", "r2"}, must[[]string](t)(s.DueRollouts(ctx, at(6))))
 }
