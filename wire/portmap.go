@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"syscall"
 )
 
@@ -41,3 +42,6 @@ func (m *PortMap) DialContext(ctx context.Context, network, address string) (net
 	}
 	return m.OS.DialContext(ctx, network, real)
 }
+
+// SeenFrom is the address from which a device's own connections arrive here.
+func (m *PortMap) SeenFrom(netip.Addr) netip.Addr { return netip.AddrFrom4([4]byte{127, 0, 0, 1}) }
