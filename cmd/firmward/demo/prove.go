@@ -45,11 +45,11 @@ func (s *Story) workOn(ctx context.Context, name, version string) error {
 		return nil
 	}
 	before := s.truth(name).InstalledVersion
-	w, err = s.Control.ReportWork(ctx, Anna, w.ID, "")
+	report, err := s.Anna.report(ctx, w.ID, "")
 	if err != nil {
 		return err
 	}
-	s.outcome(9, w.State == firmward.WorkNotYet, name+": a word is not enough", w.Why+"; lab: runs "+before)
+	s.outcome(9, report.State == firmward.WorkNotYet, name+": a word is not enough", report.Why+"; lab: runs "+before)
 	dev, _ := s.Lab.Device(name)
 	if err := dev.InstallByHand(version); err != nil {
 		return err
@@ -61,22 +61,22 @@ func (s *Story) workOn(ctx context.Context, name, version string) error {
 	if err := s.settled(ctx, 2*time.Minute); err != nil {
 		return err
 	}
-	if w, err = s.Control.ReportWork(ctx, Anna, w.ID, "updated"); err != nil {
+	if report, err = s.Anna.report(ctx, w.ID, "updated"); err != nil {
 		return err
 	}
-	s.outcome(9, w.State == firmward.WorkDone && s.truth(name).InstalledVersion == version, name+": done is what the probe read", w.Why)
+	s.outcome(9, report.State == firmward.WorkDone && s.truth(name).InstalledVersion == version, name+": done is what the probe read", report.Why)
 	return nil
 }
 
 // nas is story line 10. In memory no packet filter can stand in the way, so the step stays open with its
 // reason; the real wall is tested in network namespaces.
 func (s *Story) nas(ctx context.Context) error {
-	if _, err := s.Control.Contain(ctx, Anna, s.ids["pump-2"], "try"); firmward.CodeOf(err) == firmward.Refused && err != nil {
+	if _, err := s.Anna.contain(ctx, s.ids["pump-2"], "try"); firmward.CodeOf(err) == firmward.Refused && err != nil {
 		s.outcome(10, true, "a pump is never contained", err.Error())
 	} else {
 		s.outcome(10, false, "a pump is never contained", fmt.Sprint(err))
 	}
-	h, err := s.Control.Contain(ctx, Anna, s.ids["nas-1"], "exploited and nobody mends it")
+	h, err := s.Anna.contain(ctx, s.ids["nas-1"], "exploited and nobody mends it")
 	if err != nil {
 		return err
 	}
