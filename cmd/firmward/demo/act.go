@@ -33,6 +33,15 @@ func (s *Story) release(ctx context.Context, rel firmward.Release, image []byte)
 
 // plan imports releases and shows the refusals with their reasons.
 func (s *Story) plan(ctx context.Context) error {
+	points, err := s.Store.Checkpoints(ctx, 1)
+	if err != nil {
+		return err
+	}
+	if len(points) == 0 {
+		return fmt.Errorf("no checkpoint of the record yet")
+	}
+	s.earlier = points[0]
+	s.tell("anna writes checkpoint %d of the record down on paper", s.earlier.Size)
 	g3, err := s.release(ctx, firmward.Release{Vendor: "Shelly", Models: []string{"S3PL-00112EU"}, Hardware: []string{"gen3"}, Version: plugG3New, FileName: "plug-s-g3.zip"}, lab.PlugG3Image(plugG3New))
 	if err != nil {
 		return err

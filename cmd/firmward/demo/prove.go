@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/audit"
 	"github.com/firmward/firmward/store"
@@ -113,7 +115,81 @@ func (s *Story) prove(ctx context.Context) error {
 		return err
 	}
 	s.outcome(11, !broken.OK, "one flipped byte is found and located", first(broken))
+	return s.rewritten(ctx)
+}
+
+// rewritten is story line 11's hardest case: somebody who holds the signing key writes the whole history
+// anew without the approval. Only a checkpoint that was kept elsewhere can show it.
+func (s *Story) rewritten(ctx context.Context) error {
+	var leaves []audit.Leaf
+	for {
+		more, err := s.Store.Leaves(ctx, int64(len(leaves)), 1000)
+		if err != nil {
+			return err
+		}
+		if len(more) == 0 {
+			break
+		}
+		leaves = append(leaves, more...)
+	}
+	at := slices.IndexFunc(leaves, func(l audit.Leaf) bool { return l.Action == "network-allow" })
+	if at < 0 {
+		return fmt.Errorf("the record has no permission that could be rewritten")
+	}
+	leaves[at].Actor = "somebody else"
+	var forged bytes.Buffer
+	if err := forge(&forged, s.Signer, leaves, s.Clock.Now()); err != nil {
+		return err
+	}
+	alone, err := audit.Verify(bytes.NewReader(forged.Bytes()), audit.Options{})
+	if err != nil {
+		return err
+	}
+	against, err := audit.Verify(bytes.NewReader(forged.Bytes()), audit.Options{Earlier: []audit.Checkpoint{s.earlier}})
+	if err != nil {
+		return err
+	}
+	s.outcome(11, alone.OK && !against.OK, "a history rewritten with the key is found against an earlier checkpoint", first(against))
 	return nil
+}
+
+// forge writes a bundle that is sound in itself over any leaves.
+func forge(w *bytes.Buffer, key *audit.Signer, leaves []audit.Leaf, now time.Time) error {
+	out, err := audit.NewWriter(w, key.Origin(), key.Public())
+	if err != nil {
+		return err
+	}
+	var hashes []tlog.Hash
+	read := tlog.HashReaderFunc(func(at []int64) ([]tlog.Hash, error) {
+		list := make([]tlog.Hash, len(at))
+		for i, n := range at {
+			list[i] = hashes[n]
+		}
+		return list, nil
+	})
+	for i, l := range leaves {
+		l.Seq = int64(i)
+		more, err := tlog.StoredHashesForRecordHash(int64(i), l.Hash(), read)
+		if err != nil {
+			return err
+		}
+		hashes = append(hashes, more...)
+		if err := out.Leaf(l, l.Hash()); err != nil {
+			return err
+		}
+	}
+	root, err := tlog.TreeHash(int64(len(leaves)), read)
+	if err != nil {
+		return err
+	}
+	c, err := key.Sign(int64(len(leaves)), root, now)
+	if err != nil {
+		return err
+	}
+	if err := out.Checkpoint(c); err != nil {
+		return err
+	}
+	return out.Close()
 }
 
 // first is the first problem of a report in words.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/audit"
 	"github.com/firmward/firmward/control"
 	"github.com/firmward/firmward/lab"
 	"github.com/firmward/firmward/store"
@@ -20,11 +21,12 @@ import (
 
 // House is a running firmward beside its lab.
 type House struct {
-	Store *store.Store // read by the story's checks; every act goes through the API
-	Lab   *lab.Lab
-	Clock control.Clock
-	Anna  Person // an administrator: she runs both places
-	Ben   Person // an approver
+	Store  *store.Store // read by the story's checks; every act goes through the API
+	Lab    *lab.Lab
+	Clock  control.Clock
+	Anna   Person        // an administrator: she runs both places
+	Ben    Person        // an approver
+	Signer *audit.Signer // for the one who rewrites history in the last chapter
 }
 
 // Outcome is one line of the story and whether it came true.
@@ -41,6 +43,7 @@ type Story struct {
 	say      func(string)
 	outcomes []Outcome
 	ids      map[string]string // lab device name → firmward device id
+	earlier  audit.Checkpoint  // kept outside early on
 }
 
 // New prepares a telling. say gets each line for people.

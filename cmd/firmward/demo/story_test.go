@@ -89,7 +89,7 @@ func house(t *testing.T, ctx context.Context, dir string) (demo.House, *control.
 		must(err)
 		return demo.Person{Name: name, Token: secret, Base: "http://192.168.20.2:8099", Client: &http.Client{Transport: &http.Transport{DialContext: stack.DialContext, DisableKeepAlives: true}}}
 	}
-	return demo.House{Store: st, Lab: l, Anna: person("anna", firmward.Admin), Ben: person("ben", firmward.Approver)}, c
+	return demo.House{Store: st, Lab: l, Anna: person("anna", firmward.Admin), Ben: person("ben", firmward.Approver), Signer: signer}, c
 }
 
 // tell plays the story once in a bubble and gives the state of every device at its end.
