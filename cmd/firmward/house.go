@@ -68,53 +68,55 @@ type house struct {
 
 // openHouse locks the data directory, opens or makes what lies in it and wires all rooms together. The
 // house does nothing by itself until run is called, and is given back with Close.
-func openHouse(ctx context.Context, cfg houseConfig) (h *house, err error) {
-	h = &house{}
-	defer func() {
-		if err != nil {
-			_ = h.Close() // the first error says what happened
-			h = nil
-		}
-	}()
+func openHouse(ctx context.Context, cfg houseConfig) (*house, error) {
+	h := &house{}
+	if err := h.open(ctx, cfg); err != nil {
+		_ = h.Close() // the first error says what happened
+		return nil, err
+	}
+	return h, nil
+}
+
+func (h *house) open(ctx context.Context, cfg houseConfig) error {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	if err := makeDir(cfg.Dir); err != nil {
-		return nil, err
+		return err
 	}
 	unlock, err := store.LockDir(cfg.Dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	h.closers = append(h.closers, unlock)
 	if cfg.DB == "" {
 		cfg.DB = filepath.Join(cfg.Dir, fileDB)
 	}
 	if h.Store, err = store.Open(ctx, store.Options{URL: cfg.DB, Log: cfg.Log}); err != nil {
-		return nil, err
+		return err
 	}
 	h.closers = append(h.closers, h.Store.Close)
 	files, err := depot.Open(filepath.Join(cfg.Dir, dirDepot))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	h.closers = append(h.closers, files.Close)
 	box, err := secrets.Open(filepath.Join(cfg.Dir, fileSecrets))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	signer, first, err := openSigner(filepath.Join(cfg.Dir, fileAudit))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	h.FirstUp = first
 	families, err := catalog.Embedded()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	policies, err := readPolicies(cfg.Policies)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if cfg.Network == nil {
 		cfg.Network = &wire.OS{}
@@ -125,20 +127,20 @@ func openHouse(ctx context.Context, cfg houseConfig) (h *house, err error) {
 		Secrets: box, Signer: signer, Clock: cfg.Clock, Log: cfg.Log, Lab: cfg.Lab,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	tmp := filepath.Join(cfg.Dir, dirTmp)
 	if err := errors.Join(os.RemoveAll(tmp), os.Mkdir(tmp, 0o700)); err != nil {
-		return nil, fmt.Errorf("make directory for uploads: %w", err)
+		return fmt.Errorf("make directory for uploads: %w", err)
 	}
 	if err := h.firstKnowledge(ctx, tmp); err != nil {
-		return nil, err
+		return err
 	}
 	h.API = httpapi.New(httpapi.Deps{
 		Control: h.Control, Store: h.Store, Log: cfg.Log, Version: version(), Origin: signer.Origin(), Hosts: cfg.Hosts, TempDir: tmp,
 		Alive: h.alive, Commands: commands(),
 	})
-	return h, nil
+	return nil
 }
 
 // run runs the loops until ctx ends.
@@ -206,7 +208,7 @@ func makeDir(dir string) error {
 func openSigner(path string) (s *audit.Signer, made bool, err error) {
 	key, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		private, _, err := audit.GenerateKey(nil, store.NewID("house"))
+		private, _, err := audit.GenerateKey(store.NewID("house"))
 		if err != nil {
 			return nil, false, fmt.Errorf("make audit key: %w", err)
 		}
