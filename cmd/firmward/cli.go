@@ -69,6 +69,7 @@ type CLI struct {
 
 	Audit  AuditCmd  `cmd:"" group:"prove" help:"Export and verify the audit log."`
 	Tokens TokensCmd `cmd:"" group:"prove" help:"Let people in."`
+	Demo   DemoCmd   `cmd:"" group:"lab" help:"Tell the main job as a story on simulated devices."`
 	Lab    LabCmd    `cmd:"" group:"lab" help:"Simulated devices to try things on."`
 }
 

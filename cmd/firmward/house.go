@@ -61,6 +61,7 @@ type house struct {
 	Store   *store.Store
 	Control *control.Control
 	API     *httpapi.API
+	Signer  *audit.Signer
 	FirstUp bool // the data directory was empty
 	ended   atomic.Pointer[error]
 	closers []func() error
@@ -109,7 +110,7 @@ func (h *house) open(ctx context.Context, cfg houseConfig) error {
 	if err != nil {
 		return err
 	}
-	h.FirstUp = first
+	h.FirstUp, h.Signer = first, signer
 	families, err := catalog.Embedded()
 	if err != nil {
 		return err

@@ -151,12 +151,7 @@ func (c *ServeCmd) serve(ctx context.Context, a *app, h *house, log *slog.Logger
 	defer socket.Close()
 	g, ctx := errgroup.WithContext(ctx)
 	servers := []*http.Server{newServer(ctx, h, log), newServer(ctx, h, log)}
-	servers[1].ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
-		if uid, ok := peerUID(conn); ok && (uid == os.Geteuid() || uid == 0) {
-			return httpapi.LocalPerson(ctx, personOf(uid))
-		}
-		return ctx
-	}
+	servers[1].ConnContext = localConn
 	for i, ln := range []net.Listener{tcp, socket} {
 		g.Go(func() error {
 			if err := servers[i].Serve(ln); !errors.Is(err, http.ErrServerClosed) {
@@ -219,6 +214,14 @@ func (c *ServeCmd) listen(ctx context.Context, a *app) (net.Listener, error) {
 		return nil, fmt.Errorf("read certificate: %w", err)
 	}
 	return tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}), nil
+}
+
+// localConn names who is at the other end of a unix socket: this user or root, with the role of an admin.
+func localConn(ctx context.Context, conn net.Conn) context.Context {
+	if uid, ok := peerUID(conn); ok && (uid == os.Geteuid() || uid == 0) {
+		return httpapi.LocalPerson(ctx, personOf(uid))
+	}
+	return ctx
 }
 
 // maxSocket is the longest path that a unix socket may have everywhere, in bytes.

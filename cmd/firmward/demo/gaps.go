@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"slices"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/store"
@@ -22,14 +23,13 @@ func (s *Story) Gaps(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	var gaps []string
+	knowledge := ""
 	for _, d := range devices {
 		step, err := s.Store.NextStep(ctx, d.ID)
 		if err != nil {
 			return nil, err
 		}
-		if len(gaps) == 0 {
-			gaps = append(gaps, "knowledge: "+step.Knowledge)
-		}
+		knowledge = step.Knowledge
 		findings, err := s.Store.FindingsOf(ctx, d.ID)
 		if err != nil {
 			return nil, err
@@ -61,5 +61,6 @@ func (s *Story) Gaps(ctx context.Context) ([]string, error) {
 			gaps = append(gaps, "open:     "+d.Name+" is not contained: "+step.Blocker)
 		}
 	}
-	return gaps, nil
+	slices.Sort(gaps)
+	return append([]string{"knowledge: " + knowledge}, gaps...), nil
 }
