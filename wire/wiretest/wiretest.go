@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,6 +25,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/firmward/firmward/wire"
 )
@@ -224,4 +227,19 @@ func Await(t testing.TB, limit time.Duration, what string, ready func() bool) ti
 		}
 	}
 	return time.Since(start)
+}
+
+// Without runs f on a thread whose programs lack a capability, root though they are. Goroutines that f
+// starts keep it. Nothing to skip: what cannot be dropped is not there.
+func Without(capability uintptr, f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // and never unlock: the thread ends with this goroutine
+		if err := unix.Prctl(unix.PR_CAPBSET_DROP, capability, 0, 0, 0); err != nil {
+			done <- fmt.Errorf("drop capability %d: %w", capability, err)
+			return
+		}
+		done <- f()
+	}()
+	return <-done
 }
