@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -72,6 +73,7 @@ type Control struct {
 	byProbe  map[string]discover.Probe
 	byDriver map[string]driver.Driver
 	products productIndex
+	unsealed atomic.Bool // leaves were written since the last sealing
 }
 
 // New checks the configuration.
@@ -207,16 +209,24 @@ func (c *Control) touchAll() {
 	c.wake(loopDecide)
 }
 
-// auditStep seals new leaves.
+// auditStep seals new leaves. A leaf that is being committed while it runs is sealed by the turn that
+// follows a second later.
 func (c *Control) auditStep(ctx context.Context) (time.Time, error) {
+	again := c.unsealed.Swap(false)
 	if _, _, err := c.Store.Sequence(ctx, c.Clock.Now(), c.Signer); err != nil {
+		c.unsealed.Store(true)
 		return time.Time{}, fmt.Errorf("seal audit leaves: %w", err)
+	}
+	if !again {
+		return time.Time{}, nil
 	}
 	return c.Clock.Now().Add(c.Clock.Real(time.Second)), nil
 }
 
 // leaf writes an audit leaf in the transaction of its change.
 func (c *Control) leaf(ctx context.Context, tx *store.Tx, actor, action, subject string, detail map[string]string) error {
+	c.unsealed.Store(true)
+	c.wake(loopAudit)
 	return tx.Record(ctx, audit.Leaf{At: c.Clock.Now(), Actor: actor, Action: action, Subject: subject, Detail: detail})
 }
 

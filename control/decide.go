@@ -113,7 +113,8 @@ func (c *Control) decide(ctx context.Context, d firmward.Device) error {
 	same.DecidedAt = step.DecidedAt
 	orderMissing := step.Order != nil && !slices.ContainsFunc(facts.Work, func(w firmward.WorkOrder) bool { return w.Kind == step.Order.Kind })
 	stale := staleWork(facts.Work, step)
-	if reflect.DeepEqual(same, step) && !orderMissing && len(stale) == 0 {
+	fresh := refreshed(facts.Work, step)
+	if reflect.DeepEqual(same, step) && !orderMissing && len(stale)+len(fresh) == 0 {
 		return nil
 	}
 	return c.Store.Tx(ctx, func(tx *store.Tx) error {
@@ -127,6 +128,14 @@ func (c *Control) decide(ctx context.Context, d firmward.Device) error {
 				return err
 			}
 			if err := c.emit(ctx, tx, "workorder", w.ID, d.Name+": "+w.Title); err != nil {
+				return err
+			}
+		}
+		for _, w := range fresh {
+			if err := tx.PutWorkOrder(ctx, w); err != nil {
+				return err
+			}
+			if err := c.leaf(ctx, tx, self, "workorder-refresh", w.ID, map[string]string{"device": d.ID, "want": w.Want}); err != nil {
 				return err
 			}
 		}
@@ -150,6 +159,19 @@ func (c *Control) decide(ctx context.Context, d firmward.Device) error {
 		}
 		return c.emit(ctx, tx, "step", d.ID, d.Name+": "+step.Now.Action)
 	})
+}
+
+// refreshed lists open work orders for which the step wants another version by now.
+func refreshed(open []firmward.WorkOrder, step firmward.NextStep) []firmward.WorkOrder {
+	var out []firmward.WorkOrder
+	for _, w := range open {
+		if step.Order != nil && step.Order.Kind == w.Kind {
+			if w, changed := workorder.Refresh(w, step.Order.Want); changed {
+				out = append(out, w)
+			}
+		}
+	}
+	return out
 }
 
 // staleWork lists open work orders that nobody reported on and that the step no longer asks for.

@@ -26,6 +26,11 @@ func (c *Control) deployStep(ctx context.Context) (time.Time, error) {
 		if quiet(r) {
 			continue
 		}
+		if r.Staging == "running" {
+			if err := c.checkStaging(ctx, r); err != nil {
+				return time.Time{}, fmt.Errorf("staging of rollout %s: %w", r.ID, err)
+			}
+		}
 		next, err := c.turn(ctx, r.ID)
 		if err != nil {
 			return time.Time{}, fmt.Errorf("rollout %s: %w", r.ID, err)
@@ -324,9 +329,6 @@ func (c *Control) endIfOver(ctx context.Context, id string) error {
 				}
 			}
 		}
-	}
-	if r.Rehearsal {
-		return c.judgeRehearsal(ctx, r)
 	}
 	return c.touchTargets(ctx, id)
 }

@@ -300,7 +300,11 @@ func (c *Control) image(ctx context.Context, j job) (driver.Image, func(), error
 	if !c.Serve.IsValid() {
 		return img, nil, firmward.Errorf(firmward.NotSupported, "the device fetches its image from firmward, but no address is set for that (serve --depot-addr)")
 	}
-	path, err := c.grant.Grant(j.release.SHA256, j.release.FileName, j.device.Addrs[0], c.Clock.Now().Add(max(j.rollout.Policy.Deadline, c.Clock.Real(installLimit))))
+	from := j.device.Addrs[0]
+	if t, ok := c.Network.(wire.Translated); ok {
+		from = t.SeenFrom(from)
+	}
+	path, err := c.grant.Grant(j.release.SHA256, j.release.FileName, from, c.Clock.Now().Add(max(j.rollout.Policy.Deadline, c.Clock.Real(installLimit))))
 	if err != nil {
 		return img, nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -16,9 +17,9 @@ import (
 // record stores what probes saw at addresses of one network: finds or makes the devices, joins those
 // that are proven to be one, and works out their identities anew. It gives the devices concerned.
 func (c *Control) record(ctx context.Context, network firmward.Network, seen []firmward.Observation) ([]string, error) {
-	var touched []string
+	var touched, changed []string
 	err := c.Store.Tx(ctx, func(tx *store.Tx) error {
-		touched = touched[:0]
+		touched, changed = touched[:0], changed[:0]
 		for _, o := range seen {
 			if !worthKeeping(o) {
 				continue
@@ -32,8 +33,12 @@ func (c *Control) record(ctx context.Context, network firmward.Network, seen []f
 			}
 		}
 		for _, id := range touched {
-			if err := c.reidentify(ctx, tx, id, store.Change{Actor: self, Source: "probe", At: c.Clock.Now()}); err != nil {
+			news, err := c.reidentify(ctx, tx, id, store.Change{Actor: self, Source: "probe", At: c.Clock.Now()})
+			if err != nil {
 				return err
+			}
+			if news {
+				changed = append(changed, id)
 			}
 		}
 		return nil
@@ -41,7 +46,7 @@ func (c *Control) record(ctx context.Context, network firmward.Network, seen []f
 	if err != nil {
 		return nil, fmt.Errorf("record observations: %w", err)
 	}
-	c.touch(touched...)
+	c.touch(changed...) // the same evidence once more changes no decision
 	return touched, nil
 }
 
@@ -135,15 +140,15 @@ func candidates(ctx context.Context, tx *store.Tx, o firmward.Observation, keys 
 }
 
 // reidentify works the identity of a device out from all its evidence: the latest observations read by
-// today's rules, and what people said.
-func (c *Control) reidentify(ctx context.Context, tx *store.Tx, id string, change store.Change) error {
+// today's rules, and what people said. news tells whether it says anything else than before.
+func (c *Control) reidentify(ctx context.Context, tx *store.Tx, id string, change store.Change) (news bool, err error) {
 	d, err := tx.Device(ctx, id)
 	if err != nil {
-		return err
+		return false, err
 	}
 	old, err := tx.Identity(ctx, id)
 	if err != nil && firmward.CodeOf(err) != firmward.NotFound {
-		return err
+		return false, err
 	}
 	var claims []firmward.Claim
 	for _, cl := range old.Claims {
@@ -153,7 +158,7 @@ func (c *Control) reidentify(ctx context.Context, tx *store.Tx, id string, chang
 	}
 	obs, err := tx.ObservationsOf(ctx, id)
 	if err != nil {
-		return err
+		return false, err
 	}
 	addrs := slices.Clone(d.Addrs)
 	for _, o := range obs {
@@ -175,19 +180,31 @@ func (c *Control) reidentify(ctx context.Context, tx *store.Tx, id string, chang
 	d.Addrs = addrs
 	d.Name = displayName(d, now)
 	if err := tx.PutDevice(ctx, d, change); err != nil {
-		return err
+		return false, err
 	}
 	if err := tx.PutIdentity(ctx, id, now); err != nil {
-		return err
+		return false, err
 	}
+	news = !reflect.DeepEqual(before, d) || !slices.EqualFunc(old.Claims, now.Claims, sameClaim)
+	return news, c.tellIdentity(ctx, tx, before, d)
+}
+
+// sameClaim compares claims without the time and the observation that carried them.
+func sameClaim(a, b firmward.Claim) bool {
+	a.At, a.Observation = b.At, b.Observation
+	return a == b
+}
+
+// tellIdentity writes leaf and event of a changed version or model.
+func (c *Control) tellIdentity(ctx context.Context, tx *store.Tx, before, d firmward.Device) error {
 	if before.Firmware != "" && d.Firmware != "" && before.Firmware != d.Firmware {
-		if err := c.leaf(ctx, tx, self, "firmware-changed", id, map[string]string{"before": before.Firmware, "after": d.Firmware}); err != nil {
+		if err := c.leaf(ctx, tx, self, "firmware-changed", d.ID, map[string]string{"before": before.Firmware, "after": d.Firmware}); err != nil {
 			return err
 		}
-		return c.emit(ctx, tx, "device", id, fmt.Sprintf("%s: firmware %s → %s", d.Name, before.Firmware, d.Firmware))
+		return c.emit(ctx, tx, "device", d.ID, fmt.Sprintf("%s: firmware %s → %s", d.Name, before.Firmware, d.Firmware))
 	}
 	if before.Model != d.Model {
-		return c.emit(ctx, tx, "device", id, strings.TrimSpace(d.Name+" is a "+d.Vendor+" "+d.Model))
+		return c.emit(ctx, tx, "device", d.ID, strings.TrimSpace(d.Name+" is a "+d.Vendor+" "+d.Model))
 	}
 	return nil
 }

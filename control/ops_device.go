@@ -153,7 +153,7 @@ func (c *Control) setFacts(ctx context.Context, tx *store.Tx, who firmward.Perso
 	if err := tx.PutIdentity(ctx, id, firmward.Identity{Claims: claims}); err != nil {
 		return err
 	}
-	if err := c.reidentify(ctx, tx, id, change); err != nil {
+	if _, err := c.reidentify(ctx, tx, id, change); err != nil {
 		return err
 	}
 	return c.leaf(ctx, tx, who.Name, "device-set", id, detail)

@@ -120,6 +120,22 @@ func (c *Control) judgeRehearsal(ctx context.Context, reh firmward.Rollout) erro
 	return c.settleStaging(ctx, rel)
 }
 
+// checkStaging looks for rehearsals that have ended for a rollout that waits for them.
+func (c *Control) checkStaging(ctx context.Context, r firmward.Rollout) error {
+	all, _, err := c.Store.Rollouts(ctx, store.RolloutFilter{ReleaseID: r.ReleaseID}, store.Page{Limit: 1000})
+	if err != nil {
+		return err
+	}
+	for _, reh := range all {
+		if reh.Rehearsal && reh.State != firmward.RolloutRunning {
+			if err := c.judgeRehearsal(ctx, reh); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // settleStaging ends the waiting of rollouts of a release once all their verdicts stand.
 func (c *Control) settleStaging(ctx context.Context, rel firmward.Release) error {
 	rollouts, _, err := c.Store.Rollouts(ctx, store.RolloutFilter{ReleaseID: rel.ID}, store.Page{Limit: 1000})
@@ -127,7 +143,7 @@ func (c *Control) settleStaging(ctx context.Context, rel firmward.Release) error
 		return err
 	}
 	for _, r := range rollouts {
-		if r.Rehearsal || r.Staging != "running" {
+		if r.Rehearsal || r.Staging != "running" || r.State == firmward.RolloutStopped {
 			continue
 		}
 		targets, err := c.targets(ctx, r.ID)
@@ -154,6 +170,9 @@ func (c *Control) settleStaging(ctx context.Context, rel firmward.Release) error
 func (c *Control) verdicts(ctx context.Context, rel firmward.Release, targets []firmward.Target) (out []firmward.StagingVerdict, open bool, err error) {
 	seen := map[string]bool{}
 	for _, t := range targets {
+		if t.State == firmward.TargetRefused {
+			continue
+		}
 		d, err := c.Store.Device(ctx, t.DeviceID)
 		if err != nil {
 			return nil, false, err

@@ -26,13 +26,57 @@ func Bytes(b []byte) Body {
 	return func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
 }
 
+// Framed is a Body of head, an image and tail. The image is opened when its first byte is asked for:
+// clients make bodies that they never read or close.
+func Framed(head []byte, open func() (io.ReadCloser, error), tail []byte) Body {
+	return func() (io.ReadCloser, error) {
+		img := &lazy{open: open}
+		return struct {
+			io.Reader
+			io.Closer
+		}{io.MultiReader(bytes.NewReader(head), img, bytes.NewReader(tail)), img}, nil
+	}
+}
+
+type lazy struct {
+	open func() (io.ReadCloser, error)
+	r    io.ReadCloser
+}
+
+func (l *lazy) Read(b []byte) (int, error) {
+	if l.r == nil {
+		r, err := l.open()
+		if err != nil {
+			return 0, fmt.Errorf("open the image: %w", err)
+		}
+		l.r = r
+	}
+	return l.r.Read(b)
+}
+
+func (l *lazy) Close() error {
+	if l.r == nil {
+		return nil
+	}
+	return l.r.Close()
+}
+
 // Post sends one bounded HTTP POST to the device's port and returns the answer's body. It answers
-// digest challenges, asked for by an empty request so that a long body is sent once. A device that
-// wants another password gives an error with code Unauthorized.
-func Post(ctx context.Context, c wire.Conn, port uint16, path, contentType string, body Body) ([]byte, error) {
+// digest challenges. A device that wants another password gives an error with code Unauthorized.
+func Post(ctx context.Context, c wire.Conn, port uint16, path, contentType string, body []byte) ([]byte, error) {
+	return post(ctx, c, port, path, contentType, Bytes(body), false)
+}
+
+// Upload is Post for a long body: the challenge is asked for by an empty request first, so that the
+// body is sent once. Only for paths that always want the password.
+func Upload(ctx context.Context, c wire.Conn, port uint16, path, contentType string, body Body) ([]byte, error) {
+	return post(ctx, c, port, path, contentType, body, true)
+}
+
+func post(ctx context.Context, c wire.Conn, port uint16, path, contentType string, body Body, long bool) ([]byte, error) {
 	client := wire.HTTPClient(c.Network, 0) // ctx carries the time limit
 	if c.Secret.Password != "" {
-		client.Transport = &digest.Transport{Username: c.Secret.User, Password: c.Secret.Password, Probe: true, Transport: client.Transport}
+		client.Transport = &digest.Transport{Username: c.Secret.User, Password: c.Secret.Password, Probe: long, Transport: client.Transport}
 	}
 	url := "http://" + netip.AddrPortFrom(c.Addr, port).String() + path
 	first, err := body()

@@ -65,23 +65,23 @@ type document struct {
 }
 
 type rolloutYAML struct {
-	Name           string     `yaml:"name"`
-	Select         *yaml.Node `yaml:"select"`
-	Waves          []int      `yaml:"waves"`
-	CanarySoak     duration   `yaml:"canary-soak"`
-	WaveSoak       duration   `yaml:"wave-soak"`
-	MaxInFlight    int        `yaml:"max-in-flight"`
-	CanaryInFlight int        `yaml:"canary-in-flight"`
-	FailureBudget  int        `yaml:"failure-budget-percent"`
-	FailureFloor   int        `yaml:"failure-floor"`
-	Approvals      int        `yaml:"approvals"`
-	ApproveWaves   bool       `yaml:"approve-waves"`
-	Deadline       duration   `yaml:"deadline"`
-	CommitWithin   duration   `yaml:"commit-within"`
-	Window         window     `yaml:"window"`
-	RequireOwner   *bool      `yaml:"require-owner"`
-	RequireStaged  bool       `yaml:"require-staged"`
-	HoldCore       *bool      `yaml:"hold-core-network"`
+	Name           string    `yaml:"name"`
+	Select         yaml.Node `yaml:"select"`
+	Waves          []int     `yaml:"waves"`
+	CanarySoak     duration  `yaml:"canary-soak"`
+	WaveSoak       duration  `yaml:"wave-soak"`
+	MaxInFlight    int       `yaml:"max-in-flight"`
+	CanaryInFlight int       `yaml:"canary-in-flight"`
+	FailureBudget  int       `yaml:"failure-budget-percent"`
+	FailureFloor   int       `yaml:"failure-floor"`
+	Approvals      int       `yaml:"approvals"`
+	ApproveWaves   bool      `yaml:"approve-waves"`
+	Deadline       duration  `yaml:"deadline"`
+	CommitWithin   duration  `yaml:"commit-within"`
+	Window         window    `yaml:"window"`
+	RequireOwner   *bool     `yaml:"require-owner"`
+	RequireStaged  bool      `yaml:"require-staged"`
+	HoldCore       *bool     `yaml:"hold-core-network"`
 }
 
 type riskYAML struct {
@@ -143,7 +143,7 @@ func (in rolloutYAML) policy() (Rollout, error) {
 		RequireOwner: in.RequireOwner == nil || *in.RequireOwner, RequireStaged: in.RequireStaged,
 		HoldCore: in.HoldCore == nil || *in.HoldCore,
 	}}
-	if in.Select != nil {
+	if in.Select.Kind != 0 {
 		p.Source = in.Select.Value
 		f, err := Selector(in.Select.Value)
 		if err != nil {

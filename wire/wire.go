@@ -30,6 +30,12 @@ type Neighbor interface {
 	Neighbors(ctx context.Context, prefix netip.Prefix) (map[netip.Addr]net.HardwareAddr, error)
 }
 
+// Translated is the optional ability of a network behind address translation: the address from which
+// connections that a device makes arrive here.
+type Translated interface {
+	SeenFrom(device netip.Addr) netip.Addr
+}
+
 // Secret is a credential for one device. It never prints.
 type Secret struct {
 	User, Password string

@@ -37,6 +37,17 @@ func New(id, kind string, d firmward.Device, m firmward.Model, want, by string, 
 	return w
 }
 
+// Refresh brings an order that nobody has reported on up to date when another version is wanted now.
+// changed tells whether it did.
+func Refresh(w firmward.WorkOrder, want string) (firmward.WorkOrder, bool) {
+	if w.State != firmward.WorkOpen || want == "" || w.Want == want {
+		return w, false
+	}
+	w.Want = want
+	w.Title = w.Instruction.Title + " to " + want
+	return w, true
+}
+
 // Kind picks the kind of work for an update by who may patch the model.
 func Kind(m firmward.Model) string {
 	if m.MayPatch.Value == firmward.VendorMayPatch || m.Mechanism.Value == string(firmward.ByVendorService) {
@@ -59,7 +70,7 @@ func Judge(w firmward.WorkOrder, scheme, firmware, evidence string, seen time.Ti
 		w.ClosedAt, w.Evidence = seen, evidence
 		return w
 	}
-	if w.State == firmward.WorkReported && seen.After(w.ReportedAt) {
+	if w.State == firmward.WorkReported && !seen.Before(w.ReportedAt) {
 		w.State = firmward.WorkNotYet
 		w.Why = fmt.Sprintf("still %s: not done yet", firmware)
 		w.Evidence = evidence

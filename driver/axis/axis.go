@@ -6,8 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"mime/multipart"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -35,7 +33,7 @@ func (Driver) Read(ctx context.Context, c wire.Conn) (driver.State, error) {
 	if err != nil {
 		return driver.State{}, err
 	}
-	b, err := driver.Post(ctx, c, port, vapix.InfoPath, "application/json", driver.Bytes(body))
+	b, err := driver.Post(ctx, c, port, vapix.InfoPath, "application/json", body)
 	if err != nil {
 		return driver.State{}, fmt.Errorf("read device information: %w", err)
 	}
@@ -91,27 +89,13 @@ func (Driver) Install(ctx context.Context, c wire.Conn, img driver.Image) error 
 	return err
 }
 
-// upload streams the multipart body. Its boundary must stand before the first byte is made, so that
-// the body can be made again after a password challenge.
+// upload streams the image between the frame's head and tail.
 func upload(ctx context.Context, c wire.Conn, img driver.Image) ([]byte, error) {
-	boundary := multipart.NewWriter(io.Discard).Boundary()
-	body := func() (io.ReadCloser, error) {
-		image, err := img.Open()
-		if err != nil {
-			return nil, errors.Join(driver.ErrNotSent, err)
-		}
-		r, w := io.Pipe()
-		form := multipart.NewWriter(w)
-		if err := form.SetBoundary(boundary); err != nil {
-			return nil, errors.Join(driver.ErrNotSent, err)
-		}
-		go func() {
-			defer image.Close()
-			w.CloseWithError(vapix.Upgrade(form, img.Release.FileName, image, img.FallBack))
-		}()
-		return r, nil
+	contentType, head, tail, err := vapix.Upgrade(img.Release.FileName, img.FallBack)
+	if err != nil {
+		return nil, errors.Join(driver.ErrNotSent, err)
 	}
-	b, err := driver.Post(ctx, c, port, vapix.FirmwarePath, "multipart/form-data; boundary="+boundary, body)
+	b, err := driver.Upload(ctx, c, port, vapix.FirmwarePath, contentType, driver.Framed(head, img.Open, tail))
 	if err != nil {
 		return nil, fmt.Errorf("upload: %w", err)
 	}
@@ -129,7 +113,7 @@ func call(ctx context.Context, c wire.Conn, method string, data any) error {
 	if err != nil {
 		return err
 	}
-	b, err := driver.Post(ctx, c, port, vapix.FirmwarePath, "application/json", driver.Bytes(body))
+	b, err := driver.Post(ctx, c, port, vapix.FirmwarePath, "application/json", body)
 	if err != nil {
 		return fmt.Errorf("%s: %w", method, err)
 	}

@@ -70,7 +70,7 @@ func call(ctx context.Context, c wire.Conn, method string, params, result any) e
 	if err != nil {
 		return err
 	}
-	b, err := driver.Post(ctx, c, port, "/rpc", "application/json", driver.Bytes(body))
+	b, err := driver.Post(ctx, c, port, "/rpc", "application/json", body)
 	if err != nil {
 		return fmt.Errorf("%s: %w", method, err)
 	}

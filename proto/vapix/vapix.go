@@ -3,9 +3,9 @@
 package vapix
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"mime/multipart"
 	"net/textproto"
 	"strconv"
@@ -112,36 +112,39 @@ func Properties(b []byte) (map[string]string, error) {
 	return data.PropertyList, nil
 }
 
-// Upgrade writes the multipart body of the method "upgrade": a JSON part, then the image. The
-// camera will not commit by itself and falls back after fallBack unless it is told to commit.
-func Upgrade(w *multipart.Writer, name string, image io.Reader, fallBack time.Duration) error {
+// Upgrade frames the multipart body of the method "upgrade": a JSON part, then the image. The body is
+// head, image, tail. The camera will not commit by itself and falls back after fallBack unless it is told
+// to commit.
+func Upgrade(name string, fallBack time.Duration) (contentType string, head, tail []byte, err error) {
 	params := map[string]string{
 		"factoryDefaultMode": "none", "autoCommit": "never",
 		"autoRollback": strconv.Itoa(max(1, int((fallBack+time.Minute-1)/time.Minute))),
 	}
 	call, err := Request("upgrade", params)
 	if err != nil {
-		return err
+		return "", nil, nil, err
 	}
+	var buf bytes.Buffer
+	w := multipart.NewWriter(&buf)
 	part, err := w.CreatePart(textproto.MIMEHeader{
 		"Content-Disposition": {`form-data; name="data"`}, "Content-Type": {"application/json"},
 	})
+	if err == nil {
+		_, err = part.Write(call)
+	}
+	if err == nil {
+		_, err = w.CreatePart(textproto.MIMEHeader{
+			"Content-Disposition": {fmt.Sprintf(`form-data; name="fileData"; filename=%q`, name)}, "Content-Type": {"application/octet-stream"},
+		})
+	}
 	if err != nil {
-		return fmt.Errorf("write upgrade call: %w", err)
+		return "", nil, nil, fmt.Errorf("frame the image: %w", err)
 	}
-	if _, err := part.Write(call); err != nil {
-		return fmt.Errorf("write upgrade call: %w", err)
+	n := buf.Len()
+	if err := w.Close(); err != nil {
+		return "", nil, nil, fmt.Errorf("frame the image: %w", err)
 	}
-	part, err = w.CreatePart(textproto.MIMEHeader{
-		"Content-Disposition": {fmt.Sprintf(`form-data; name="fileData"; filename=%q`, name)}, "Content-Type": {"application/octet-stream"},
-	})
-	if err != nil {
-		return fmt.Errorf("write image: %w", err)
-	}
-	if _, err := io.Copy(part, image); err != nil {
-		return fmt.Errorf("write image: %w", err)
-	}
-	return w.Close()
+	return w.FormDataContentType(), buf.Bytes()[:n], buf.Bytes()[n:], nil
 }
 
 func trimQuotes(s string) string {
