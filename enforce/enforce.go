@@ -38,6 +38,18 @@ type Enforcer interface {
 	Confirm(ctx context.Context, a Applied) error
 }
 
+// Dropped counts the packets that a wall has cut since it stands.
+type Dropped struct {
+	From uint64 // sent by contained devices
+	To   uint64 // sent to them
+}
+
+// Counter is the optional ability to tell how many packets were cut: a second witness beside the
+// packet tests.
+type Counter interface {
+	Dropped(ctx context.Context) (Dropped, error)
+}
+
 // Vantage is a place from which packets can be sent to prove a wall: another address of this host, or
 // a host in another segment.
 type Vantage struct {

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/netip"
 	"syscall"
+
+	"github.com/firmward/firmward"
 )
 
 // PortMap is a Network that reaches simulated devices through loopback sockets: each ordinary
@@ -41,6 +43,16 @@ func (m *PortMap) DialContext(ctx context.Context, network, address string) (net
 		return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
 	}
 	return m.OS.DialContext(ctx, network, real)
+}
+
+// Neighbors gives NotSupported: the real neighbours of this host are not those of the simulated network.
+func (m *PortMap) Neighbors(context.Context, netip.Prefix) (map[netip.Addr]net.HardwareAddr, error) {
+	return nil, firmward.Errorf(firmward.NotSupported, "a port map cannot see its neighbours")
+}
+
+// Sweep gives NotSupported, as Neighbors does.
+func (m *PortMap) Sweep(ctx context.Context, prefix netip.Prefix) (map[netip.Addr]net.HardwareAddr, error) {
+	return m.Neighbors(ctx, prefix)
 }
 
 // SeenFrom is the address from which a device's own connections arrive here.

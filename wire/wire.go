@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"strings"
 )
 
 // Network dials and listens. Implementations: OS, PortMap, and the lab's network in memory.
@@ -55,12 +56,25 @@ type Conn struct {
 	Secret  Secret
 }
 
-// OS is the operating system's network.
-type OS struct{ dialer net.Dialer }
+// OS is the operating system's network. The zero OS is ready to use.
+type OS struct {
+	// Local is the source address of what is dialled; the zero Addr leaves the choice to the system. A
+	// host with several addresses proves with it that each of them is let through.
+	Local netip.Addr
+}
 
-// DialContext connects as net.Dialer does.
+// DialContext connects as net.Dialer does, from Local when that is set.
 func (o *OS) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	return o.dialer.DialContext(ctx, network, address)
+	var d net.Dialer
+	if o.Local.IsValid() {
+		from := netip.AddrPortFrom(o.Local, 0)
+		if strings.HasPrefix(network, "udp") {
+			d.LocalAddr = net.UDPAddrFromAddrPort(from)
+		} else {
+			d.LocalAddr = net.TCPAddrFromAddrPort(from)
+		}
+	}
+	return d.DialContext(ctx, network, address)
 }
 
 // ListenPacket listens as net.ListenConfig does.
@@ -74,3 +88,22 @@ func (o *OS) Listen(ctx context.Context, network, address string) (net.Listener,
 	var lc net.ListenConfig
 	return lc.Listen(ctx, network, address)
 }
+
+// Neighbors reads the kernel's ARP and NDP table: complete entries only. It sends nothing. Systems
+// other than Linux give NotSupported.
+func (o *OS) Neighbors(ctx context.Context, prefix netip.Prefix) (map[netip.Addr]net.HardwareAddr, error) {
+	return neighbors(ctx, prefix)
+}
+
+// Sweep asks every address of an IPv4 prefix for its hardware address by ARP, SweepRate a second, and
+// gives who answered, beside what the kernel's table knew. Nothing reaches anybody's IP stack. It needs
+// root on Linux and an address of this host inside the prefix; else it gives NotSupported.
+func (o *OS) Sweep(ctx context.Context, prefix netip.Prefix) (map[netip.Addr]net.HardwareAddr, error) {
+	return sweep(ctx, prefix)
+}
+
+// SweepRate is how many ARP requests Sweep sends in a second: what any network bears.
+const SweepRate = 50
+
+// SweepMax is the largest number of addresses that Sweep asks: a /20, 82 seconds.
+const SweepMax = 1 << 12
