@@ -11,14 +11,18 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/enforce"
+	"github.com/firmward/firmward/enforce/enforcers"
 	"github.com/firmward/firmward/httpapi"
 	"github.com/firmward/firmward/store"
+	"github.com/firmward/firmward/wire"
 )
 
 // ServeCmd runs the server.
@@ -30,6 +34,7 @@ type ServeCmd struct {
 	Host          []string `help:"Name under which the server is reached; may be repeated."`
 	Policies      string   `help:"Policy file; the policies that firmward ships unless given." type:"existingfile"`
 	DepotAddr     string   `help:"Address of this machine at which devices fetch their images." placeholder:"IP:PORT"`
+	Witness       []string `help:"Second address of this machine, in another segment than the devices: packets from it prove that a contained device is cut off. Needs root and nftables on the router." placeholder:"IP"`
 	LogJSON       bool     `name:"log-json" help:"Write the log as JSON."`
 }
 
@@ -83,8 +88,28 @@ func (c *ServeCmd) around(a *app, cfg *houseConfig) (err error) {
 			return usageError("--depot-addr wants an address of this machine that the devices can reach, with a port: 192.168.1.5:8090")
 		}
 	}
-	cfg.Self, err = ownAddrs()
-	return err
+	if cfg.Self, err = ownAddrs(); err != nil {
+		return err
+	}
+	return c.walls(cfg)
+}
+
+// walls sets the enforcers and the places from which packets prove them: firmward's own addresses must be
+// let through, the witnesses must not.
+func (c *ServeCmd) walls(cfg *houseConfig) error {
+	cfg.Enforcers = enforcers.All(enforcers.Config{})
+	for _, w := range c.Witness {
+		addr, err := netip.ParseAddr(w)
+		if err != nil || !slices.Contains(cfg.Self, addr) {
+			return usageError("--witness wants an address of this machine, not " + w)
+		}
+		cfg.Self = slices.DeleteFunc(cfg.Self, func(a netip.Addr) bool { return a == addr })
+		cfg.Witness = append(cfg.Witness, enforce.Vantage{Name: w, Network: &wire.OS{Local: addr}})
+	}
+	if len(c.Witness) > 0 {
+		cfg.Witness = append(cfg.Witness, enforce.Vantage{Name: "firmward", Network: &wire.OS{}, Allowed: true})
+	}
+	return nil
 }
 
 // ownAddrs lists the addresses of this machine: firmward does not look at itself.
