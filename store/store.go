@@ -56,7 +56,8 @@ type Store struct {
 	commits atomic.Int64
 	log     *slog.Logger
 
-	temporary string // directory to remove on Close
+	prepared  *prepared // nil on PostgreSQL
+	temporary string    // directory to remove on Close
 }
 
 // Reader reads. Its methods take a context first and fail with *firmward.Error: NotFound when the one thing that was
@@ -98,6 +99,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, err
 	}
 	s.q = s.read
+	if s.d == sqliteDialect {
+		s.prepared = &prepared{db: s.read, known: map[string]*sql.Stmt{}}
+		s.q = s.prepared
+	}
 	if err := s.migrate(ctx, o.URL, schemaFiles); err != nil {
 		s.Close()
 		return nil, err
@@ -109,6 +114,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 // Close waits for running queries and closes the database.
 func (s *Store) Close() error {
 	var first error
+	if err := s.prepared.close(); err != nil {
+		first = fmt.Errorf("close database: %w", err)
+	}
 	for _, db := range []*sql.DB{s.read, s.write} {
 		if db == nil {
 			continue
