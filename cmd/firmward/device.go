@@ -31,7 +31,11 @@ func (c *DeviceCmd) Run(ctx context.Context, a *app) error {
 	switch {
 	case c.History:
 		return listTo(ctx, a, path+"/history", nil, c.Limit, []string{"WHEN", "WHO", "SOURCE", "CHANGE"}, func(h httpapi.FieldChange) []string {
-			return []string{when(h.At), h.Actor, h.Source, fmt.Sprintf("%s: %s → %s", h.Field, orNone(h.Before), h.After)}
+			change := fmt.Sprintf("%s: %s → %s", h.Field, h.Before, h.After)
+			if h.Before == "" {
+				change = h.Field // "created": what it was then is in the lines above it
+			}
+			return []string{when(h.At), h.Actor, h.Source, change}
 		})
 	case c.Sent:
 		return listTo(ctx, a, path+"/transmissions", nil, c.Limit, []string{"WHEN", "TO", "PURPOSE", "BYTES", "SENT"}, func(t httpapi.Transmission) []string {
@@ -254,7 +258,7 @@ func scoreText(f httpapi.Finding) string {
 }
 
 func printTree(a *app, e httpapi.Explanation, indent int) {
-	text := e.Text + ": " + e.Result
+	text := strings.TrimSuffix(e.Text, ".") + ": " + e.Result
 	if e.Source != "" {
 		text += " [" + e.Source + "]"
 	}

@@ -195,12 +195,8 @@ func (h *house) firstKnowledge(ctx context.Context, tmp string) error {
 }
 
 func makeDir(dir string) error {
-	err := os.MkdirAll(dir, 0o700)
-	if errors.Is(err, fs.ErrPermission) {
-		return &firmward.Error{Code: firmward.Unavailable, Message: "no permission for the data directory " + dir + ": choose another with --data", Err: err}
-	}
-	if err != nil {
-		return fmt.Errorf("make data directory: %w", err)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return &firmward.Error{Code: firmward.Unavailable, Message: "the data directory cannot be made: choose another with --data", Err: err}
 	}
 	return nil
 }

@@ -12,6 +12,12 @@ import (
 )
 
 func main() {
+	// An empty variable means the default and not, as a path, the directory in which one happens to be.
+	for _, name := range []string{"FIRMWARD_DATA", "FIRMWARD_SERVER", "FIRMWARD_TOKEN", "FIRMWARD_DB", "FIRMWARD_LAB_MAP"} {
+		if os.Getenv(name) == "" {
+			_ = os.Unsetenv(name) // it cannot fail for a plain name
+		}
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
