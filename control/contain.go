@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -67,6 +68,9 @@ func (c *Control) applyContainment(ctx context.Context, h firmward.Containment) 
 	wall, why := c.wall(ctx)
 	if wall == nil {
 		return c.keepOpen(ctx, h, "no-enforcer", why, nil)
+	}
+	if !slices.ContainsFunc(c.Witness, func(v enforce.Vantage) bool { return !v.Allowed }) {
+		return c.keepOpen(ctx, h, "no-witness", "no place is set from which packets could prove the cut (serve --witness with a second address of this host)", nil)
 	}
 	want, err := c.wantedRules(ctx)
 	if err != nil {

@@ -239,18 +239,22 @@ func (c *Control) facts(ctx context.Context, d firmward.Device) (remedy.Facts, e
 	return f, errors.Join(errs[:]...)
 }
 
-// lastTarget finds the latest production target of the device and its rollout.
+// lastTarget finds the latest target of the device and its rollout. A plan that refused the device says
+// nothing about what happened to it.
 func (c *Control) lastTarget(ctx context.Context, f *remedy.Facts) error {
 	targets, err := c.Store.TargetsOf(ctx, f.Device.ID)
 	if err != nil {
 		return err
 	}
 	for i := range targets {
+		if targets[i].State == firmward.TargetRefused {
+			continue
+		}
 		r, err := c.Store.Rollout(ctx, targets[i].RolloutID)
 		if err != nil {
 			return err
 		}
-		if f.Rollout == nil || r.Created.After(f.Rollout.Created) {
+		if f.Rollout == nil || r.Created.After(f.Rollout.Created) || r.Created.Equal(f.Rollout.Created) && targets[i].StartedAt.After(f.Target.StartedAt) {
 			f.Target, f.Rollout = &targets[i], &r
 		}
 	}

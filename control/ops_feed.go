@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -41,6 +42,9 @@ func (c *Control) ImportFeed(ctx context.Context, who firmward.Person, source, p
 		})
 		return nil
 	})
+	if at, ok := errors.AsType[*feed.PositionError](err); ok {
+		return status, &firmward.Error{Code: firmward.Invalid, Message: "nothing was imported, the last good data stays in use: " + at.Error(), Err: nil}
+	}
 	if err != nil {
 		return status, err
 	}

@@ -187,7 +187,7 @@ func Depth(feeds []firmward.FeedStatus) string {
 	case advisories == 0:
 		return "no vulnerability knowledge at all: nothing here says that anything is safe"
 	case !deep:
-		return fmt.Sprintf("starter set only: %d advisories, dated %s; import feeds before you trust a short list", advisories, day(dated))
+		return fmt.Sprintf("starter set only: %d facts, dated %s; import feeds before you trust a short list", advisories, day(dated))
 	case stale != "":
 		return fmt.Sprintf("%d advisories, but feed %s is stale: newer vulnerabilities are missing", advisories, stale)
 	}

@@ -1,18 +1,17 @@
 package demo
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/firmward/firmward"
-	"github.com/firmward/firmward/control"
+	"github.com/firmward/firmward/httpapi"
 	"github.com/firmward/firmward/lab"
 	"github.com/firmward/firmward/rollout"
-	"github.com/firmward/firmward/store"
 )
 
 // The versions of the story.
@@ -23,9 +22,9 @@ const (
 	camGood   = "10.12.262"
 )
 
-func (s *Story) release(ctx context.Context, rel firmward.Release, image []byte) (firmward.Release, error) {
+func (s *Story) release(ctx context.Context, rel firmward.Release, image []byte) (httpapi.Release, error) {
 	rel.Origin = "the vendor's download page (simulated)"
-	got, err := s.Control.ImportRelease(ctx, Anna, rel, bytes.NewReader(image))
+	got, err := s.Anna.release(ctx, rel, image)
 	if err == nil {
 		s.tell("anna imports %s %s: %d MB, hash %s…", strings.Join(got.Models, ", "), got.Version, got.Size>>20, got.SHA256[:12])
 	}
@@ -34,6 +33,15 @@ func (s *Story) release(ctx context.Context, rel firmward.Release, image []byte)
 
 // plan imports releases and shows the refusals with their reasons.
 func (s *Story) plan(ctx context.Context) error {
+	points, err := s.Store.Checkpoints(ctx, 1)
+	if err != nil {
+		return err
+	}
+	if len(points) == 0 {
+		return fmt.Errorf("no checkpoint of the record yet")
+	}
+	s.earlier = points[0]
+	s.tell("anna writes checkpoint %d of the record down on paper", s.earlier.Size)
 	g3, err := s.release(ctx, firmward.Release{Vendor: "Shelly", Models: []string{"S3PL-00112EU"}, Hardware: []string{"gen3"}, Version: plugG3New, FileName: "plug-s-g3.zip"}, lab.PlugG3Image(plugG3New))
 	if err != nil {
 		return err
@@ -51,14 +59,14 @@ func (s *Story) plan(ctx context.Context) error {
 		{router.ID, "router", rollout.RefuseCore, "core network gear is held back"},
 		{pump.ID, "pump-1", rollout.RefuseVendor, "the vendor alone may update the pump"},
 	} {
-		p, err := s.Control.PlanRollout(ctx, Anna, want.release, "", firmward.Filter{})
+		p, err := s.Anna.plan(ctx, want.release)
 		if err != nil {
 			return err
 		}
 		if err := s.refused(ctx, p, want.device, want.code, want.text); err != nil {
 			return err
 		}
-		if _, err := s.Control.SteerRollout(ctx, Anna, p.Rollout.ID, "stop", "only a look at the refusals"); err != nil {
+		if err := s.Anna.steer(ctx, p.Rollout.ID, "stop", "only a look at the refusals"); err != nil {
 			return err
 		}
 	}
@@ -66,7 +74,7 @@ func (s *Story) plan(ctx context.Context) error {
 }
 
 // refused checks that a plan refuses a device with a code.
-func (s *Story) refused(ctx context.Context, p control.Plan, name, code, text string) error {
+func (s *Story) refused(ctx context.Context, p httpapi.RolloutDetail, name, code, text string) error {
 	found, err := s.Store.FindDevices(ctx, name)
 	if err != nil {
 		return err
@@ -74,7 +82,7 @@ func (s *Story) refused(ctx context.Context, p control.Plan, name, code, text st
 	if len(found) != 1 {
 		return fmt.Errorf("%d devices are called %s", len(found), name)
 	}
-	at := slices.IndexFunc(p.Refusals, func(r rollout.Refusal) bool { return r.DeviceID == found[0].ID })
+	at := slices.IndexFunc(p.Refusals, func(r httpapi.Target) bool { return r.DeviceID == found[0].ID })
 	seen := "not refused"
 	if at >= 0 {
 		seen = p.Refusals[at].Code + ": " + p.Refusals[at].Why
@@ -95,14 +103,14 @@ func (s *Story) plugs(ctx context.Context) error {
 		}
 	}
 	s.tell("(the lab will let plug-5 go silent and plug-6 come back with the old version)")
-	p, err := s.Control.PlanRollout(ctx, Anna, rel.ID, "", firmward.Filter{})
+	p, err := s.Anna.plan(ctx, rel.ID)
 	if err != nil {
 		return err
 	}
 	if err := s.refused(ctx, p, "plug-7", rollout.RefuseOwner, "no owner, so no policy may act"); err != nil {
 		return err
 	}
-	if _, err := s.Control.SteerRollout(ctx, Anna, p.Rollout.ID, "start", ""); err != nil {
+	if err := s.Anna.steer(ctx, p.Rollout.ID, "start", ""); err != nil {
 		return err
 	}
 	s.tell("anna starts the rollout: %d plugs, window %s, canary soak %s", len(p.Targets), p.Rollout.Policy.Window, p.Rollout.Policy.CanarySoak)
@@ -160,31 +168,31 @@ func (s *Story) ended(ctx context.Context, id string) error {
 }
 
 // cameras plans a camera release; the owner releases the cameras for the nights and ben approves.
-func (s *Story) cameras(ctx context.Context, ver string, flaws ...string) (control.Plan, error) {
+func (s *Story) cameras(ctx context.Context, ver string, flaws ...string) (httpapi.RolloutDetail, error) {
 	rel, err := s.release(ctx, firmward.Release{Vendor: "Axis", Models: []string{"AXIS P3265-LV"}, Hardware: []string{"7A2"}, Version: ver, FileName: "P3265-LV.bin", Channel: "lts"}, lab.CameraImage(ver, flaws...))
 	if err != nil {
-		return control.Plan{}, err
+		return httpapi.RolloutDetail{}, err
 	}
-	span := firmward.Span{From: s.Clock.Now(), To: s.Clock.Now().AddDate(0, 0, 30)}
+	span := httpapi.Span{From: s.Clock.Now(), To: s.Clock.Now().AddDate(0, 0, 30)}
 	for n := 1; n <= 6; n++ {
-		if _, err := s.Control.SetDevice(ctx, Anna, s.ids[fmt.Sprintf("cam-%d", n)], control.DeviceFacts{Released: &span}); err != nil {
-			return control.Plan{}, err
+		if err := s.Anna.call(ctx, http.MethodPatch, "/devices/"+s.ids[fmt.Sprintf("cam-%d", n)], httpapi.DeviceFacts{Released: &span}, nil); err != nil {
+			return httpapi.RolloutDetail{}, err
 		}
 	}
 	s.tell("ward 3 releases its cameras for maintenance until %s", span.To.Format(time.DateOnly))
-	p, err := s.Control.PlanRollout(ctx, Anna, rel.ID, "", firmward.Filter{})
+	p, err := s.Anna.plan(ctx, rel.ID)
 	if err != nil {
 		return p, err
 	}
-	if _, err := s.Control.SteerRollout(ctx, Anna, p.Rollout.ID, "start", ""); err != nil {
+	if err := s.Anna.steer(ctx, p.Rollout.ID, "start", ""); err != nil {
 		return p, err
 	}
-	if _, err := s.Control.ApproveRollout(ctx, Anna, p.Rollout.ID, 0, "my own plan"); err == nil {
+	if _, err := s.Anna.approve(ctx, p.Rollout.ID, "my own plan"); err == nil {
 		return p, fmt.Errorf("anna could approve her own plan")
 	} else {
 		s.tell("anna may not approve her own plan: %v", err)
 	}
-	r, err := s.Control.ApproveRollout(ctx, Ben, p.Rollout.ID, 0, "seen")
+	r, err := s.Ben.approve(ctx, p.Rollout.ID, "seen")
 	if err != nil {
 		return p, err
 	}
@@ -221,11 +229,10 @@ func (s *Story) badCamera(ctx context.Context) error {
 		}
 	}
 	s.outcome(7, len(flashed) == 1 && len(back) == 1, "one canary fell back by itself and streams again; the rest is untouched", "flashed: "+strings.Join(flashed, ", ")+"; back: "+strings.Join(back, ", "))
-	if _, err := s.Control.WithdrawRelease(ctx, Anna, p.Rollout.ReleaseID, "the stream is dead after the update"); err != nil {
+	if err := s.Anna.post(ctx, "/releases/"+p.Rollout.Release+"/withdraw", httpapi.Reason{Why: "the stream is dead after the update"}, nil); err != nil {
 		return err
 	}
-	_, err = s.Control.SteerRollout(ctx, Anna, p.Rollout.ID, "stop", "bad release")
-	return err
+	return s.Anna.steer(ctx, p.Rollout.ID, "stop", "bad release")
 }
 
 // goodCamera shows the dead-man commit and the waves to the end.
@@ -246,6 +253,5 @@ func (s *Story) goodCamera(ctx context.Context) error {
 	s.outcome(6, len(good) == 5, "five cameras run "+camGood+", committed after their stream was seen", strings.Join(good, ", "))
 	wrong := s.truth("cam-5")
 	s.outcome(5, len(wrong.Flashes) == 0, "cam-5 with the other hardware revision never got a byte of the image", fmt.Sprintf("%d flashes", len(wrong.Flashes)))
-	_, _, err = s.Store.Rollouts(ctx, store.RolloutFilter{}, store.Page{})
-	return err
+	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/audit"
 	"github.com/firmward/firmward/store"
@@ -45,11 +47,11 @@ func (s *Story) workOn(ctx context.Context, name, version string) error {
 		return nil
 	}
 	before := s.truth(name).InstalledVersion
-	w, err = s.Control.ReportWork(ctx, Anna, w.ID, "")
+	report, err := s.Anna.report(ctx, w.ID, "")
 	if err != nil {
 		return err
 	}
-	s.outcome(9, w.State == firmward.WorkNotYet, name+": a word is not enough", w.Why+"; lab: runs "+before)
+	s.outcome(9, report.State == firmward.WorkNotYet, name+": a word is not enough", report.Why+"; lab: runs "+before)
 	dev, _ := s.Lab.Device(name)
 	if err := dev.InstallByHand(version); err != nil {
 		return err
@@ -61,22 +63,22 @@ func (s *Story) workOn(ctx context.Context, name, version string) error {
 	if err := s.settled(ctx, 2*time.Minute); err != nil {
 		return err
 	}
-	if w, err = s.Control.ReportWork(ctx, Anna, w.ID, "updated"); err != nil {
+	if report, err = s.Anna.report(ctx, w.ID, "updated"); err != nil {
 		return err
 	}
-	s.outcome(9, w.State == firmward.WorkDone && s.truth(name).InstalledVersion == version, name+": done is what the probe read", w.Why)
+	s.outcome(9, report.State == firmward.WorkDone && s.truth(name).InstalledVersion == version, name+": done is what the probe read", report.Why)
 	return nil
 }
 
 // nas is story line 10. In memory no packet filter can stand in the way, so the step stays open with its
 // reason; the real wall is tested in network namespaces.
 func (s *Story) nas(ctx context.Context) error {
-	if _, err := s.Control.Contain(ctx, Anna, s.ids["pump-2"], "try"); firmward.CodeOf(err) == firmward.Refused && err != nil {
+	if _, err := s.Anna.contain(ctx, s.ids["pump-2"], "try"); firmward.CodeOf(err) == firmward.Refused && err != nil {
 		s.outcome(10, true, "a pump is never contained", err.Error())
 	} else {
 		s.outcome(10, false, "a pump is never contained", fmt.Sprint(err))
 	}
-	h, err := s.Control.Contain(ctx, Anna, s.ids["nas-1"], "exploited and nobody mends it")
+	h, err := s.Anna.contain(ctx, s.ids["nas-1"], "exploited and nobody mends it")
 	if err != nil {
 		return err
 	}
@@ -113,7 +115,81 @@ func (s *Story) prove(ctx context.Context) error {
 		return err
 	}
 	s.outcome(11, !broken.OK, "one flipped byte is found and located", first(broken))
+	return s.rewritten(ctx)
+}
+
+// rewritten is story line 11's hardest case: somebody who holds the signing key writes the whole history
+// anew without the approval. Only a checkpoint that was kept elsewhere can show it.
+func (s *Story) rewritten(ctx context.Context) error {
+	var leaves []audit.Leaf
+	for {
+		more, err := s.Store.Leaves(ctx, int64(len(leaves)), 1000)
+		if err != nil {
+			return err
+		}
+		if len(more) == 0 {
+			break
+		}
+		leaves = append(leaves, more...)
+	}
+	at := slices.IndexFunc(leaves, func(l audit.Leaf) bool { return l.Action == "network-allow" })
+	if at < 0 {
+		return fmt.Errorf("the record has no permission that could be rewritten")
+	}
+	leaves[at].Actor = "somebody else"
+	var forged bytes.Buffer
+	if err := forge(&forged, s.Signer, leaves, s.Clock.Now()); err != nil {
+		return err
+	}
+	alone, err := audit.Verify(bytes.NewReader(forged.Bytes()), audit.Options{})
+	if err != nil {
+		return err
+	}
+	against, err := audit.Verify(bytes.NewReader(forged.Bytes()), audit.Options{Earlier: []audit.Checkpoint{s.earlier}})
+	if err != nil {
+		return err
+	}
+	s.outcome(11, alone.OK && !against.OK, "a history rewritten with the key is found against an earlier checkpoint", first(against))
 	return nil
+}
+
+// forge writes a bundle that is sound in itself over any leaves.
+func forge(w *bytes.Buffer, key *audit.Signer, leaves []audit.Leaf, now time.Time) error {
+	out, err := audit.NewWriter(w, key.Origin(), key.Public())
+	if err != nil {
+		return err
+	}
+	var hashes []tlog.Hash
+	read := tlog.HashReaderFunc(func(at []int64) ([]tlog.Hash, error) {
+		list := make([]tlog.Hash, len(at))
+		for i, n := range at {
+			list[i] = hashes[n]
+		}
+		return list, nil
+	})
+	for i, l := range leaves {
+		l.Seq = int64(i)
+		more, err := tlog.StoredHashesForRecordHash(int64(i), l.Hash(), read)
+		if err != nil {
+			return err
+		}
+		hashes = append(hashes, more...)
+		if err := out.Leaf(l, l.Hash()); err != nil {
+			return err
+		}
+	}
+	root, err := tlog.TreeHash(int64(len(leaves)), read)
+	if err != nil {
+		return err
+	}
+	c, err := key.Sign(int64(len(leaves)), root, now)
+	if err != nil {
+		return err
+	}
+	if err := out.Checkpoint(c); err != nil {
+		return err
+	}
+	return out.Close()
 }
 
 // first is the first problem of a report in words.

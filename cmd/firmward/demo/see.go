@@ -3,13 +3,15 @@ package demo
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/firmward/firmward"
-	"github.com/firmward/firmward/control"
+	"github.com/firmward/firmward/httpapi"
 	"github.com/firmward/firmward/lab"
 	"github.com/firmward/firmward/store"
 )
@@ -46,11 +48,11 @@ const inventory = `address,name,owner,function,criticality,location,spare
 `
 
 func (s *Story) see(ctx context.Context) error {
-	for _, n := range []control.AddNetwork{
-		{Prefix: Home, Site: "home", Profile: firmward.ProfileHome},
-		{Prefix: Clinic, Site: "clinic", Profile: firmward.ProfileMedical},
+	for _, n := range []httpapi.NewNetwork{
+		{Prefix: Home.String(), Site: "home", Profile: firmward.ProfileHome},
+		{Prefix: Clinic.String(), Site: "clinic", Profile: firmward.ProfileMedical},
 	} {
-		if _, err := s.Control.NameNetwork(ctx, Anna, n); err != nil {
+		if err := s.Anna.post(ctx, "/networks", n, nil); err != nil {
 			return err
 		}
 		s.tell("anna names %s (%s, profile %s)", n.Prefix, n.Site, n.Profile)
@@ -63,15 +65,17 @@ func (s *Story) see(ctx context.Context) error {
 	if err := s.scan(ctx, Home); err != nil {
 		return err
 	}
-	if _, err := s.Control.AllowNetwork(ctx, Anna, Clinic, firmward.Polite); err != nil {
+	if err := s.Anna.post(ctx, "/networks/"+url.PathEscape(Clinic.String())+"/allow", httpapi.AllowStep{Step: "polite"}, nil); err != nil {
 		return err
 	}
 	s.tell("anna allows polite probes in the clinic, and enters the cameras' and one plug's password")
-	if err := s.Control.SetCredential(ctx, Anna, control.Credential{Family: "axis", Site: "clinic", User: "root", Password: lab.CameraPassword}); err != nil {
-		return err
-	}
-	if err := s.Control.SetCredential(ctx, Anna, control.Credential{Device: "192.168.20.12", User: "admin", Password: lab.PlugPassword}); err != nil {
-		return err
+	for _, cred := range []httpapi.NewCredential{
+		{Family: "axis", Site: "clinic", User: "root", Password: lab.CameraPassword},
+		{Device: "192.168.20.12", User: "admin", Password: lab.PlugPassword},
+	} {
+		if err := s.Anna.call(ctx, http.MethodPut, "/credentials", cred, nil); err != nil {
+			return err
+		}
 	}
 	if err := s.scan(ctx, Clinic); err != nil {
 		return err
@@ -83,19 +87,19 @@ func (s *Story) see(ctx context.Context) error {
 		}
 	}
 	s.outcome(1, len(frozen) == 0, "no fragile device was hurt: no pump froze, no page was printed", or(strings.Join(frozen, ", "), "lab: none frozen, 0 pages"))
-	added, changed, err := s.Control.ImportDevices(ctx, Anna, "inventory.csv", strings.NewReader(inventory))
-	if err != nil {
+	var sheet httpapi.Imported
+	if err := s.Anna.post(ctx, "/devices/import?name=inventory.csv", strings.NewReader(inventory), &sheet); err != nil {
 		return err
 	}
-	s.tell("anna imports her sheet: %d devices named, %d new", changed, added)
+	s.tell("anna imports her sheet: %d devices named, %d new", sheet.Changed, sheet.Added)
 	return s.byHand(ctx)
 }
 
 func (s *Story) byHand(ctx context.Context) error {
-	_, err := s.Control.AddDevice(ctx, Anna, control.DeviceFacts{
+	err := s.Anna.post(ctx, "/devices", httpapi.DeviceFacts{
 		Name: new("router"), Site: new("home"), Vendor: new("MikroTik"), Model: new("RB750Gr3"), Hardware: new("r2"), Firmware: new("6.42"),
 		Class: new("router"), Owner: new("anna"), Criticality: new(4),
-	})
+	}, nil)
 	if err != nil {
 		return err
 	}
@@ -118,13 +122,13 @@ func (s *Story) touched(site string) []string {
 }
 
 func (s *Story) scan(ctx context.Context, prefix netip.Prefix) error {
-	run, err := s.Control.StartScan(ctx, Anna, prefix)
-	if err != nil {
+	var run httpapi.Scan
+	if err := s.Anna.post(ctx, "/scans", httpapi.NewScan{Network: prefix.String()}, &run); err != nil {
 		return err
 	}
-	_, err = s.until(ctx, 48*time.Hour, func() (bool, error) {
-		run, err = s.Control.ScanByID(run.ID)
-		return !run.Ended.IsZero(), err
+	_, err := s.until(ctx, 48*time.Hour, func() (bool, error) {
+		err := s.Anna.call(ctx, http.MethodGet, "/scans/"+run.ID, nil, &run)
+		return run.Done, err
 	})
 	if err != nil {
 		return err
@@ -174,7 +178,7 @@ func (s *Story) know(ctx context.Context) error {
 		return err
 	}
 	s.outcome(2, len(router) == 1 && router[0].Origin == firmward.OriginByHand, "the router added by hand is in the inventory", fmt.Sprintf("%d", len(router)))
-	status, err := s.Control.FeedStatuses(ctx)
+	status, err := s.Store.FeedStatuses(ctx)
 	if err != nil {
 		return err
 	}

@@ -8,10 +8,12 @@ package demo
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/audit"
 	"github.com/firmward/firmward/control"
 	"github.com/firmward/firmward/lab"
 	"github.com/firmward/firmward/store"
@@ -19,11 +21,12 @@ import (
 
 // House is a running firmward beside its lab.
 type House struct {
-	Control *control.Control
-	Store   *store.Store
-	Lab     *lab.Lab
-	Clock   control.Clock
-	Feed    func() (path, name string, err error) // writes the starter set, or any document, to a file
+	Store  *store.Store // read by the story's checks; every act goes through the API
+	Lab    *lab.Lab
+	Clock  control.Clock
+	Anna   Person        // an administrator: she runs both places
+	Ben    Person        // an approver
+	Signer *audit.Signer // for the one who rewrites history in the last chapter
 }
 
 // Outcome is one line of the story and whether it came true.
@@ -34,18 +37,13 @@ type Outcome struct {
 	Seen string // what the lab shows
 }
 
-// Persons of the story.
-var (
-	Anna = firmward.Person{Name: "anna", Role: firmward.Admin}
-	Ben  = firmward.Person{Name: "ben", Role: firmward.Approver}
-)
-
 // Story is one telling.
 type Story struct {
 	House
 	say      func(string)
 	outcomes []Outcome
 	ids      map[string]string // lab device name → firmward device id
+	earlier  audit.Checkpoint  // kept outside early on
 }
 
 // New prepares a telling. say gets each line for people.
@@ -154,4 +152,34 @@ func (s *Story) device(ctx context.Context, name string) (firmward.Device, error
 		return firmward.Device{}, fmt.Errorf("%d devices at the address of %s", len(found), name)
 	}
 	return found[0], nil
+}
+
+// End is the state of every device at the end of the story, one line each, without ids and times: the
+// lab's truth, firmward's record, the next step and the last target.
+func (s *Story) End(ctx context.Context) ([]string, error) {
+	devices, _, err := s.Store.Devices(ctx, store.DeviceFilter{}, store.Page{Limit: 1000})
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, d := range devices {
+		step, err := s.Store.NextStep(ctx, d.ID)
+		if err != nil {
+			return nil, err
+		}
+		targets, err := s.Store.TargetsOf(ctx, d.ID)
+		if err != nil {
+			return nil, err
+		}
+		var ends []string
+		for _, t := range targets {
+			ends = append(ends, fmt.Sprintf("%s %s %s", t.Want, t.State, t.Code))
+		}
+		slices.Sort(ends)
+		truth := s.truth(d.Name)
+		out = append(out, fmt.Sprintf("%s: %s %s %s; lab: %s, %d flashes; step: %s %q risk %d; targets: %s",
+			d.Name, d.Model, d.Hardware, d.Firmware, truth.InstalledVersion, len(truth.Flashes), step.Now.Kind, step.BlockerCode, step.Risk, strings.Join(ends, ", ")))
+	}
+	slices.Sort(out)
+	return out, nil
 }

@@ -2,15 +2,18 @@ package demo_test
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/audit"
@@ -22,14 +25,16 @@ import (
 	"github.com/firmward/firmward/driver/drivers"
 	"github.com/firmward/firmward/feed/sources"
 	"github.com/firmward/firmward/feed/starter"
+	"github.com/firmward/firmward/httpapi"
 	"github.com/firmward/firmward/lab"
 	"github.com/firmward/firmward/policy"
 	"github.com/firmward/firmward/secrets"
 	"github.com/firmward/firmward/store"
 )
 
-// house builds a whole firmward beside the standard lab.
-func house(t *testing.T, ctx context.Context, dir string) demo.House {
+// house builds a whole firmward beside the standard lab: store on disk, loops, API served over the network
+// in memory.
+func house(t *testing.T, ctx context.Context, dir string) (demo.House, *control.Control) {
 	t.Helper()
 	must := func(err error) {
 		t.Helper()
@@ -73,33 +78,73 @@ func house(t *testing.T, ctx context.Context, dir string) demo.House {
 	must(os.WriteFile(file, b, 0o600))
 	_, err = c.ImportFeed(ctx, firmward.Person{Name: "firmward"}, "", file, starter.Name)
 	must(err)
-	return demo.House{Control: c, Store: st, Lab: l}
+	api := httpapi.New(httpapi.Deps{Control: c, Store: st, Log: log, Version: "test", Origin: signer.Origin(), Hosts: []string{"192.168.20.2"}, TempDir: dir, Alive: func() error { return nil }})
+	ln, err := stack.Listen(ctx, "tcp", "192.168.20.2:8099")
+	must(err)
+	srv := &http.Server{Handler: api.Handler()}
+	go srv.Serve(ln)
+	t.Cleanup(func() { srv.Close() })
+	person := func(name string, role firmward.Role) demo.Person {
+		secret, _, err := c.AddToken(ctx, firmward.Person{Name: "setup", Role: firmward.Admin}, name, role, time.Time{})
+		must(err)
+		return demo.Person{Name: name, Token: secret, Base: "http://192.168.20.2:8099", Client: &http.Client{Transport: &http.Transport{DialContext: stack.DialContext, DisableKeepAlives: true}}}
+	}
+	return demo.House{Store: st, Lab: l, Anna: person("anna", firmward.Admin), Ben: person("ben", firmward.Approver), Signer: signer}, c
 }
 
-func TestStory(t *testing.T) {
-	began := time.Now()
+// tell plays the story once in a bubble and gives the state of every device at its end.
+func tell(t *testing.T, say func(string)) (end []string, commits int64) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)))
 		ctx, cancel := context.WithCancel(t.Context())
-		h := house(t, ctx, t.TempDir())
+		h, c := house(t, ctx, t.TempDir())
 		done := make(chan error, 1)
-		go func() { done <- h.Control.Run(ctx) }()
-		s := demo.New(h, func(line string) { fmt.Println(line) })
+		go func() { done <- c.Run(ctx) }()
+		s := demo.New(h, say)
 		if err := s.Play(ctx); err != nil {
+			t.Error(err)
+		}
+		for _, o := range s.Outcomes() {
+			if !o.OK {
+				t.Errorf("line %d: %s: %s", o.Line, o.Text, o.Seen)
+			}
+		}
+		var err error
+		if end, err = s.End(ctx); err != nil {
 			t.Error(err)
 		}
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		bad := 0
-		for _, o := range s.Outcomes() {
-			if !o.OK {
-				bad++
-				t.Errorf("line %d: %s: %s", o.Line, o.Text, o.Seen)
-			}
-		}
-		t.Logf("%d outcomes, %d commits, house time %s", len(s.Outcomes()), h.Store.Commits(), time.Now().Format(time.RFC3339))
+		commits = h.Store.Commits()
 	})
-	fmt.Println("wall", time.Since(began))
+	return end, commits
+}
+
+// TestStory plays the whole story with production timings: days of soak, nightly windows.
+func TestStory(t *testing.T) {
+	began := time.Now()
+	_, commits := tell(t, func(line string) { t.Log(line) })
+	t.Logf("%d commits, %s of wall time", commits, time.Since(began).Round(10*time.Millisecond))
+}
+
+// TestStoryRepeats plays it again and again: every device ends in the same state. FIRMWARD_STORY_RUNS sets
+// how often; 2 by default.
+func TestStoryRepeats(t *testing.T) {
+	runs := 2
+	if n, err := strconv.Atoi(os.Getenv("FIRMWARD_STORY_RUNS")); err == nil {
+		runs = n
+	}
+	var first []string
+	for i := range runs {
+		end, commits := tell(t, func(string) {})
+		t.Logf("run %d: %d commits", i+1, commits)
+		if first == nil {
+			first = end
+		}
+		if diff := cmp.Diff(first, end); diff != "" {
+			t.Fatalf("run %d ended differently (-first +now):\n%s", i+1, diff)
+		}
+	}
 }

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+
+	"github.com/firmward/firmward/httpapi"
+)
+
+// ContainCmd cuts a device off.
+type ContainCmd struct {
+	Ref string `arg:"" help:"Device."`
+	Why string `help:"Why." required:""`
+}
+
+// Help gives examples.
+func (ContainCmd) Help() string {
+	return "Devices that keep people alive are refused. Without proof by packets the rules undo themselves.\n\n" +
+		examples("firmward contain nas-1 --why 'exploited, no fix'")
+}
+
+// Run carries it out.
+func (c *ContainCmd) Run(ctx context.Context, a *app) error {
+	return containment(ctx, a, c.Ref, "contain", c.Why)
+}
+
+// ReleaseCmd ends a containment.
+type ReleaseCmd struct {
+	Ref string `arg:"" help:"Device."`
+	Why string `help:"The decision, when evidence alone does not do."`
+}
+
+// Help gives examples.
+func (ReleaseCmd) Help() string {
+	return examples("firmward release nas-1", "firmward release nas-1 --why 'moved to its own network'")
+}
+
+// Run carries it out.
+func (c *ReleaseCmd) Run(ctx context.Context, a *app) error {
+	return containment(ctx, a, c.Ref, "release", c.Why)
+}
+
+func containment(ctx context.Context, a *app, ref, order, why string) error {
+	var h httpapi.Containment
+	if err := a.client.post(ctx, "/devices/"+url.PathEscape(ref)+"/"+order, httpapi.Reason{Why: why}, &h); err != nil {
+		return err
+	}
+	if done, err := a.asJSON(h); done {
+		return err
+	}
+	a.para(0, fmt.Sprintf("%s: %s. %s", h.Device, h.State, h.Why))
+	for _, p := range h.Proof {
+		a.para(2, fmt.Sprintf("%s: %s, as it should be: %s", p.Probe, p.Note, yes(p.OK)))
+	}
+	return nil
+}

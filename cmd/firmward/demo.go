@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/cmd/firmward/demo"
+	"github.com/firmward/firmward/control"
+	"github.com/firmward/firmward/httpapi"
+	"github.com/firmward/firmward/lab"
+)
+
+// DemoCmd tells the main job as a story on simulated devices.
+type DemoCmd struct {
+	Exit   bool          `help:"End after the story; the exit code is 0 only if every outcome happened."`
+	Scale  time.Duration `help:"House time that passes in one second." default:"1h"`
+	Listen string        `help:"Address of the API while the demo runs; loopback only." default:"127.0.0.1:8099"`
+	Lab    string        `help:"Address at which 'firmward lab fault' reaches the simulated devices." default:"127.0.0.1:18099"`
+}
+
+// Help shows examples.
+func (DemoCmd) Help() string {
+	return `Two simulated sites live in this process; nothing leaves it and nothing is installed.
+
+Examples:
+  firmward demo                        tell the story, then keep running
+  firmward demo --exit                 for scripts: end with a summary and an exit code
+  firmward lab fault cam-3 silent      in a second terminal, break something`
+}
+
+// Run plays the demo in a data directory of its own that is removed at the end.
+func (c *DemoCmd) Run(ctx context.Context, a *app) error {
+	if c.Scale < time.Second {
+		return firmward.Errorf(firmward.Invalid, "the scale is house time per second of wall time: want for example 1h or 10m")
+	}
+	dir, err := os.MkdirTemp("", "firmward-demo-")
+	if err != nil {
+		return fmt.Errorf("make a directory for the demo: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	story, stop, err := c.open(ctx, a, dir)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	fmt.Fprintf(a.out, "firmward demo: two simulated sites, a home and a small clinic, in this process alone.\nTime scale: 1 s = %s. Every outcome is checked against the simulated devices themselves.\n", short(c.Scale))
+	began := time.Now()
+	if err := story.Play(ctx); err != nil {
+		return err
+	}
+	good, err := c.summary(ctx, a, story, time.Since(began))
+	if err != nil {
+		return err
+	}
+	if !c.Exit {
+		c.invite(a, dir)
+		<-ctx.Done()
+	}
+	if !good {
+		return errors.New("not every outcome of the story happened")
+	}
+	return nil
+}
+
+// open starts lab, house and the API beside each other.
+func (c *DemoCmd) open(ctx context.Context, a *app, dir string) (*demo.Story, func(), error) {
+	start := time.Now()
+	factor := float64(c.Scale) / float64(time.Second)
+	l, err := lab.Standard(lab.Options{Clock: lab.ScaledClock(start, factor), Net: lab.NewNet()})
+	if err != nil {
+		return nil, nil, err
+	}
+	policies := filepath.Join(dir, "demo.yaml")
+	if err := os.WriteFile(policies, demo.Policies, 0o600); err != nil {
+		return nil, nil, fmt.Errorf("write the demo's policies: %w", err)
+	}
+	clock := control.Clock{Base: start, Start: start, Scale: factor}
+	h, err := openHouse(ctx, houseConfig{
+		Dir: filepath.Join(dir, "data"), Policies: policies, Network: l.Attach("home"), Clock: clock, Lab: true,
+		DepotAddr: netip.MustParseAddrPort("192.168.20.2:8390"),
+		Self:      []netip.Addr{netip.MustParseAddr("192.168.20.2"), netip.MustParseAddr("10.40.0.2")},
+	})
+	if err != nil {
+		return nil, nil, errors.Join(err, l.Close())
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() { done <- h.run(ctx) }()
+	servers := []*http.Server{}
+	for addr, handler := range map[string]http.Handler{c.Listen: h.API.Handler(), c.Lab: l.ControlHandler()} {
+		if srv := c.listen(a, addr, handler); srv != nil {
+			servers = append(servers, srv)
+		}
+	}
+	if srv, err := serveSocket(ctx, h, filepath.Join(dir, "data")); err == nil {
+		servers = append(servers, srv)
+	}
+	stop := func() {
+		for _, srv := range servers {
+			srv.Close()
+		}
+		cancel()
+		if err := errors.Join(<-done, h.Close(), l.Close()); err != nil {
+			fmt.Fprintln(a.err, "firmward: end of the demo:", err)
+		}
+	}
+	anna, err := c.person(ctx, h, "anna", firmward.Admin)
+	if err != nil {
+		stop()
+		return nil, nil, err
+	}
+	ben, err := c.person(ctx, h, "ben", firmward.Approver)
+	if err != nil {
+		stop()
+		return nil, nil, err
+	}
+	return demo.New(demo.House{Store: h.Store, Lab: l, Clock: clock, Anna: anna, Ben: ben, Signer: h.Signer}, func(line string) {
+		for _, l := range wrapLine(line, a.width) {
+			fmt.Fprintln(a.out, l)
+		}
+	}), stop, nil
+}
+
+// listen serves on a loopback address; a port that is taken costs only the convenience.
+func (c *DemoCmd) listen(a *app, addr string, handler http.Handler) *http.Server {
+	host, _, err := net.SplitHostPort(addr)
+	if ip, perr := netip.ParseAddr(host); err != nil || perr != nil || !ip.IsLoopback() {
+		fmt.Fprintf(a.err, "firmward: %s is no loopback address: the demo does not listen there\n", addr)
+		return nil
+	}
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		fmt.Fprintf(a.err, "firmward: %s is taken, so the demo goes on without it: %v\n", addr, err)
+		return nil
+	}
+	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	go srv.Serve(ln)
+	return srv
+}
+
+// serveSocket lets the command line reach the demo by its data directory.
+func serveSocket(ctx context.Context, h *house, dir string) (*http.Server, error) {
+	ln, err := listenSocket(ctx, filepath.Join(dir, fileSocket))
+	if err != nil {
+		return nil, err
+	}
+	srv := newServer(ctx, h, slog.New(slog.DiscardHandler))
+	srv.ConnContext = localConn
+	go srv.Serve(ln)
+	return srv, nil
+}
+
+// person makes a token and a client for one actor of the story.
+func (c *DemoCmd) person(ctx context.Context, h *house, name string, role firmward.Role) (demo.Person, error) {
+	secret, _, err := h.Control.AddToken(ctx, firmward.Person{Name: "demo", Role: firmward.Admin}, name, role, time.Time{})
+	return demo.Person{
+		Name: name, Token: secret, Base: "http://127.0.0.1",
+		Client: &http.Client{Transport: httpapi.InProcess{Handler: h.API.Handler()}},
+	}, err
+}
+
+// summary shows the gaps first, then the outcomes.
+func (c *DemoCmd) summary(ctx context.Context, a *app, s *demo.Story, took time.Duration) (good bool, err error) {
+	gaps, err := s.Gaps(ctx)
+	if err != nil {
+		return false, err
+	}
+	fmt.Fprintf(a.out, "\nWhat is not green\n")
+	for _, g := range gaps {
+		for _, l := range wrapLine("  "+g, a.width) {
+			fmt.Fprintln(a.out, l)
+		}
+	}
+	came := 0
+	for _, o := range s.Outcomes() {
+		if o.OK {
+			came++
+			continue
+		}
+		fmt.Fprintf(a.out, "  did not happen: line %d: %s (%s)\n", o.Line, o.Text, o.Seen)
+	}
+	fmt.Fprintf(a.out, "\n%d of %d outcomes happened, checked against the lab, in %s.\n", came, len(s.Outcomes()), took.Round(time.Second))
+	return came == len(s.Outcomes()), nil
+}
+
+func (c *DemoCmd) invite(a *app, dir string) {
+	data := filepath.Join(dir, "data")
+	fmt.Fprintf(a.out, `
+It keeps running. In a second terminal:
+  firmward lab fault cam-3 silent            break something
+  firmward --data %[1]s next      what to do about it
+  firmward --data %[1]s devices
+  firmward --data %[1]s device cam-2
+Stop it with Ctrl-C; everything is removed then.
+`, data)
+}
+
+// short writes a duration without zero parts: 1h0m0s is 1 h.
+func short(d time.Duration) string {
+	switch {
+	case d%time.Hour == 0:
+		return fmt.Sprintf("%d h", d/time.Hour)
+	case d%time.Minute == 0:
+		return fmt.Sprintf("%d min", d/time.Minute)
+	}
+	return d.String()
+}
+
+// wrapLine breaks a line at spaces; following lines are indented as far as the first one's text, at most
+// 13 columns.
+func wrapLine(line string, width int) []string {
+	indent := min(13, len(line)-len(strings.TrimLeft(line, " "))+2)
+	var out []string
+	for len([]rune(line)) > width {
+		r := []rune(line)
+		cut := strings.LastIndex(string(r[:width]), " ")
+		if cut <= indent {
+			break
+		}
+		out = append(out, line[:cut])
+		line = strings.Repeat(" ", indent) + strings.TrimLeft(line[cut:], " ")
+	}
+	return append(out, line)
+}

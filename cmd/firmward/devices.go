@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/firmward/firmward/httpapi"
+)
+
+// DevicesCmd is about the inventory.
+type DevicesCmd struct {
+	List   DevicesListCmd   `cmd:"" default:"withargs" help:"List devices."`
+	Add    DevicesAddCmd    `cmd:"" help:"Add a device that no scan finds."`
+	Set    DevicesSetCmd    `cmd:"" help:"Say something about a device."`
+	Import DevicesImportCmd `cmd:"" help:"Import an inventory as CSV."`
+}
+
+// DevicesListCmd lists devices.
+type DevicesListCmd struct {
+	Listing
+	Site    string `help:"Only of this site."`
+	Class   string `help:"Only of this class." placeholder:"camera"`
+	Vendor  string `help:"Only of this vendor."`
+	Model   string `help:"Only of this model."`
+	Owner   string `help:"Only of this owner."`
+	Find    string `help:"Part of name, vendor, model or serial." placeholder:"TEXT"`
+	Spare   bool   `help:"Only spares."`
+	Retired bool   `help:"Retired ones too."`
+}
+
+// Help gives examples.
+func (DevicesListCmd) Help() string {
+	return examples("firmward devices", "firmward devices --class camera --site clinic", "firmward devices list --json --limit 0")
+}
+
+// Run carries it out.
+func (c *DevicesListCmd) Run(ctx context.Context, a *app) error {
+	q := values("site", c.Site, "class", c.Class, "vendor", c.Vendor, "model", c.Model, "owner", c.Owner, "text", c.Find)
+	if c.Spare {
+		q.Set("spare", "true")
+	}
+	if !c.Retired {
+		q.Set("retired", "false")
+	}
+	return listTo(ctx, a, "/devices", q, c.Limit, []string{"NAME", "SITE", "ADDRESS", "CLASS", "FIRMWARE", "VENDOR AND MODEL"}, func(d httpapi.Device) []string {
+		addr := "none"
+		if len(d.Addresses) > 0 {
+			addr = d.Addresses[0]
+		}
+		what := known(d.Vendor)
+		if d.Model != "" {
+			what += " " + d.Model
+		}
+		if d.Retired {
+			what += " (retired)"
+		}
+		return []string{d.Name, d.Site, addr, string(d.Class), known(d.Firmware), what}
+	})
+}
+
+// Facts are what a person may say of a device.
+type Facts struct {
+	Vendor       *string `help:"Vendor."`
+	Model        *string `help:"Model, exactly as the vendor writes it."`
+	Hardware     *string `help:"Hardware revision."`
+	Serial       *string `help:"Serial number."`
+	Firmware     *string `help:"Firmware version."`
+	Class        *string `help:"What it is for: camera, printer, infusion-pump, …"`
+	MAC          *string `help:"MAC address." name:"mac"`
+	Owner        *string `help:"Who answers for it."`
+	Function     *string `help:"What it does, in the owner's words."`
+	Location     *string `help:"Where it stands."`
+	Criticality  *int    `help:"1 (spare) to 5 (life or plant depends on it)."`
+	Spare        *bool   `help:"It may be used for staging." negatable:""`
+	NeverContain *bool   `help:"It must never be cut off." negatable:""`
+	Exposed      *bool   `help:"It is reachable from the internet." negatable:""`
+}
+
+func (f Facts) body() httpapi.DeviceFacts {
+	return httpapi.DeviceFacts{
+		Vendor: f.Vendor, Model: f.Model, Hardware: f.Hardware, Serial: f.Serial, Firmware: f.Firmware, Class: f.Class, MAC: f.MAC, Owner: f.Owner,
+		Function: f.Function, Location: f.Location, Criticality: f.Criticality, Spare: f.Spare, NeverContain: f.NeverContain, Exposed: f.Exposed,
+	}
+}
+
+// DevicesAddCmd adds a device by hand.
+type DevicesAddCmd struct {
+	Name    string  `arg:"" help:"What people call it."`
+	Site    string  `help:"Where it is." required:""`
+	Address *string `help:"Its address, when it has one."`
+	Facts
+}
+
+// Help gives examples.
+func (DevicesAddCmd) Help() string {
+	return examples(`firmward devices add "Storage box" --site home --vendor D-Link --model DNS-320L --firmware 1.11`,
+		"firmward devices add pump-7 --site clinic --class infusion-pump --owner 'Ward 3'")
+}
+
+// Run carries it out.
+func (c *DevicesAddCmd) Run(ctx context.Context, a *app) error {
+	in := c.body()
+	in.Name, in.Site, in.Address = &c.Name, &c.Site, c.Address
+	var d httpapi.Device
+	if err := a.client.post(ctx, "/devices", in, &d); err != nil {
+		return err
+	}
+	if done, err := a.asJSON(d); done {
+		return err
+	}
+	fmt.Fprintf(a.out, "%s is in the inventory as %s. Now: firmward device %s\n", d.Name, d.ID, d.ID)
+	return nil
+}
+
+// DevicesSetCmd says something about a device.
+type DevicesSetCmd struct {
+	Ref  string  `arg:"" help:"Id, name, address, serial number or MAC address."`
+	Name *string `help:"What people call it."`
+	Facts
+	Retired      *bool   `help:"It is no longer in use." negatable:""`
+	ReleasedFrom *string `help:"The owner allows touching it from this time on." placeholder:"TIME"`
+	ReleasedTo   *string `help:"… until this time." placeholder:"TIME"`
+}
+
+// Help gives examples.
+func (DevicesSetCmd) Help() string {
+	return examples("firmward devices set cam-1 --owner Anna --criticality 3", "firmward devices set 192.168.1.17 --no-spare",
+		"firmward devices set pump-7 --released-from 2027-03-01T01:00:00Z --released-to 2027-03-01T05:00:00Z")
+}
+
+// Run carries it out.
+func (c *DevicesSetCmd) Run(ctx context.Context, a *app) error {
+	in := c.body()
+	in.Name, in.Retired = c.Name, c.Retired
+	if (c.ReleasedFrom == nil) != (c.ReleasedTo == nil) {
+		return usageError("--released-from and --released-to go together")
+	}
+	if c.ReleasedFrom != nil {
+		from, err := dayOrTime(*c.ReleasedFrom)
+		if err != nil {
+			return err
+		}
+		to, err := dayOrTime(*c.ReleasedTo)
+		if err != nil {
+			return err
+		}
+		in.Released = &httpapi.Span{From: from, To: to}
+	}
+	var d httpapi.Device
+	if err := a.client.do(ctx, call{method: http.MethodPatch, path: "/devices/" + url.PathEscape(c.Ref), in: in, out: &d}); err != nil {
+		return err
+	}
+	if done, err := a.asJSON(d); done {
+		return err
+	}
+	fmt.Fprintf(a.out, "%s is changed.\n", d.Name)
+	return nil
+}
+
+// DevicesImportCmd imports an inventory.
+type DevicesImportCmd struct {
+	File string `arg:"" type:"existingfile" help:"CSV file with a header line."`
+}
+
+// Help gives examples.
+func (DevicesImportCmd) Help() string {
+	return "Columns: address, mac, serial, name, site, vendor, model, hardware, firmware, class, owner, function, location, criticality, spare. " +
+		"A row that names a known device adds to it. One bad row fails the whole file.\n\n" + examples("firmward devices import inventory.csv")
+}
+
+// Run carries it out.
+func (c *DevicesImportCmd) Run(ctx context.Context, a *app) error {
+	f, err := os.Open(c.File)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var done httpapi.Imported
+	if err := a.client.do(ctx, call{
+		method: http.MethodPost, path: "/devices/import", query: values("name", filepath.Base(c.File)), body: f, bodyType: "text/csv", out: &done,
+	}); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "%s added, %d changed.\n", plural(done.Added, "device", "devices"), done.Changed)
+	return nil
+}

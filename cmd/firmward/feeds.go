@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/firmward/firmward/httpapi"
+)
+
+// FeedsCmd is about what the world knows.
+type FeedsCmd struct {
+	Import FeedsImportCmd `cmd:"" help:"Import documents: NVD, KEV, EPSS, support ends."`
+	Status FeedsStatusCmd `cmd:"" default:"withargs" help:"Show how deep and fresh the knowledge is."`
+}
+
+// FeedsImportCmd imports documents.
+type FeedsImportCmd struct {
+	Files  []string `arg:"" name:"file" type:"existingfile" help:"Documents as their source publishes them, plain, gzip or zip."`
+	Source string   `help:"Name of the feed; found by content unless given."`
+}
+
+// Help gives examples.
+func (FeedsImportCmd) Help() string {
+	return "Nothing is half-imported: after an error the last good data stays in use.\n\n" +
+		examples("firmward feeds import nvdcve-2.0-2026.json.gz", "firmward feeds import known_exploited_vulnerabilities.json epss_scores.csv.gz")
+}
+
+// Run carries it out.
+func (c *FeedsImportCmd) Run(ctx context.Context, a *app) error {
+	for _, path := range c.Files {
+		if err := c.one(ctx, a, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *FeedsImportCmd) one(ctx context.Context, a *app, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var s httpapi.Feed
+	if err := a.client.do(ctx, call{
+		method: http.MethodPost, path: "/feeds/import", query: values("name", filepath.Base(path), "source", c.Source),
+		body: f, bodyType: "application/octet-stream", out: &s,
+	}); err != nil {
+		return err
+	}
+	if done, err := a.asJSON(s); done {
+		return err
+	}
+	fmt.Fprintf(a.out, "%s: %s from %s, dated %s", s.Name, plural(s.Records, "record", "records"), s.Document, day(s.Dated))
+	if s.Refused > 0 {
+		fmt.Fprintf(a.out, ", %d broken ones left out", s.Refused)
+	}
+	fmt.Fprintln(a.out)
+	return nil
+}
+
+// FeedsStatusCmd shows the feeds.
+type FeedsStatusCmd struct{}
+
+// Help gives examples.
+func (FeedsStatusCmd) Help() string {
+	return examples("firmward feeds", "firmward feeds status --json")
+}
+
+// Run carries it out.
+func (c *FeedsStatusCmd) Run(ctx context.Context, a *app) error {
+	var feeds httpapi.Feeds
+	if err := a.client.get(ctx, "/feeds", nil, &feeds); err != nil {
+		return err
+	}
+	if a.JSON {
+		enc := json.NewEncoder(a.out)
+		for _, f := range feeds.Items {
+			if err := enc.Encode(f); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	a.para(0, "Knowledge: "+feeds.Knowledge)
+	t := table{head: []string{"FEED", "KIND", "RECORDS", "DATED", "IMPORTED", "STATE"}}
+	for _, f := range feeds.Items {
+		state := "fresh"
+		if f.Stale {
+			state = "stale: import a newer document"
+		}
+		if f.LastError != "" {
+			state = "the import of " + day(f.FailedAt) + " failed, the data before it stays in use: " + f.LastError
+		}
+		t.rows = append(t.rows, []string{f.Name, f.Kind, strconv.Itoa(f.Records), day(f.Dated), day(f.Imported), state})
+	}
+	t.write(a)
+	return nil
+}
+
+// AdvisoriesCmd lists advisories or shows one.
+type AdvisoriesCmd struct {
+	ID string `arg:"" optional:"" help:"Show this one."`
+	Listing
+	Find      string `help:"Part of id or title." placeholder:"TEXT"`
+	Source    string `help:"Only of this feed."`
+	Exploited bool   `help:"Only those known to be exploited."`
+}
+
+// Help gives examples.
+func (AdvisoriesCmd) Help() string {
+	return examples("firmward advisories --find DNS-320", "firmward advisories CVE-2024-3273", "firmward advisories --exploited --json")
+}
+
+// Run carries it out.
+func (c *AdvisoriesCmd) Run(ctx context.Context, a *app) error {
+	if c.ID != "" {
+		return c.one(ctx, a)
+	}
+	q := values("text", c.Find, "source", c.Source)
+	if c.Exploited {
+		q.Set("exploited", "true")
+	}
+	return listTo(ctx, a, "/advisories", q, c.Limit, []string{"ADVISORY", "SOURCE", "PUBLISHED", "SCORE", "TITLE"}, func(v httpapi.Advisory) []string {
+		return []string{v.ID, v.Source, day(v.Published), topScore(v), v.Title}
+	})
+}
+
+func topScore(v httpapi.Advisory) string {
+	best := 0.0
+	for _, s := range v.Scores {
+		best = max(best, s.Base)
+	}
+	if best == 0 {
+		return "unknown"
+	}
+	return strconv.FormatFloat(best, 'f', 1, 64)
+}
+
+func (c *AdvisoriesCmd) one(ctx context.Context, a *app) error {
+	var d httpapi.AdvisoryDetail
+	if err := a.client.get(ctx, "/advisories/"+url.PathEscape(c.ID), nil, &d); err != nil {
+		return err
+	}
+	if done, err := a.asJSON(d); done {
+		return err
+	}
+	fmt.Fprintln(a.out, a.bold(d.ID))
+	if e := d.Exploited; e != nil {
+		a.para(0, fmt.Sprintf("Exploited: added %s by %s, due %s. %s", day(e.Added), e.Feed, day(e.Due), e.Action))
+	}
+	if l := d.Likelihood; l != nil {
+		a.para(0, fmt.Sprintf("EPSS: %.1f%% within 30 days, as of %s", l.Score*100, day(l.Dated)))
+	}
+	for _, v := range d.Sources {
+		a.title(fmt.Sprintf("%s, from %s, dated %s", v.Source, v.Document, day(v.Dated)))
+		a.para(0, v.Title)
+		for _, s := range v.Scores {
+			a.para(2, strings.TrimSpace(fmt.Sprintf("CVSS %s: %.1f %s", s.Version, s.Base, s.Vector)))
+		}
+		for _, f := range v.Fixes {
+			a.para(2, fmt.Sprintf("fixed in %s %s %s", f.Vendor, f.Product, f.Version))
+		}
+		if v.NoFix {
+			a.para(2, "the source says that no fix exists")
+		}
+		for _, r := range v.References {
+			a.para(2, r)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/lab"
+)
+
+// LabCmd is about simulated devices.
+type LabCmd struct {
+	Serve LabServeCmd `cmd:"" help:"Run simulated devices on loopback sockets."`
+	Fault LabFaultCmd `cmd:"" help:"Let a simulated device fail."`
+}
+
+// LabControl is where the lab is steered.
+type LabControl struct {
+	Control string `help:"Address at which the lab is steered; loopback only." default:"127.0.0.1:18099" placeholder:"ADDR"`
+}
+
+// LabServeCmd runs the lab.
+type LabServeCmd struct {
+	LabControl
+	Map  string `help:"Write the port map here, for --lab-map." type:"path" placeholder:"FILE"`
+	Port int    `help:"First port; the system chooses when 0." default:"0"`
+}
+
+// Help gives examples.
+func (LabServeCmd) Help() string {
+	return "Two sites: home (192.168.20.0/24) and clinic (10.40.0.0/24). No packet leaves this machine.\n\n" +
+		examples("firmward lab serve --map lab.json", "firmward scan 192.168.20.0/24 --site home --profile home --lab-map lab.json")
+}
+
+// Run carries it out.
+func (c *LabServeCmd) Run(ctx context.Context, a *app) error {
+	host, _, err := net.SplitHostPort(c.Control)
+	if err != nil || !loopbackName(host) {
+		return usageError("--control wants a loopback address with a port: the lab has no passwords of its own")
+	}
+	l, err := lab.Standard(lab.Options{})
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	ports, err := l.ServeLoopback(ctx, c.Port)
+	if err != nil {
+		return err
+	}
+	ln, err := net.Listen("tcp", c.Control)
+	if err != nil {
+		return &firmward.Error{Code: firmward.Unavailable, Message: "the lab's control address is taken: choose another --control", Err: err}
+	}
+	srv := &http.Server{Handler: l.ControlHandler(), ReadHeaderTimeout: 5 * time.Second}
+	defer context.AfterFunc(ctx, func() { srv.Close() })()
+	if c.Map != "" {
+		b, err := json.MarshalIndent(ports, "", "  ")
+		if err == nil {
+			err = os.WriteFile(c.Map, append(b, '\n'), 0o600)
+		}
+		if err != nil {
+			return fmt.Errorf("write port map: %w", err)
+		}
+	}
+	fmt.Fprint(a.out, ports)
+	fmt.Fprintf(a.out, "The lab runs; it is steered at http://%s. Stop it with Ctrl-C.\n", ln.Addr())
+	if err := srv.Serve(ln); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// LabFaultCmd injects a fault.
+type LabFaultCmd struct {
+	Device string `arg:"" optional:"" help:"Device of the lab."`
+	Fault  string `arg:"" optional:"" help:"Fault."`
+	Clear  bool   `help:"Take all faults away."`
+	LabControl
+}
+
+// Help gives examples.
+func (LabFaultCmd) Help() string {
+	return "Without arguments it lists the faults.\n\n" + examples("firmward lab fault", "firmward lab fault cam-1 silent-after-update", "firmward lab fault cam-1 --clear")
+}
+
+// Run carries it out.
+func (c *LabFaultCmd) Run(ctx context.Context, a *app) error {
+	if c.Device == "" {
+		t := table{head: []string{"FAULT", "WHAT HAPPENS"}}
+		for _, f := range lab.Faults() {
+			t.rows = append(t.rows, []string{f.Name, f.Meaning})
+		}
+		t.write(a)
+		return nil
+	}
+	if (c.Fault == "") != c.Clear {
+		return usageError("say which fault, or --clear")
+	}
+	method, body := http.MethodDelete, []byte(nil)
+	if !c.Clear {
+		method = http.MethodPost
+		var err error
+		if body, err = json.Marshal(map[string]string{"fault": c.Fault}); err != nil {
+			return err
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+c.Control+"/lab/devices/"+url.PathEscape(c.Device)+"/faults", bytes.NewReader(body))
+	if err != nil {
+		return usageError("--control wants an address with a port")
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return &firmward.Error{Code: firmward.Unavailable, Message: "no lab answers at " + c.Control + ": start 'firmward lab serve'", Err: errors.Unwrap(err)}
+	}
+	defer resp.Body.Close()
+	var answer struct {
+		Error  string   `json:"error"`
+		Faults []string `json:"faults"`
+	}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&answer); err != nil {
+		return fmt.Errorf("read the lab's answer: %w", err)
+	}
+	switch {
+	case resp.StatusCode == http.StatusNotFound:
+		return firmward.Errorf(firmward.NotFound, answer.Error)
+	case resp.StatusCode >= 300:
+		return firmward.Errorf(firmward.Invalid, answer.Error)
+	}
+	fmt.Fprintf(a.out, "%s has now: %s\n", c.Device, join(answer.Faults))
+	return nil
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/httpapi"
+)
+
+// NetworksCmd is about named networks.
+type NetworksCmd struct {
+	Add   NetworksAddCmd   `cmd:"" help:"Name a network: firmward looks nowhere else."`
+	List  NetworksListCmd  `cmd:"" default:"withargs" help:"List named networks."`
+	Allow NetworksAllowCmd `cmd:"" help:"Let probes go further, or take that back."`
+}
+
+// Place says what a network is, for the commands that name one.
+type Place struct {
+	Site     string `help:"Where it is."`
+	Profile  string `help:"How careful to be: home, office, ot, medical." enum:",home,office,ot,medical" default:""`
+	TimeZone string `help:"Time zone of the site, for maintenance windows." placeholder:"Europe/Berlin"`
+	Owned    bool   `help:"The range is public and yours."`
+	Yes      bool   `help:"You mean a range of more than a /16."`
+}
+
+func (p Place) add(ctx context.Context, c *client, prefix string) (httpapi.Network, error) {
+	var n httpapi.Network
+	err := c.post(ctx, "/networks", httpapi.NewNetwork{
+		Prefix: prefix, Site: p.Site, Profile: firmward.Profile(p.Profile), TimeZone: p.TimeZone, Owned: p.Owned, Yes: p.Yes,
+	}, &n)
+	return n, err
+}
+
+// NetworksAddCmd names a network.
+type NetworksAddCmd struct {
+	Network string `arg:"" help:"Address range, 192.168.1.0/24."`
+	Place
+}
+
+// Help gives examples.
+func (NetworksAddCmd) Help() string {
+	return examples("firmward networks add 192.168.1.0/24 --site home --profile home",
+		"firmward networks add 10.40.0.0/24 --site clinic --profile medical --time-zone Europe/Berlin")
+}
+
+// Run carries it out.
+func (c *NetworksAddCmd) Run(ctx context.Context, a *app) error {
+	if c.Site == "" || c.Profile == "" {
+		return usageError("a network needs --site NAME and --profile home, office, ot or medical")
+	}
+	n, err := c.add(ctx, a.client, c.Network)
+	if err != nil {
+		return err
+	}
+	if done, err := a.asJSON(n); done {
+		return err
+	}
+	fmt.Fprintf(a.out, "%s at %s is named, profile %s: probes may be %s.\n", n.Prefix, n.Site, n.Profile, n.Allowed)
+	if n.Allowed == firmward.Passive.String() {
+		a.para(0, "Nothing is sent to its devices until you allow more: firmward networks allow "+n.Prefix+" --step polite")
+	}
+	return nil
+}
+
+// NetworksListCmd lists networks.
+type NetworksListCmd struct {
+	Listing
+	Site string `help:"Only of this site."`
+}
+
+// Help gives examples.
+func (NetworksListCmd) Help() string {
+	return examples("firmward networks", "firmward networks list --site clinic --json")
+}
+
+// Run carries it out.
+func (c *NetworksListCmd) Run(ctx context.Context, a *app) error {
+	return listTo(ctx, a, "/networks", values("site", c.Site), c.Limit, []string{"NETWORK", "SITE", "PROFILE", "PROBES", "NAMED BY", "LAST SCAN"},
+		func(n httpapi.Network) []string {
+			scanned := "never"
+			if !n.Scanned.IsZero() {
+				scanned = when(n.Scanned)
+			}
+			return []string{n.Prefix, n.Site, string(n.Profile), n.Allowed, n.NamedBy, scanned}
+		})
+}
+
+// NetworksAllowCmd raises or lowers what probes may do.
+type NetworksAllowCmd struct {
+	Network string `arg:"" help:"Named network."`
+	Step    string `help:"passive, polite or stateful." enum:"passive,polite,stateful" required:""`
+}
+
+// Help gives examples.
+func (NetworksAllowCmd) Help() string {
+	return examples("firmward networks allow 10.40.0.0/24 --step polite", "firmward networks allow 10.40.0.0/24 --step passive")
+}
+
+// Run carries it out.
+func (c *NetworksAllowCmd) Run(ctx context.Context, a *app) error {
+	var n httpapi.Network
+	if err := a.client.post(ctx, "/networks/"+url.PathEscape(c.Network)+"/allow", httpapi.AllowStep{Step: c.Step}, &n); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "%s: probes may be %s, allowed by %s.\n", n.Prefix, n.Allowed, n.Allower)
+	return nil
+}
+
+// SitesCmd lists sites.
+type SitesCmd struct{ Listing }
+
+// Help gives examples.
+func (SitesCmd) Help() string { return examples("firmward sites") }
+
+// Run carries it out.
+func (c *SitesCmd) Run(ctx context.Context, a *app) error {
+	return listTo(ctx, a, "/sites", nil, c.Limit, []string{"SITE", "TIME ZONE"}, func(s httpapi.Site) []string {
+		if s.TimeZone == "" {
+			return []string{s.Name, "UTC"}
+		}
+		return []string{s.Name, s.TimeZone}
+	})
+}

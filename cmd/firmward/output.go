@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Listing are the options of every listing.
+type Listing struct {
+	Limit int `help:"Show at most so many; 0 shows all." default:"200"`
+}
+
+// examples is the end of a command's help.
+func examples(lines ...string) string {
+	return "Examples:\n\n  " + strings.Join(lines, "\n  ")
+}
+
+// listTo prints a listing: one JSON object a line, or a table.
+func listTo[T any](ctx context.Context, a *app, path string, q url.Values, limit int, head []string, row func(T) []string) error {
+	t := table{head: head}
+	enc := json.NewEncoder(a.out)
+	enc.SetEscapeHTML(false)
+	more, err := pages(ctx, a.client, path, q, limit, func(item T) error {
+		if a.JSON {
+			return enc.Encode(item)
+		}
+		t.rows = append(t.rows, row(item))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if !a.JSON {
+		t.write(a)
+	}
+	if more {
+		fmt.Fprintf(a.err, "There are more: --limit 0 shows all.\n")
+	}
+	return nil
+}
+
+// show prints one thing as JSON when that was asked for; else it says false.
+func (a *app) asJSON(v any) (bool, error) {
+	if !a.JSON {
+		return false, nil
+	}
+	enc := json.NewEncoder(a.out)
+	enc.SetEscapeHTML(false)
+	return true, enc.Encode(v)
+}
+
+// table is aligned text. Its last column wraps to the width of the page.
+type table struct {
+	head []string
+	rows [][]string
+}
+
+func (t table) write(a *app) {
+	if len(t.rows) == 0 {
+		fmt.Fprintln(a.out, "none")
+		return
+	}
+	widths := make([]int, len(t.head))
+	for _, row := range append([][]string{t.head}, t.rows...) {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	indent := 0
+	for _, w := range widths[:len(widths)-1] {
+		indent += w + 2
+	}
+	last := max(a.width-indent, 24)
+	line := func(row []string, strong bool) {
+		var b strings.Builder
+		for i, cell := range row[:len(row)-1] {
+			b.WriteString(cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+2))
+		}
+		for n, part := range wrap(clean(row[len(row)-1]), last) {
+			if n > 0 {
+				b.WriteString("\n" + strings.Repeat(" ", indent))
+			}
+			b.WriteString(part)
+		}
+		text := trimLines(b.String())
+		if strong {
+			text = a.bold(text)
+		}
+		fmt.Fprintln(a.out, text)
+	}
+	line(t.head, true)
+	for _, row := range t.rows {
+		cleaned := make([]string, len(row))
+		for i, cell := range row {
+			cleaned[i] = clean(cell)
+		}
+		line(cleaned, false)
+	}
+}
+
+func trimLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
+	}
+	return strings.Join(lines, "\n")
+}
+
+// clean keeps what devices say from steering the terminal.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t' || r == '\r':
+			return ' '
+		case r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u202e' || r == '\u2066' || r == '\u2067' || r == '\u2068':
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+// wrap breaks a text at words.
+func wrap(s string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(s) {
+		switch {
+		case line == "":
+			line = word
+		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) <= width:
+			line += " " + word
+		default:
+			lines, line = append(lines, line), word
+		}
+	}
+	return append(lines, line)
+}
+
+// para prints a text with an indent, wrapped.
+func (a *app) para(indent int, s string) {
+	for _, l := range wrap(clean(s), a.width-indent) {
+		fmt.Fprintln(a.out, strings.Repeat(" ", indent)+l)
+	}
+}
+
+// title prints a heading.
+func (a *app) title(s string) { fmt.Fprintln(a.out, "\n"+a.bold(s)) }
+
+func (a *app) bold(s string) string {
+	if !a.tty || os.Getenv("NO_COLOR") != "" {
+		return s
+	}
+	return "\x1b[1m" + s + "\x1b[0m"
+}
+
+// when shows a time in the local zone, with the zone.
+func when(t time.Time) string {
+	if t.IsZero() {
+		return "unknown"
+	}
+	return t.Local().Format("2006-01-02 15:04 MST")
+}
+
+// day shows the day of a time, or "none" when no clock runs.
+func day(t time.Time) string {
+	if t.IsZero() {
+		return "none"
+	}
+	return t.Local().Format(time.DateOnly)
+}
+
+// known shows a value that may be unknown.
+func known(s string) string {
+	if s == "" {
+		return "unknown"
+	}
+	return s
+}
+
+// join shows a list that may be empty.
+func join(l []string) string {
+	if len(l) == 0 {
+		return "none"
+	}
+	return strings.Join(l, ", ")
+}
+
+// plural counts things.
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// yes shows a truth.
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// hidden asks for a secret: without echo on a terminal, else the first line of the input.
+func (a *app) hidden(ctx context.Context, prompt string) (string, error) {
+	if f, ok := a.in.(*os.File); ok {
+		if s, done, err := askTerminal(f, a.err, prompt); done {
+			return s, err
+		}
+	}
+	return firstLine(ctx, a.in)
+}
+
+// firstLine reads one line byte by byte, so that what follows stays in the input.
+func firstLine(_ context.Context, r io.Reader) (string, error) {
+	var line []byte
+	for b := make([]byte, 1); ; {
+		n, err := r.Read(b)
+		if n == 1 && b[0] == '\n' || err == io.EOF {
+			return strings.TrimSuffix(string(line), "\r"), nil
+		}
+		if err != nil {
+			return "", fmt.Errorf("read secret: %w", err)
+		}
+		if line = append(line, b[:n]...); len(line) > 4096 {
+			return "", usageError("the secret is longer than 4096 bytes")
+		}
+	}
+}

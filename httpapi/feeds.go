@@ -1,0 +1,65 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/remedy"
+)
+
+// Feed tells how deep and how fresh the knowledge of one feed is.
+type Feed struct {
+	Name      string    `json:"name"`
+	Kind      string    `json:"kind"`
+	Records   int       `json:"records"`
+	Refused   int       `json:"refused" doc:"broken records of the last import"`
+	Dated     time.Time `json:"dated,omitzero" doc:"the document's own date"`
+	Imported  time.Time `json:"imported,omitzero"`
+	Document  string    `json:"document,omitempty"`
+	Stale     bool      `json:"stale" doc:"older than the feed's limit"`
+	LastError string    `json:"lastError,omitempty" doc:"the last failed import; the last good data stays in use"`
+	FailedAt  time.Time `json:"failedAt,omitzero"`
+}
+
+func feedOf(f firmward.FeedStatus) Feed {
+	return Feed{f.Name, f.Kind, f.Records, f.Refused, f.Dated, f.Imported, f.Document, f.Stale, f.LastError, f.FailedAt}
+}
+
+// Feeds is what firmward knows of the world.
+type Feeds struct {
+	Items     []Feed `json:"items"`
+	Knowledge string `json:"knowledge" doc:"how deep it is, in one sentence"`
+}
+
+func (a *API) feedRoutes() {
+	serve(a, spec{method: http.MethodGet, path: "/feeds", id: "list-feeds", role: firmward.Viewer, tag: "Feeds", summary: "How deep and fresh the knowledge is"},
+		func(ctx context.Context, _ *struct{}) (Feeds, error) {
+			l, err := a.Control.FeedStatuses(ctx)
+			return Feeds{each(l, feedOf), remedy.Depth(l)}, err
+		})
+	serve(a, spec{
+		method: http.MethodPost, path: "/feeds/import", id: "import-feed", role: firmward.Admin, tag: "Feeds", summary: "Import one document",
+		upload: "application/octet-stream",
+		doc:    "JSON or CSV as its source publishes it, plain, gzip or zip. Nothing is half-imported: after an error the last good data stays in use.",
+	}, func(ctx context.Context, in *struct {
+		Upload
+		Name   string `query:"name" required:"true" doc:"file name shown to people"`
+		Source string `query:"source" doc:"name of the feed; found by content when absent"`
+	},
+	) (Feed, error) {
+		body, done, err := a.upload(in.Upload, maxFeed)
+		if err != nil {
+			return Feed{}, err
+		}
+		defer done()
+		path, remove, err := a.saved(ctx, body, in.Name)
+		if err != nil {
+			return Feed{}, err
+		}
+		defer remove()
+		status, err := a.Control.ImportFeed(ctx, person(ctx), in.Source, path, fileName(in.Name))
+		return feedOf(status), err
+	})
+}

@@ -1,0 +1,111 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/remedy"
+	"github.com/firmward/firmward/store"
+)
+
+// NextStep is the one next step of a device.
+type NextStep struct {
+	DeviceID       string    `json:"deviceId"`
+	Device         string    `json:"device" doc:"its name"`
+	Site           string    `json:"site,omitempty"`
+	Bucket         string    `json:"bucket" enum:"act-now,plan,watch,accept"`
+	Now            Phase     `json:"now"`
+	Then           *Phase    `json:"then,omitempty"`
+	Finally        *Phase    `json:"finally,omitempty"`
+	Why            []string  `json:"why" doc:"strongest first"`
+	Blocker        string    `json:"blocker,omitempty" doc:"what keeps it from happening"`
+	BlockerCode    string    `json:"blockerCode,omitempty"`
+	Risk           int       `json:"risk" doc:"0 to 100"`
+	RiskAfter      int       `json:"riskAfter" doc:"expected once it is done"`
+	Counterfactual string    `json:"counterfactual,omitempty"`
+	Knowledge      string    `json:"knowledge" doc:"how deep the knowledge behind it is"`
+	Ref            string    `json:"ref,omitempty" doc:"rollout, work order or containment that carries it"`
+	DecidedAt      time.Time `json:"decidedAt"`
+}
+
+// Phase is one part of the answer "now, then, finally".
+type Phase struct {
+	Kind   firmward.StepKind `json:"kind" enum:"patch,ask,contain,replace,retire,accept,wait,look"`
+	Action string            `json:"action"`
+	By     time.Time         `json:"by,omitzero" doc:"absent when no clock runs"`
+	Rule   string            `json:"rule,omitempty" doc:"which clock"`
+}
+
+func phaseOf(p *firmward.Phase) *Phase {
+	if p == nil {
+		return nil
+	}
+	return &Phase{p.Kind, p.Action, p.By, p.Rule}
+}
+
+func nextStepOf(s firmward.NextStep, d firmward.Device) NextStep {
+	return NextStep{
+		DeviceID: s.DeviceID, Device: d.Name, Site: d.Site, Bucket: s.Bucket(), Now: *phaseOf(&s.Now), Then: phaseOf(s.Then), Finally: phaseOf(s.Finally),
+		Why: list(s.Why), Blocker: s.Blocker, BlockerCode: s.BlockerCode, Risk: s.Risk, RiskAfter: s.RiskAfter, Counterfactual: s.Counterfactual,
+		Knowledge: s.Knowledge, Ref: s.Ref, DecidedAt: s.DecidedAt,
+	}
+}
+
+// NextSteps is a page of next steps with the sums over all devices.
+type NextSteps struct {
+	Items     []NextStep  `json:"items"`
+	Next      string      `json:"next,omitempty"`
+	Counts    []StepCount `json:"counts" doc:"over all devices, whatever the filter"`
+	Devices   int         `json:"devices" doc:"devices that are not retired"`
+	Knowledge string      `json:"knowledge" doc:"how deep the feeds are: without findings is not without risk"`
+	StopAll   bool        `json:"stopAll" doc:"the red button is pressed: nothing starts"`
+}
+
+// StepCount is the number of devices with one kind of step in one bucket.
+type StepCount struct {
+	Kind   firmward.StepKind `json:"kind"`
+	Bucket string            `json:"bucket"`
+	N      int               `json:"n"`
+}
+
+func (a *API) nextRoutes() {
+	serve(a, spec{
+		method: http.MethodGet, path: "/next", id: "list-next-steps", role: firmward.Viewer, tag: "Next steps", summary: "The one next step of every device",
+		doc: "The highest risk first, then the earliest due.",
+	}, func(ctx context.Context, in *struct {
+		PageInput
+		Kind   firmward.StepKind `query:"kind" enum:"patch,ask,contain,replace,retire,accept,wait,look"`
+		Bucket string            `query:"bucket" enum:"act-now,plan,watch,accept"`
+		Site   string            `query:"site"`
+	},
+	) (NextSteps, error) {
+		l, next, err := a.Store.NextSteps(ctx, store.StepFilter{Kind: in.Kind, Bucket: in.Bucket, Site: in.Site}, in.page())
+		if err != nil {
+			return NextSteps{}, err
+		}
+		device := a.names(ctx)
+		out := NextSteps{Next: next, Items: each(l, func(s firmward.NextStep) NextStep { return nextStepOf(s, device(s.DeviceID)) })}
+		counts, err := a.Store.CountSteps(ctx)
+		if err != nil {
+			return out, err
+		}
+		out.Counts = each(counts, func(c store.StepCount) StepCount { return StepCount(c) })
+		devices, err := a.Store.CountDevices(ctx)
+		if err != nil {
+			return out, err
+		}
+		for _, c := range devices {
+			out.Devices += c.N
+		}
+		feeds, err := a.Control.FeedStatuses(ctx)
+		if err != nil {
+			return out, err
+		}
+		out.Knowledge = remedy.Depth(feeds)
+		stop, err := a.Store.StopAll(ctx)
+		out.StopAll = stop.On
+		return out, err
+	})
+}

@@ -1,0 +1,91 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/policy"
+)
+
+// RolloutPolicy holds the limits of a rollout.
+type RolloutPolicy struct {
+	Name             string `json:"name"`
+	Select           string `json:"select,omitempty" doc:"CEL over one device; absent: every device"`
+	Waves            []int  `json:"waves" doc:"cumulative percent after the canary"`
+	CanarySoak       string `json:"canarySoak,omitempty"`
+	WaveSoak         string `json:"waveSoak,omitempty"`
+	MaxInFlight      int    `json:"maxInFlight"`
+	CanaryInFlight   int    `json:"canaryInFlight"`
+	PerModelInFlight int    `json:"perModelInFlight"`
+	FailureBudget    int    `json:"failureBudgetPercent" doc:"of started targets"`
+	FailureFloor     int    `json:"failureFloor"`
+	Approvals        int    `json:"approvals" doc:"persons other than the author"`
+	ApproveWaves     bool   `json:"approveWaves"`
+	Deadline         string `json:"deadline,omitempty" doc:"from the command until silence is failure"`
+	CommitWithin     string `json:"commitWithin,omitempty" doc:"dead-man time"`
+	Window           string `json:"window" doc:"maintenance window in the site's time zone"`
+	RequireOwner     bool   `json:"requireOwner"`
+	RequireStaged    bool   `json:"requireStaged"`
+	HoldCore         bool   `json:"holdCore" doc:"core network gear is held back"`
+}
+
+func rolloutPolicyOf(p firmward.RolloutPolicy, source string) RolloutPolicy {
+	return RolloutPolicy{
+		Name: p.Name, Select: source, Waves: list(p.Waves), CanarySoak: span(p.CanarySoak), WaveSoak: span(p.WaveSoak), MaxInFlight: p.MaxInFlight,
+		CanaryInFlight: p.CanaryInFlight, PerModelInFlight: p.PerModelInFlight, FailureBudget: p.FailureBudget, FailureFloor: p.FailureFloor,
+		Approvals: p.Approvals, ApproveWaves: p.ApproveWaves, Deadline: span(p.Deadline), CommitWithin: span(p.CommitWithin), Window: p.Window.String(),
+		RequireOwner: p.RequireOwner, RequireStaged: p.RequireStaged, HoldCore: p.HoldCore,
+	}
+}
+
+// RiskPolicy sets the clocks of prioritisation.
+type RiskPolicy struct {
+	Name             string `json:"name"`
+	ExploitedExposed string `json:"exploitedAndExposed"`
+	Exploited        string `json:"exploited"`
+	Critical         string `json:"critical"`
+	High             string `json:"high"`
+	Other            string `json:"other"`
+	ContainWithin    string `json:"containWithin"`
+	ReplaceWithin    string `json:"replaceWithin"`
+	LookEvery        string `json:"lookEvery"`
+}
+
+func riskPolicyOf(p firmward.RiskPolicy) RiskPolicy {
+	return RiskPolicy{
+		p.Name, p.ExploitedExposed.String(), p.Exploited.String(), p.Critical.String(), p.High.String(), p.Other.String(),
+		p.ContainWithin.String(), p.ReplaceWithin.String(), p.LookEvery.String(),
+	}
+}
+
+// Policies is a checked policy file.
+type Policies struct {
+	Rollout []RolloutPolicy `json:"rollout" doc:"tried from top to bottom"`
+	Risk    []RiskPolicy    `json:"risk"`
+}
+
+func policiesOf(f policy.File) Policies {
+	return Policies{
+		each(f.Rollout, func(p policy.Rollout) RolloutPolicy { return rolloutPolicyOf(p.RolloutPolicy, p.Source) }), each(f.Risk, riskPolicyOf),
+	}
+}
+
+func (a *API) policyRoutes() {
+	serve(a, spec{method: http.MethodGet, path: "/policies", id: "list-policies", role: firmward.Viewer, tag: "Policies", summary: "The policies in force"},
+		func(context.Context, *struct{}) (Policies, error) { return policiesOf(a.Control.Policies), nil })
+	serve(a, spec{
+		method: http.MethodPost, path: "/policies/check", id: "check-policies", role: firmward.Viewer, tag: "Policies", summary: "Check a policy file",
+		doc: "The body is the file as YAML. Nothing changes; an error names the line.",
+	}, func(_ context.Context, in *struct {
+		Name    string `query:"name" default:"policies.yaml" doc:"file name shown in errors"`
+		RawBody []byte `contentType:"application/yaml"`
+	},
+	) (Policies, error) {
+		f, err := policy.Parse(in.RawBody, fileName(in.Name))
+		if err != nil && firmward.CodeOf(err) == firmward.Internal {
+			err = &firmward.Error{Code: firmward.Invalid, Message: "the policy file is wrong", Err: err}
+		}
+		return policiesOf(f), err
+	})
+}

@@ -1,0 +1,241 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/policy"
+	"github.com/firmward/firmward/store"
+)
+
+// Rollout is the header of a rollout.
+type Rollout struct {
+	ID        string                `json:"id"`
+	Release   string                `json:"release"`
+	Policy    RolloutPolicy         `json:"policy"`
+	State     firmward.RolloutState `json:"state" enum:"planned,awaiting-approval,running,paused,halted,stopped,finished"`
+	Why       string                `json:"why,omitempty"`
+	Author    string                `json:"author"`
+	Created   time.Time             `json:"created"`
+	Approvals []Approval            `json:"approvals"`
+	Wave      int                   `json:"wave" doc:"the open one; 0 is the canary wave"`
+	Waves     int                   `json:"waves"`
+	WaveOpen  time.Time             `json:"waveOpen,omitzero"`
+	Staging   string                `json:"staging,omitempty" enum:"passed,failed,not-staged,running"`
+	Rehearsal bool                  `json:"rehearsal" doc:"a staging run on a spare"`
+	Total     int                   `json:"total"`
+	Started   int                   `json:"started"`
+	Succeeded int                   `json:"succeeded"`
+	Failed    int                   `json:"failed"`
+	InFlight  int                   `json:"inFlight"`
+	NextDue   time.Time             `json:"nextDue,omitzero"`
+}
+
+// Approval is one person's consent to one wave.
+type Approval struct {
+	Actor string    `json:"actor"`
+	Wave  int       `json:"wave"`
+	At    time.Time `json:"at"`
+	Note  string    `json:"note,omitempty"`
+}
+
+func rolloutOf(r firmward.Rollout) Rollout {
+	return Rollout{
+		ID: r.ID, Release: r.ReleaseID, Policy: rolloutPolicyOf(r.Policy, ""), State: r.State, Why: r.Why, Author: r.Author, Created: r.Created,
+		Approvals: each(r.Approvals, func(v firmward.Approval) Approval { return Approval(v) }), Wave: r.Wave, Waves: r.Waves, WaveOpen: r.WaveOpen,
+		Staging: r.Staging, Rehearsal: r.Rehearsal, Total: r.Total, Started: r.Started, Succeeded: r.Succeeded, Failed: r.Failed,
+		InFlight: r.InFlight, NextDue: r.NextDue,
+	}
+}
+
+// Target is one device in one rollout.
+type Target struct {
+	Rollout   string               `json:"rollout"`
+	DeviceID  string               `json:"deviceId"`
+	Device    string               `json:"device" doc:"its name"`
+	Wave      int                  `json:"wave"`
+	State     firmward.TargetState `json:"state" enum:"pending,claimed,installing,settling,verifying,committing,falling-back,in-doubt,succeeded,failed,rolled-back,skipped,refused"`
+	Why       string               `json:"why,omitempty"`
+	Code      string               `json:"code,omitempty" doc:"refusal or failure code"`
+	From      string               `json:"from,omitempty"`
+	Want      string               `json:"want"`
+	Attempt   int                  `json:"attempt"`
+	Baseline  []Service            `json:"baseline" doc:"how its services answered before"`
+	StartedAt time.Time            `json:"startedAt,omitzero"`
+	Accepted  time.Time            `json:"acceptedAt,omitzero" doc:"when the device said accepted, which is not installed"`
+	Deadline  time.Time            `json:"deadline,omitzero"`
+	EndedAt   time.Time            `json:"endedAt,omitzero"`
+}
+
+// Service is how one service of a device answered.
+type Service struct {
+	Probe string `json:"probe"`
+	OK    bool   `json:"ok"`
+	Note  string `json:"note,omitempty"`
+}
+
+func serviceOf(s firmward.ServiceState) Service { return Service(s) }
+
+func targetOf(t firmward.Target, device string) Target {
+	return Target{
+		Rollout: t.RolloutID, DeviceID: t.DeviceID, Device: device, Wave: t.Wave, State: t.State, Why: t.Why, Code: t.Code, From: t.From, Want: t.Want,
+		Attempt: t.Attempt, Baseline: each(t.Baseline, serviceOf), StartedAt: t.StartedAt, Accepted: t.AcceptedAt, Deadline: t.Deadline, EndedAt: t.EndedAt,
+	}
+}
+
+// StagingVerdict binds a test result to exactly what was tested.
+type StagingVerdict struct {
+	SHA256   string    `json:"sha256"`
+	Path     string    `json:"path" doc:"delivery path"`
+	Model    string    `json:"model"`
+	Hardware string    `json:"hardware,omitempty"`
+	Result   string    `json:"result" enum:"passed,failed,not-staged"`
+	Why      string    `json:"why"`
+	Spare    string    `json:"spare,omitempty" doc:"id of the device that was used"`
+	At       time.Time `json:"at"`
+}
+
+func stagingOf(v firmward.StagingVerdict) StagingVerdict {
+	return StagingVerdict{v.SHA256, v.Path, v.Model, v.Hardware, v.Result, v.Why, v.SpareID, v.At}
+}
+
+// RolloutDetail is a rollout with the devices that take part and those that do not.
+type RolloutDetail struct {
+	Rollout  Rollout          `json:"rollout"`
+	Release  Release          `json:"release"`
+	Targets  []Target         `json:"targets" doc:"the first 1000 that take part; the others are at /rollouts/{id}/targets"`
+	Refusals []Target         `json:"refusals" doc:"the first 1000 that do not, each with its reason"`
+	Staging  []StagingVerdict `json:"staging"`
+	More     bool             `json:"more" doc:"there are more targets than these"`
+}
+
+// NewRollout plans who gets a release.
+type NewRollout struct {
+	Release string `json:"release"`
+	Policy  string `json:"policy,omitempty" doc:"that of the first device that fits when absent"`
+	Select  string `json:"select,omitempty" doc:"CEL over one device, for instance site == \"north\"" example:"site == \"north\""`
+}
+
+// Consent approves the start or a wave.
+type Consent struct {
+	Wave int    `json:"wave,omitempty" minimum:"0" doc:"0: the start"`
+	Note string `json:"note,omitempty"`
+}
+
+// RolloutID names a rollout.
+type RolloutID struct {
+	ID string `path:"id"`
+}
+
+func (a *API) rolloutRoutes() {
+	serve(a, spec{method: http.MethodGet, path: "/rollouts", id: "list-rollouts", role: firmward.Viewer, tag: "Rollouts", summary: "List rollouts"},
+		func(ctx context.Context, in *struct {
+			PageInput
+			Release string   `query:"release"`
+			States  []string `query:"state,explode" enum:"planned,awaiting-approval,running,paused,halted,stopped,finished"`
+		},
+		) (Page[Rollout], error) {
+			want := store.RolloutFilter{ReleaseID: in.Release}
+			for _, s := range in.States {
+				want.States = append(want.States, firmward.RolloutState(s))
+			}
+			l, next, err := a.Store.Rollouts(ctx, want, in.page())
+			return pageOf(l, next, err, rolloutOf)
+		})
+	serve(a, spec{
+		method: http.MethodPost, path: "/rollouts", id: "plan-rollout", role: firmward.Operator, tag: "Rollouts", summary: "Plan a rollout", status: http.StatusCreated,
+		doc: "Nothing starts. The answer says who takes part, in which wave, and why others do not.",
+	}, func(ctx context.Context, in *struct{ Body NewRollout }) (RolloutDetail, error) {
+		var filter firmward.Filter
+		if in.Body.Select != "" {
+			var err error
+			if filter, err = policy.Selector(in.Body.Select); err != nil {
+				return RolloutDetail{}, &firmward.Error{Code: firmward.Invalid, Message: "the selector is wrong", Err: err}
+			}
+		}
+		p, err := a.Control.PlanRollout(ctx, person(ctx), in.Body.Release, in.Body.Policy, filter)
+		if err != nil {
+			return RolloutDetail{}, err
+		}
+		return a.rolloutDetail(ctx, p.Rollout.ID)
+	})
+	serve(a, spec{method: http.MethodGet, path: "/rollouts/{id}", id: "get-rollout", role: firmward.Viewer, tag: "Rollouts", summary: "A rollout with targets, refusals and staging verdicts"},
+		func(ctx context.Context, in *RolloutID) (RolloutDetail, error) { return a.rolloutDetail(ctx, in.ID) })
+	serve(a, spec{method: http.MethodGet, path: "/rollouts/{id}/targets", id: "list-targets", role: firmward.Viewer, tag: "Rollouts", summary: "List the devices of a rollout"},
+		func(ctx context.Context, in *struct {
+			RolloutID
+			PageInput
+			State firmward.TargetState `query:"state"`
+		},
+		) (Page[Target], error) {
+			l, next, err := a.Store.Targets(ctx, in.ID, store.TargetFilter{State: in.State}, in.page())
+			names := a.names(ctx)
+			return pageOf(l, next, err, func(t firmward.Target) Target { return targetOf(t, names(t.DeviceID).Name) })
+		})
+	for _, order := range []string{"start", "pause", "resume", "stop"} {
+		serve(a, spec{
+			method: http.MethodPost, path: "/rollouts/{id}/" + order, id: order + "-rollout", role: firmward.Operator, tag: "Rollouts",
+			summary: strings.ToUpper(order[:1]) + order[1:] + " a rollout",
+		}, func(ctx context.Context, in *struct {
+			RolloutID
+			Body *Reason
+		},
+		) (Rollout, error) {
+			why := ""
+			if in.Body != nil {
+				why = in.Body.Why
+			}
+			r, err := a.Control.SteerRollout(ctx, person(ctx), in.ID, order, why)
+			return rolloutOf(r), err
+		})
+	}
+	serve(a, spec{
+		method: http.MethodPost, path: "/rollouts/{id}/approve", id: "approve-rollout", role: firmward.Approver, tag: "Rollouts", summary: "Approve the start or a wave",
+		doc: "The author of a rollout cannot approve it.",
+	}, func(ctx context.Context, in *struct {
+		RolloutID
+		Body *Consent
+	},
+	) (Rollout, error) {
+		var c Consent
+		if in.Body != nil {
+			c = *in.Body
+		}
+		r, err := a.Control.ApproveRollout(ctx, person(ctx), in.ID, c.Wave, c.Note)
+		return rolloutOf(r), err
+	})
+}
+
+func (a *API) rolloutDetail(ctx context.Context, id string) (RolloutDetail, error) {
+	r, err := a.Store.Rollout(ctx, id)
+	if err != nil {
+		return RolloutDetail{}, err
+	}
+	rel, err := a.Store.Release(ctx, r.ReleaseID)
+	if err != nil {
+		return RolloutDetail{}, err
+	}
+	out := RolloutDetail{Rollout: rolloutOf(r), Release: releaseOf(rel), Targets: []Target{}}
+	names := a.names(ctx)
+	form := func(t firmward.Target) Target { return targetOf(t, names(t.DeviceID).Name) }
+	all, next, err := a.Store.Targets(ctx, id, store.TargetFilter{}, store.Page{Limit: 1000})
+	if err != nil {
+		return out, err
+	}
+	for _, t := range all {
+		if t.State != firmward.TargetRefused {
+			out.Targets = append(out.Targets, form(t))
+		}
+	}
+	refused, _, err := a.Store.Targets(ctx, id, store.TargetFilter{State: firmward.TargetRefused}, store.Page{Limit: 1000})
+	if err != nil {
+		return out, err
+	}
+	out.More, out.Refusals = next != "", each(refused, form)
+	verdicts, err := a.Store.StagingsOf(ctx, rel.SHA256)
+	out.Staging = each(verdicts, stagingOf)
+	return out, err
+}
