@@ -1,0 +1,56 @@
+# firmward. "make" alone lists what there is to make.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+GO        ?= go
+PKGS      ?= ./...
+TIMEOUT   ?= 20m
+BENCH     ?= .
+BENCHTIME ?= 1s
+FUZZTIME  ?= 10s
+SOAK      ?= 5
+
+.PHONY: help build demo test check race bench soak fuzz cover clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  Tests with namespaces and nftables need root and skip without; FIRMWARD_REQUIRE_DAEMONS=1 makes a skip a failure."
+	@echo "  FIRMWARD_TEST_DATA=DIR names real feed documents."
+
+build: ## one static binary, bin/firmward
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/firmward ./cmd/firmward
+
+demo: ## the main job on simulated devices, as any user
+	CGO_ENABLED=0 $(GO) run ./cmd/firmward demo
+
+test: check race ## everything that CI runs
+
+check: ## format, vet, modernisation and static checks: each must be silent
+	@echo "gofumpt";     out=$$($(GO) tool gofumpt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "$$out"; echo "run: $(GO) tool gofumpt -w FILE"; exit 1; }
+	@echo "go vet";      $(GO) vet $(PKGS)
+	@echo "go fix";      out=$$($(GO) fix -diff $(PKGS) 2>&1 || true); test -z "$$out" || { echo "$$out"; echo "run: $(GO) fix $(PKGS)"; exit 1; }
+	@echo "staticcheck"; $(GO) tool staticcheck $(PKGS)
+
+race: ## all tests with the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race -timeout $(TIMEOUT) $(PKGS)
+
+bench: ## measured tables: time and memory of store, feeds, index, API (BENCH=regexp BENCHTIME=1s)
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem -timeout 60m $(PKGS) | { grep -v -e 'no test files' -e '^PASS' -e '^ok ' || true; }
+
+soak: ## the slow ones again and again: kills, walls, both databases (SOAK=times)
+	CGO_ENABLED=1 $(GO) test -race -count $(SOAK) -timeout 120m ./control/... ./enforce/... ./wire/... ./rollout/... ./store/... ./discover/...
+
+fuzz: ## every fuzz target for a short time (FUZZTIME=10s)
+	@$(GO) test -list '^Fuzz' $(PKGS) | awk '/^Fuzz/ { names[++n] = $$1 } /^ok/ { for (i = 1; i <= n; i++) print $$2, names[i]; n = 0 }' | \
+	while read -r pkg name; do echo "$$pkg $$name"; $(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$pkg"; done
+
+cover: ## coverage per package, cover.out for go tool cover
+	$(GO) test -coverprofile cover.out -timeout $(TIMEOUT) $(PKGS) | grep -v 'no test files'
+	@$(GO) tool cover -func cover.out | tail -1
+
+clean: ## remove what was made here
+	rm -rf bin cover.out
