@@ -237,7 +237,7 @@ func isPackageVar(f *ast.File, id *ast.Ident) bool {
 func TestNamesOfRooms(t *testing.T) {
 	bad := map[string]bool{"pkg": true, "internal": true, "util": true, "utils": true, "common": true, "helpers": true, "models": true, "types": true, "interfaces": true, "mock": true, "mocks": true}
 	for _, p := range packages(t) {
-		for _, part := range strings.Split(strings.TrimPrefix(p.ImportPath, module), "/") {
+		for part := range strings.SplitSeq(strings.TrimPrefix(p.ImportPath, module), "/") {
 			if bad[part] {
 				t.Errorf("%s: a package is named after what it is or does", p.ImportPath)
 			}

@@ -1,5 +1,7 @@
 package firmward
 
+import "slices"
+
 import "time"
 
 // Release is one firmware file with what is known of it. It is bound to its content hash.
@@ -28,12 +30,7 @@ type Release struct {
 
 // FitsModel reports whether the release names the model exactly.
 func (r Release) FitsModel(model string) bool {
-	for _, m := range r.Models {
-		if m == model {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(r.Models, model)
 }
 
 // FitsHardware reports whether the release names the hardware revision exactly or any.

@@ -2,6 +2,7 @@ package firmward
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -68,12 +69,7 @@ func (w Window) opensOn(day time.Weekday) bool {
 	if len(w.Days) == 0 {
 		return true
 	}
-	for _, d := range w.Days {
-		if d == day {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(w.Days, day)
 }
 
 func (w Window) String() string {

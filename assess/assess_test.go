@@ -115,11 +115,12 @@ func TestVerdicts(t *testing.T) {
 }
 
 func tree(e firmward.Explanation, depth int) string {
-	s := strings.Repeat("  ", depth) + e.Result + ": " + e.Text + " [" + e.Source + "]\n"
+	var s strings.Builder
+	s.WriteString(strings.Repeat("  ", depth) + e.Result + ": " + e.Text + " [" + e.Source + "]\n")
 	for _, c := range e.Children {
-		s += tree(c, depth+1)
+		s.WriteString(tree(c, depth+1))
 	}
-	return s
+	return s.String()
 }
 
 func TestNoFinding(t *testing.T) {

@@ -136,8 +136,14 @@ func (c *Control) setFacts(ctx context.Context, tx *store.Tx, who firmward.Perso
 		field firmward.Field
 		from  *string
 	}{
-		{firmward.FieldName, in.Name}, {firmward.FieldVendor, in.Vendor}, {firmward.FieldModel, in.Model}, {firmward.FieldHardware, in.Hardware},
-		{firmward.FieldSerial, in.Serial}, {firmward.FieldFirmware, in.Firmware}, {firmward.FieldClass, in.Class}, {firmward.FieldMAC, in.MAC},
+		{firmward.FieldName, in.Name},
+		{firmward.FieldVendor, in.Vendor},
+		{firmward.FieldModel, in.Model},
+		{firmward.FieldHardware, in.Hardware},
+		{firmward.FieldSerial, in.Serial},
+		{firmward.FieldFirmware, in.Firmware},
+		{firmward.FieldClass, in.Class},
+		{firmward.FieldMAC, in.MAC},
 	} {
 		if f.from == nil {
 			continue

@@ -169,8 +169,6 @@ func (p person) problem(method, path string, body any, code firmward.Code) httpa
 	return got
 }
 
-func ptr[T any](v T) *T { return &v }
-
 // fill puts devices into the store, without the loop.
 func (h *house) fill(tb testing.TB, n int) {
 	tb.Helper()

@@ -135,9 +135,9 @@ func TestDeviceByHand(t *testing.T) {
 	p := h.serve(t, firmward.Operator)
 	var d httpapi.Device
 	p.do(http.MethodPost, "/devices", httpapi.DeviceFacts{
-		Name: ptr("box"), Site: ptr("home"), Vendor: ptr("D-Link"), Model: ptr("DNS-320L"), Firmware: ptr("1.11"), Owner: ptr("Anna"),
+		Name: new("box"), Site: new("home"), Vendor: new("D-Link"), Model: new("DNS-320L"), Firmware: new("1.11"), Owner: new("Anna"),
 	}, 201, &d)
-	p.do(http.MethodPatch, "/devices/box", httpapi.DeviceFacts{Criticality: ptr(2)}, 200, &d)
+	p.do(http.MethodPatch, "/devices/box", httpapi.DeviceFacts{Criticality: new(2)}, 200, &d)
 	if d.Criticality != 2 || d.Owner != "Anna" || d.Origin != firmward.OriginByHand {
 		t.Errorf("got %+v", d)
 	}

@@ -78,8 +78,10 @@ func yearOfNVD(year int) []firmward.Advisory {
 		}
 		var matches []firmward.CPEMatch
 		for j := range 5 {
-			matches = append(matches, firmward.CPEMatch{Vulnerable: true, VersionEndExcluding: fmt.Sprintf("%d.%d", i%9, j),
-				Criteria: fmt.Sprintf("cpe:2.3:o:vendor%d:product_%d_%d:*:*:*:*:*:*:*:*", (i*7919)%4000, i, j)})
+			matches = append(matches, firmward.CPEMatch{
+				Vulnerable: true, VersionEndExcluding: fmt.Sprintf("%d.%d", i%9, j),
+				Criteria: fmt.Sprintf("cpe:2.3:o:vendor%d:product_%d_%d:*:*:*:*:*:*:*:*", (i*7919)%4000, i, j),
+			})
 		}
 		a.Configurations = []firmward.Configuration{{Nodes: []firmward.Node{{Operator: "OR", Matches: matches}}}}
 		for j := range 6 {

@@ -82,7 +82,7 @@ func (t *Tx) step(ctx context.Context, steps fs.FS, file string) error {
 			lines = append(lines, line)
 		}
 	}
-	for _, statement := range strings.Split(t.d.ddl(strings.Join(lines, "")), ";") {
+	for statement := range strings.SplitSeq(t.d.ddl(strings.Join(lines, "")), ";") {
 		if strings.TrimSpace(statement) == "" {
 			continue
 		}

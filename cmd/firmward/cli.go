@@ -164,8 +164,12 @@ func newParser(cli *CLI, out, errOut io.Writer) (*kong.Kong, error) {
 		kong.Exit(func(code int) { panic(exited(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100}),
 		kong.ExplicitGroups([]kong.Group{
-			{Key: "run", Title: "Run it"}, {Key: "see", Title: "See what is there"}, {Key: "know", Title: "Know what is wrong"},
-			{Key: "act", Title: "Do the next step"}, {Key: "prove", Title: "Prove and control"}, {Key: "lab", Title: "Try it"},
+			{Key: "run", Title: "Run it"},
+			{Key: "see", Title: "See what is there"},
+			{Key: "know", Title: "Know what is wrong"},
+			{Key: "act", Title: "Do the next step"},
+			{Key: "prove", Title: "Prove and control"},
+			{Key: "lab", Title: "Try it"},
 		}),
 	)
 }

@@ -163,7 +163,7 @@ func TestHelp(t *testing.T) {
 		if !strings.Contains(string(docs), "`"+name) {
 			t.Errorf("docs/cli.md does not name %s", name)
 		}
-		for _, line := range strings.Split(n.Detail, "\n") {
+		for line := range strings.SplitSeq(n.Detail, "\n") {
 			if len(line) > 120 && strings.HasPrefix(line, "  ") {
 				t.Errorf("%s: example too long: %s", name, line)
 			}

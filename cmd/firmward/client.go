@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -180,9 +181,7 @@ func (c *client) do(ctx context.Context, r call) error {
 	if err != nil {
 		return fmt.Errorf("write request: %w", err)
 	}
-	for k, v := range r.header {
-		req.Header[k] = v
-	}
+	maps.Copy(req.Header, r.header)
 	if r.bodyType != "" {
 		req.Header.Set("Content-Type", r.bodyType)
 	}
@@ -224,11 +223,12 @@ func problemOf(resp *http.Response) error {
 	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&p); err != nil || p.Code == "" {
 		return firmward.Errorf(firmward.Unavailable, fmt.Sprintf("the server answers %d and does not look like firmward", resp.StatusCode))
 	}
-	msg := p.Detail
+	var msg strings.Builder
+	msg.WriteString(p.Detail)
 	for _, e := range p.Errors {
-		msg += "; " + strings.TrimPrefix(e.Location, "body.") + ": " + e.Message
+		msg.WriteString("; " + strings.TrimPrefix(e.Location, "body.") + ": " + e.Message)
 	}
-	return firmward.Errorf(p.Code, msg)
+	return firmward.Errorf(p.Code, msg.String())
 }
 
 // pages calls f with every item of a listing until limit items were seen (0: all). more tells that there are others.

@@ -68,10 +68,15 @@ func (c *DeviceCmd) print(a *app, d httpapi.DeviceDetail) {
 	fmt.Fprintln(a.out, a.bold(clean(v.Name)), " ", v.ID)
 	facts := [][2]string{
 		{"Is", strings.TrimSpace(known(v.Vendor) + " " + v.Model + hardware(v))},
-		{"Firmware", known(v.Firmware)}, {"Class", string(v.Class)}, {"Serial", known(v.Serial)},
-		{"Addresses", join(v.Addresses)}, {"MACs", join(v.MACs)},
+		{"Firmware", known(v.Firmware)},
+		{"Class", string(v.Class)},
+		{"Serial", known(v.Serial)},
+		{"Addresses", join(v.Addresses)},
+		{"MACs", join(v.MACs)},
 		{"Stands", fmt.Sprintf("site %s, zone %s, network %s", v.Site, v.Zone, orNone(v.Network))},
-		{"Owner", known(v.Owner)}, {"Function", known(v.Function)}, {"Marks", marks(v)},
+		{"Owner", known(v.Owner)},
+		{"Function", known(v.Function)},
+		{"Marks", marks(v)},
 		{"Origin", fmt.Sprintf("%s, first %s, last seen %s", v.Origin, when(v.FirstSeen), lastSeen(v))},
 	}
 	for _, f := range facts {
@@ -108,7 +113,11 @@ func marks(v httpapi.Device) string {
 		on   bool
 		text string
 	}{
-		{v.Retired, "retired"}, {v.Spare, "spare"}, {v.Lab, "lab"}, {v.NeverContain, "never contain"}, {v.Exposed, "reachable from the internet"},
+		{v.Retired, "retired"},
+		{v.Spare, "spare"},
+		{v.Lab, "lab"},
+		{v.NeverContain, "never contain"},
+		{v.Exposed, "reachable from the internet"},
 		{v.Criticality > 0, "criticality " + strconv.Itoa(v.Criticality)},
 	} {
 		if m.on {
@@ -189,8 +198,14 @@ func printModel(a *app, m httpapi.Model) {
 		name string
 		fact httpapi.Fact
 	}{
-		{"gets updates by", m.Mechanism}, {"who may patch", m.MayPatch}, {"signed", m.Signed}, {"automatic updates", m.AutoUpdate},
-		{"rollback", m.Rollback}, {"outage in minutes", m.Outage}, {"support ends", m.SupportEnd}, {"recovery", m.Recovery},
+		{"gets updates by", m.Mechanism},
+		{"who may patch", m.MayPatch},
+		{"signed", m.Signed},
+		{"automatic updates", m.AutoUpdate},
+		{"rollback", m.Rollback},
+		{"outage in minutes", m.Outage},
+		{"support ends", m.SupportEnd},
+		{"recovery", m.Recovery},
 	} {
 		source := f.fact.Source
 		if f.fact.Date != "" {

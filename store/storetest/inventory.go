@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -164,11 +165,11 @@ func devices(t *testing.T, s *store.Store) {
 	put(t, s, t0, a, b, c)
 	diff(t, "device", a, must[firmward.Device](t)(s.Device(ctx, "a")))
 	ids := func(f store.DeviceFilter) string {
-		out := ""
+		var out strings.Builder
 		for _, d := range each(t, 1, func(p store.Page) ([]firmward.Device, string, error) { return s.Devices(ctx, f, p) }) {
-			out += d.ID
+			out.WriteString(d.ID)
 		}
-		return out
+		return out.String()
 	}
 	yes, no := true, false
 	for want, f := range map[string]store.DeviceFilter{
