@@ -109,9 +109,6 @@ func room(path string) (string, bool) {
 func TestFloors(t *testing.T) {
 	for _, p := range packages(t) {
 		from, _ := room(p.ImportPath)
-		if from == "deps" {
-			continue
-		}
 		for _, imp := range p.Imports {
 			to, ours := room(imp)
 			if !ours {
