@@ -21,6 +21,9 @@ import (
 // reweigh is how often every device is weighed again although nothing changed: clocks run out.
 const reweigh = 24 * time.Hour
 
+// commandsKept is how long finished commands stay in the outbox; what they did stays in the audit log.
+const commandsKept = 90 * 24 * time.Hour
+
 // decideStep assesses and decides every device that is marked, and all of them once a day.
 func (c *Control) decideStep(ctx context.Context) (time.Time, error) {
 	c.mu.Lock()
@@ -33,6 +36,12 @@ func (c *Control) decideStep(ctx context.Context) (time.Time, error) {
 			return c.weigh(ctx, d.ID)
 		}); err != nil {
 			c.touchAll()
+			return time.Time{}, err
+		}
+		if err := c.Store.Tx(ctx, func(tx *store.Tx) error {
+			_, err := tx.ForgetCommands(ctx, c.Clock.Now().Add(-commandsKept))
+			return err
+		}); err != nil {
 			return time.Time{}, err
 		}
 		c.mu.Lock()
@@ -178,7 +187,7 @@ func refreshed(open []firmward.WorkOrder, step firmward.NextStep) []firmward.Wor
 func staleWork(open []firmward.WorkOrder, step firmward.NextStep) []firmward.WorkOrder {
 	var out []firmward.WorkOrder
 	for _, w := range open {
-		if w.State == firmward.WorkOpen && w.By == self && (step.Order == nil || step.Order.Kind != w.Kind) && step.Now.Kind == firmward.StepWait {
+		if w.State == firmward.WorkOpen && w.By == self && (step.Order == nil || step.Order.Kind != w.Kind) && (step.Now.Kind == firmward.StepWait || step.Now.Kind == firmward.StepRetire) {
 			out = append(out, w)
 		}
 	}

@@ -197,9 +197,10 @@ func (c *Control) ImportDevices(ctx context.Context, who firmward.Person, docume
 		}
 	}
 	type row struct {
-		line  int
-		facts DeviceFacts
-		ref   []string
+		line   int
+		facts  DeviceFacts
+		ref    []string
+		device firmward.Device // the known one; zero for a new device
 	}
 	var all []row
 	for {
@@ -218,16 +219,22 @@ func (c *Control) ImportDevices(ctx context.Context, who firmward.Person, docume
 		if err != nil {
 			return 0, 0, &firmward.Error{Code: firmward.Invalid, Message: fmt.Sprintf("%s: line %d", document, line), Err: err}
 		}
-		all = append(all, row{line, f, ref})
+		all = append(all, row{line: line, facts: f, ref: ref})
 	}
-	// Devices are written one by one, but every row was checked before the first is written.
-	for _, r := range all {
+	// Every row is checked and matched before the first is written.
+	for i, r := range all {
 		d, found, err := c.known(ctx, r.ref)
-		if err != nil {
-			return added, changed, fmt.Errorf("%s: line %d: %w", document, r.line, err)
+		if err == nil && !found && (r.facts.Site == nil || r.facts.Name == nil) {
+			err = firmward.Errorf(firmward.Invalid, "no known device matches "+strings.Join(r.ref, ", ")+", and a new one needs a name and a site")
 		}
-		source := "import:" + document
-		if !found {
+		if err != nil {
+			return 0, 0, &firmward.Error{Code: firmward.CodeOf(err), Message: fmt.Sprintf("%s: line %d", document, r.line), Err: err}
+		}
+		all[i].device = d
+	}
+	source := "import:" + document
+	for _, r := range all {
+		if r.device.ID == "" {
 			if _, err := c.addDevice(ctx, who, source, firmward.OriginImported, r.facts); err != nil {
 				return added, changed, fmt.Errorf("%s: line %d: %w", document, r.line, err)
 			}
@@ -235,10 +242,10 @@ func (c *Control) ImportDevices(ctx context.Context, who firmward.Person, docume
 			continue
 		}
 		r.facts.Site, r.facts.Addr = nil, nil
-		if err := c.Store.Tx(ctx, func(tx *store.Tx) error { return c.setFacts(ctx, tx, who, source, d.ID, r.facts) }); err != nil {
+		if err := c.Store.Tx(ctx, func(tx *store.Tx) error { return c.setFacts(ctx, tx, who, source, r.device.ID, r.facts) }); err != nil {
 			return added, changed, fmt.Errorf("%s: line %d: %w", document, r.line, err)
 		}
-		c.touch(d.ID)
+		c.touch(r.device.ID)
 		changed++
 	}
 	return added, changed, nil
@@ -305,11 +312,5 @@ func rowFacts(head, rec []string) (f DeviceFacts, ref []string, err error) {
 	if len(ref) == 0 {
 		return f, nil, errors.New("a row needs an address, mac, serial or name")
 	}
-	if f.Site == nil || f.Name == nil {
-		return f, ref, checkNew(f, ref)
-	}
 	return f, ref, checkFacts(f)
 }
-
-// checkNew gives a row without site or name what a new device would need.
-func checkNew(f DeviceFacts, ref []string) error { return checkFacts(f) }

@@ -59,9 +59,29 @@ func (c *Control) StartScan(ctx context.Context, who firmward.Person, prefix net
 			return *other, nil
 		}
 	}
+	c.forgetScans()
 	c.scans[s.ID] = s
 	c.wake(loopObserve)
 	return *s, nil
+}
+
+// keptScans bounds how many receipts stay in memory; their leaves stay for good.
+const keptScans = 200
+
+// forgetScans drops the oldest receipts of ended scans. The caller holds the lock.
+func (c *Control) forgetScans() {
+	for len(c.scans) >= keptScans {
+		oldest := ""
+		for id, s := range c.scans {
+			if !s.Ended.IsZero() && (oldest == "" || s.Started.Before(c.scans[oldest].Started)) {
+				oldest = id
+			}
+		}
+		if oldest == "" {
+			return
+		}
+		delete(c.scans, oldest)
+	}
 }
 
 // ScanByID tells how a scan goes.
