@@ -31,11 +31,12 @@
 //
 // # What it does not do
 //
-// Devices of one segment talk to each other without passing this machine; flow tables that another program
-// set up carry established connections past the forward hook. Neither is guessed at: before anybody calls a
-// device contained, packets must prove it (control), and here such a proof fails. A rule's MAC is
-// not used: several devices may share one behind a wireless bridge, and cutting a neighbour is worse than
-// losing sight of a device that changes its address.
+// Devices of one segment talk to each other without passing this machine. Flow tables that another program set
+// up carry established connections past the forward hook. So before anybody calls a device contained, packets
+// from elsewhere must prove it (control); a witness on this machine itself proves the output hook alone. A
+// machine that does not route is no wall at all, and Ready refuses it. A rule's MAC is not used: several devices
+// may share one behind a wireless bridge, and cutting a neighbour is worse than losing sight of a device that
+// changes its address.
 //
 // After a restart of the machine the kernel has forgotten; whoever holds the desired state must Apply it again.
 package nft
@@ -45,12 +46,16 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/enforce"
+	"github.com/firmward/firmward/wire"
 )
 
 // Wall implements enforce.Enforcer. The zero Wall works on this machine.
@@ -68,14 +73,58 @@ func (*Wall) Info() enforce.Info {
 	}
 }
 
-// Ready has the kernel check a whole rule set without taking it.
+// Ready has the kernel check a whole rule set without taking it, and makes sure that this machine
+// routes: else the wall would cut this machine's own packets only, and a packet test sent from here
+// would be fooled by that.
 func (w *Wall) Ready(ctx context.Context) error {
 	sample, err := parse(sampleRules)
 	if err != nil {
 		return err
 	}
-	_, err = w.run(ctx, applyText(sample, 1, time.Minute), "--check", "--file", "-")
-	return err
+	if _, err := w.run(ctx, applyText(sample, 1, time.Minute), "--check", "--file", "-"); err != nil {
+		return err
+	}
+	routes := false
+	look := func() (err error) {
+		routes, err = forwards(os.DirFS("/proc/sys/net"))
+		return err
+	}
+	if w.Namespace == "" {
+		err = look()
+	} else {
+		err = (&wire.Netns{Name: w.Namespace}).Do(look)
+	}
+	if err != nil {
+		return fmt.Errorf("see whether this machine routes: %w", err)
+	}
+	if !routes {
+		return firmward.Errorf(firmward.NotSupported, "this machine does not route (ip_forward is off), so no device's packets pass it: run firmward on the router")
+	}
+	return nil
+}
+
+// forwards reports whether any interface of the namespace hands packets on. sys is /proc/sys/net.
+func forwards(sys fs.FS) (bool, error) {
+	for _, pattern := range [...]string{"ipv4/conf/*/forwarding", "ipv6/conf/*/forwarding"} {
+		found, err := fs.Glob(sys, pattern)
+		if err != nil {
+			return false, err
+		}
+		for _, path := range found {
+			b, err := fs.ReadFile(sys, path)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue // the interface went away meanwhile
+			}
+			if err != nil {
+				return false, err
+			}
+			name := strings.Split(path, "/")[2]
+			if name != "lo" && name != "default" && strings.TrimSpace(string(b)) != "0" {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
 }
 
 // token is what Confirm needs to know; it is kept by whoever keeps Applied.

@@ -102,6 +102,7 @@ func TestReadySaysWhy(t *testing.T) {
 		want string
 	}{
 		"no namespace": {&nft.Wall{Namespace: "fwtest-not-there"}, "there is no network namespace fwtest-not-there"},
+		"no router":    {&nft.Wall{Namespace: wiretest.New(t, "host").Name}, "this machine does not route"},
 		"an option":    {&nft.Wall{Namespace: "-all"}, "no name of a network namespace"},
 	} {
 		if err := tc.wall.Ready(t.Context()); err == nil || !strings.Contains(err.Error(), tc.want) {
