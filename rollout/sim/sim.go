@@ -288,22 +288,30 @@ func targets(slots []*slot) []firmward.Target {
 	return out
 }
 
-// start lets Pick choose among the pending targets of the open wave, page by page.
+// start lets Pick choose among the pending targets of the open wave, page by page, until nobody more
+// has room.
 func (w *World) start(r *Run) {
 	if r.Wave >= len(r.pending) {
 		return
 	}
-	var kept []*slot
-	list := r.pending[r.Wave]
-	for len(list) > 0 && r.InFlight < r.Policy.MaxInFlight && r.State == firmward.RolloutRunning {
-		page := list[:min(pageSize, len(list))]
-		list = list[len(page):]
-		kept = append(kept, w.startPage(r, page)...)
+	list, at := r.pending[r.Wave], 0
+	for at < len(list) && r.InFlight < r.Policy.MaxInFlight && r.State == firmward.RolloutRunning {
+		room := r.Policy.MaxInFlight - r.InFlight
+		end := min(len(list), at+min(pageSize, 2*room+8))
+		left, full := w.startPage(r, list[at:end])
+		gone := end - at - len(left) // close the gap from the left: the rest of the list is long
+		copy(list[end-len(left):end], left)
+		copy(list[gone:], list[:at])
+		list, at = list[gone:], end-gone
+		if full {
+			break
+		}
 	}
-	r.pending[r.Wave] = append(kept, list...)
+	r.pending[r.Wave] = list
 }
 
-func (w *World) startPage(r *Run, page []*slot) (left []*slot) {
+// startPage starts whom Pick chooses of one page. full tells that the rollout's own cap is reached.
+func (w *World) startPage(r *Run, page []*slot) (left []*slot, full bool) {
 	var slots []rollout.Slot
 	for _, s := range page {
 		if s.State == firmward.TargetPending {
@@ -318,6 +326,7 @@ func (w *World) startPage(r *Run, page []*slot) (left []*slot) {
 			w.tell(n.DeviceID, "waits", n.Why)
 		}
 		left = append(left, s)
+		full = full || n.Code == "in-flight-cap"
 	}
 	if len(left) > 0 {
 		if _, change := r.Policy.Window.Open(w.Now); !change.IsZero() && !change.Equal(r.openDue) {
@@ -329,7 +338,7 @@ func (w *World) startPage(r *Run, page []*slot) (left []*slot) {
 		w.started(r, p)
 		w.apply(r, r.byID[p.Target.DeviceID], rollout.Event{Kind: rollout.Start})
 	}
-	return left
+	return left, full
 }
 
 func (w *World) tell(who, what, why string) {
