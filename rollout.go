@@ -184,8 +184,9 @@ type Target struct {
 	From       string // firmware version before
 	Want       string // firmware version wanted
 	Model      string
-	Command    string // id of the last command
-	Attempt    int
+	Command    string         // id of the last command
+	Answered   bool           // the outcome of Command has arrived; a second one changes nothing
+	Attempt    int            // installations sent so far
 	Seq        int            // commands issued so far; part of command ids
 	Baseline   []ServiceState // how its services answered before
 	StartedAt  time.Time

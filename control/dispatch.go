@@ -174,6 +174,9 @@ func (c *Control) act(ctx context.Context, o rollout.Command, cmd store.Command)
 	if err != nil {
 		return rollout.Event{}, err
 	}
+	if j.target.Command != o.ID || j.target.Answered { // the target has gone on without it: do nothing to the device
+		return rollout.Event{Kind: rollout.NotSent, Why: "superseded"}, nil
+	}
 	switch o.Verb {
 	case rollout.DoPreflight:
 		return c.preflight(ctx, j)
@@ -260,7 +263,7 @@ func (c *Control) install(ctx context.Context, j job, cmd store.Command) (rollou
 	case err != nil:
 		return rollout.Event{}, err
 	case stop.On:
-		return rollout.Event{Kind: rollout.NotSent, Why: "the red button is pressed"}, nil
+		return rollout.Event{Kind: rollout.NotSent, Code: rollout.StopAll, Why: "the red button is pressed"}, nil
 	case r.State != firmward.RolloutRunning:
 		return rollout.Event{Kind: rollout.NotSent, Why: "the rollout is " + string(r.State)}, nil
 	}

@@ -15,8 +15,8 @@ type WaveCount struct {
 	Ended    int
 	Good     int // succeeded
 	Unsoaked int // succeeded, not yet looked at after the soak
-	// Bare lists models of wave 0 whose canary neither succeeded nor failed (not reachable, refused):
-	// nothing is known about them.
+	// Bare lists models of wave 0 of which a canary neither succeeded nor failed (not reachable,
+	// refused): nothing is known about them. Each canary stands for its model and hardware revision.
 	Bare []string
 }
 
@@ -55,7 +55,7 @@ func promote(r *firmward.Rollout, c WaveCount, now time.Time) time.Time {
 	switch {
 	case r.Wave == 0 && len(c.Bare) > 0:
 		r.State = firmward.RolloutPaused
-		r.Why = fmt.Sprintf("inconclusive: no canary of %v could be tried; nothing is known, so nothing is promoted", c.Bare)
+		r.Why = fmt.Sprintf("inconclusive: no canary of %v could be tried; nothing is known, so nothing is promoted (plan a new rollout when it can)", c.Bare)
 	case r.Wave+1 >= r.Waves:
 		r.State = firmward.RolloutFinished
 		r.Why = fmt.Sprintf("%d succeeded, %d failed", r.Succeeded, r.Failed)
@@ -132,8 +132,12 @@ func Steer(r *firmward.Rollout, order, why string, now time.Time) error {
 		if r.State == firmward.RolloutHalted && why == "" {
 			return firmward.Errorf(firmward.Invalid, "a halted rollout is resumed only with a reason")
 		}
-		if approvals(r, 0) < r.Policy.Approvals {
-			r.State, r.Why = firmward.RolloutAwaiting, "resumed, still waits for approval"
+		if r.WaveOpen.IsZero() { // it never ran: staging and approvals still decide
+			if r.Staging == "failed" {
+				return firmward.Errorf(firmward.Refused, "staging failed: plan a new rollout when the release has passed")
+			}
+			r.State, r.Why = firmward.RolloutAwaiting, "resumed"
+			Approve(r, now)
 			return nil
 		}
 		r.State, r.Why = firmward.RolloutRunning, "resumed: "+why
@@ -151,7 +155,6 @@ func Steer(r *firmward.Rollout, order, why string, now time.Time) error {
 // Count tells how the targets of one wave stand.
 func Count(targets []firmward.Target) WaveCount {
 	var c WaveCount
-	known, bare := map[string]bool{}, map[string]bool{}
 	for _, t := range targets {
 		switch {
 		case t.State == firmward.TargetPending:
@@ -164,21 +167,14 @@ func Count(targets []firmward.Target) WaveCount {
 		switch t.State {
 		case firmward.TargetSucceeded:
 			c.Good++
-			known[t.Model] = true
 			if t.SoakedAt.IsZero() {
 				c.Unsoaked++
 			}
-		case firmward.TargetFailed, firmward.TargetRolledBack:
-			known[t.Model] = true
 		case firmward.TargetSkipped, firmward.TargetRefused:
-			bare[t.Model] = true
-		}
-	}
-	for m := range bare {
-		if !known[m] {
-			c.Bare = append(c.Bare, m)
+			c.Bare = append(c.Bare, t.Model)
 		}
 	}
 	slices.Sort(c.Bare)
+	c.Bare = slices.Compact(c.Bare)
 	return c
 }

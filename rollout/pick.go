@@ -39,6 +39,11 @@ func Pick(r *firmward.Rollout, slots []Slot, claims Claims, topo topology.Map, s
 			cmp.Compare(a.Candidate.Device.Criticality, b.Candidate.Device.Criticality))
 	})
 	groups, models, dark := map[string]bool{}, map[string]int{}, map[string]bool{}
+	for busy := range claims.Device {
+		for _, d := range topo.Dark(busy) {
+			dark[d] = true
+		}
+	}
 	for _, s := range slots {
 		code, why := hold(r, s, claims, stopAll)
 		id := s.Target.DeviceID
@@ -59,7 +64,9 @@ func Pick(r *firmward.Rollout, slots []Slot, claims Claims, topo topology.Map, s
 			continue
 		}
 		picks = append(picks, s)
-		models[s.Candidate.Device.Model]++
+		if !s.Candidate.Device.Lab {
+			models[s.Candidate.Device.Model]++
+		}
 		if s.Group != "" {
 			groups[s.Group] = true
 		}
@@ -76,9 +83,11 @@ func hold(r *firmward.Rollout, s Slot, claims Claims, stopAll bool) (code, why s
 	d := s.Candidate.Device
 	switch by := claims.Device[d.ID]; {
 	case stopAll:
-		return "stop-all", "the red button is pressed: nothing starts anywhere"
+		return StopAll, "the red button is pressed: nothing starts anywhere"
 	case r.State != firmward.RolloutRunning:
 		return "not-running", "the rollout is " + string(r.State)
+	case s.Target.Wave > r.Wave:
+		return "wave", fmt.Sprintf("waits for wave %d", s.Target.Wave)
 	case by != "":
 		return "claimed", "another rollout changes it now: " + by
 	case s.Group != "" && claims.Group[s.Group] != "":

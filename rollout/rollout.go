@@ -6,6 +6,9 @@
 //
 //   - Nothing is sent that is not saved before, and a command is carried out at most once: after a
 //     crash a command without an outcome comes back as Lost and is resolved by looking at the device.
+//     A device to which nothing was sent yet, or of which a look proved that nothing was left behind,
+//     goes back to pending: Pick alone decides who starts, so window, claims and caps hold every time.
+//   - Each command is answered once. Late and repeated answers change nothing.
 //   - "Accepted" is not "installed". A target succeeds only after our own look saw the same device
 //     run the wanted version with its services answering as before.
 //   - Silence has a deadline and then is failure. Inconclusive pauses; it never promotes.
@@ -104,6 +107,10 @@ type Input struct {
 	Event     Event
 }
 
+// StopAll is the code of a NotSent event when the red button kept the image back: the target then waits
+// for its turn again.
+const StopAll = "stop-all"
+
 // maxAttempts bounds how often one target is tried: a second try happens only when a look proved
 // that the first one left no trace.
 const maxAttempts = 2
@@ -112,8 +119,16 @@ const maxAttempts = 2
 // Events that do not fit the target's state (late answers, duplicates) change nothing.
 func Advance(in *Input, out []Command) []Command {
 	t := in.Target
-	if in.Event.Command != "" && in.Event.Command != t.Command {
+	if t.State.Final() && t.State != firmward.TargetSucceeded {
 		return out
+	}
+	switch in.Event.Kind {
+	case Tick, Start, SoakDue, Abandon:
+	default:
+		if t.Answered || in.Event.Command != t.Command || t.Command == "" {
+			return out
+		}
+		t.Answered = true
 	}
 	switch {
 	case in.Event.Kind == Lost:
@@ -145,8 +160,7 @@ func Advance(in *Input, out []Command) []Command {
 
 func (in *Input) start(out []Command) []Command {
 	t, r := in.Target, in.Rollout
-	t.Attempt++
-	t.StartedAt = in.Now
+	t.StartedAt, t.Code = in.Now, ""
 	t.Deadline = in.Now.Add(r.Policy.Deadline)
 	r.Started++
 	r.InFlight++
@@ -167,20 +181,25 @@ func (in *Input) claimed(out []Command) []Command {
 			in.end(firmward.TargetSucceeded, "already-installed", "the device runs "+seen.Version+" already; nothing was sent")
 			return out
 		}
-		if r.State != firmward.RolloutRunning {
+		switch {
+		case r.State != firmward.RolloutRunning:
 			in.unstart(firmward.TargetPending, "", "the rollout is "+string(r.State))
 			return out
+		case !in.Now.Before(t.Deadline): // its window may have closed meanwhile
+			in.unstart(firmward.TargetPending, "", "the answer before the start came too late; its turn comes again")
+			return out
 		}
+		t.Attempt++
 		t.State, t.Why = firmward.TargetInstalling, "the image is on its way"
 		t.Deadline = in.Now.Add(r.Policy.Deadline)
 		return in.send(DoInstall, out)
 	case PreflightRefused:
-		in.unstart(firmward.TargetRefused, in.Event.Code, in.Event.Why)
+		in.untried(firmward.TargetRefused, in.Event.Code, in.Event.Why)
 	case PreflightFailed:
-		in.unstart(firmward.TargetSkipped, "not-reachable", "not reachable before the start; nothing was sent: "+in.Event.Why)
+		in.untried(firmward.TargetSkipped, "not-reachable", "not reachable before the start; nothing was sent: "+in.Event.Why)
 	case Tick:
-		if !in.Now.Before(t.Deadline) {
-			in.unstart(firmward.TargetSkipped, "not-reachable", "did not answer before the start; nothing was sent")
+		if !in.Now.Before(t.NextDue) && !in.Now.Before(t.Deadline) {
+			in.untried(firmward.TargetSkipped, "not-reachable", "did not answer before the start; nothing was sent")
 		}
 	}
 	return out
@@ -195,14 +214,15 @@ func (in *Input) installing(out []Command) []Command {
 			t.Why = "the exchange broke off (" + in.Event.Why + "); looking whether it was taken"
 		}
 		t.AcceptedAt = in.Now
-		t.Deadline = in.Now.Add(max(in.Rollout.Policy.Deadline, 2*in.Abilities.Settle))
+		t.Deadline = in.Now.Add(in.patience())
 		t.NextDue = in.Now.Add(in.Abilities.Settle)
 	case NotSent:
-		to := firmward.TargetSkipped
-		if in.Rollout.State != firmward.RolloutRunning {
-			to = firmward.TargetPending
+		t.Attempt--
+		if in.Rollout.State != firmward.RolloutRunning || in.Event.Code == StopAll {
+			in.unstart(firmward.TargetPending, in.Event.Code, "nothing was sent: "+in.Event.Why)
+		} else {
+			in.untried(firmward.TargetSkipped, "not-sent", "nothing was sent: "+in.Event.Why)
 		}
-		in.unstart(to, "not-sent", "nothing was sent: "+in.Event.Why)
 	case Tick: // the command should have ended by itself long ago
 		if !in.Now.Before(t.NextDue) {
 			return in.lost(out)
@@ -221,7 +241,7 @@ func (in *Input) watching(out []Command) []Command {
 		if in.Now.Before(t.NextDue) {
 			return out
 		}
-		if in.Now.After(t.Deadline.Add(4 * in.pause())) {
+		if in.unlooked() {
 			in.end(firmward.TargetFailed, "silent", "its deadline has passed and nobody could look")
 			return out
 		}
@@ -238,7 +258,7 @@ func (in *Input) watching(out []Command) []Command {
 // judge weighs one look at a device that should run the wanted version.
 func (in *Input) judge(out []Command) []Command {
 	t, seen := in.Target, in.Event.Seen
-	late := !in.Now.Before(t.Deadline)
+	late := in.late()
 	switch {
 	case !seen.Reachable:
 		return in.again(late, firmward.TargetFailed, "silent", "silent since the update; its deadline has passed", "silent so far", out)
@@ -271,10 +291,7 @@ func (in *Input) oldVersion(late bool, out []Command) []Command {
 	case t.SawNew:
 		in.end(firmward.TargetRolledBack, "fell-back", "went back to "+seen.Version+" by itself")
 	case t.State == firmward.TargetInDoubt && late && !seen.Busy && t.Attempt < maxAttempts:
-		t.State, t.Why = firmward.TargetClaimed, "a look proved that the lost command left no trace; trying once more"
-		t.Attempt++
-		t.Deadline = in.Now.Add(in.Rollout.Policy.Deadline)
-		return in.send(DoPreflight, out)
+		in.unstart(firmward.TargetPending, "", "a look proved that the lost command left no trace; it is tried once more when its turn comes")
 	default:
 		return in.again(late, firmward.TargetFailed, "old-version", "is back with the old version "+seen.Version, "still "+seen.Version, out)
 	}
@@ -297,96 +314,15 @@ func (in *Input) deadService(dead string, out []Command) []Command {
 	case seen.Uncommitted:
 		t.State, t.Code, t.Why = firmward.TargetFalling, "service-dead", dead+" is dead after the update; not committed, the device will fall back by itself"
 		wait := seen.FallsBackIn + in.Abilities.Settle
-		t.NextDue, t.Deadline = in.Now.Add(wait), in.Now.Add(wait+max(in.Rollout.Policy.Deadline, 2*in.Abilities.Settle))
+		t.NextDue, t.Deadline = in.Now.Add(wait), in.Now.Add(wait+in.patience())
 		in.brake(dead + " was dead after the update")
 	case in.Abilities.CanRevert:
 		t.State, t.Code, t.Why = firmward.TargetFalling, "service-dead", dead+" is dead after the update; going back"
-		t.Deadline = in.Now.Add(max(in.Rollout.Policy.Deadline, 2*in.Abilities.Settle))
+		t.Deadline = in.Now.Add(in.patience())
 		in.brake(dead + " was dead after the update")
 		return in.send(DoRevert, out)
 	default:
 		in.end(firmward.TargetFailed, "service-dead", "runs "+seen.Version+", but "+dead+" is dead; the device cannot go back")
-	}
-	return out
-}
-
-func (in *Input) committing(out []Command) []Command {
-	t := in.Target
-	switch in.Event.Kind {
-	case Committed:
-		t.State, t.Why = firmward.TargetVerifying, "committed; looking once more"
-		return in.send(DoLook, out)
-	case CommitFailed:
-		t.State, t.Why = firmward.TargetVerifying, "the commit failed: "+in.Event.Why
-		t.NextDue = in.Now.Add(in.pause())
-	case Tick:
-		if !in.Now.Before(t.Deadline) {
-			t.State, t.Why, t.NextDue = firmward.TargetVerifying, "the commit was not answered; looking", in.Now
-		}
-	}
-	return out
-}
-
-func (in *Input) falling(out []Command) []Command {
-	t := in.Target
-	switch in.Event.Kind {
-	case Reverted, RevertFailed:
-		t.NextDue = in.Now.Add(in.Abilities.Settle)
-	case Tick:
-		if in.Now.After(t.Deadline.Add(4 * in.pause())) {
-			in.end(firmward.TargetFailed, "silent", "silent after its fall-back; its deadline has passed")
-			return out
-		}
-		if !in.Now.Before(t.NextDue) {
-			return in.send(DoLook, out)
-		}
-	case Looked:
-		seen := in.Event.Seen
-		late := !in.Now.Before(t.Deadline)
-		switch {
-		case !seen.Reachable || !seen.SameDevice:
-			return in.again(late, firmward.TargetFailed, "silent", "silent after its fall-back; its deadline has passed", "silent while it falls back", out)
-		case in.reached(seen.Version) || seen.Version == "":
-			return in.again(late, firmward.TargetFailed, "service-dead", "did not fall back until its deadline", "has not fallen back yet", out)
-		case worse(t.Baseline, seen.Services) != "":
-			return in.again(late, firmward.TargetFailed, "service-dead", "back on "+seen.Version+", but "+worse(t.Baseline, seen.Services)+" is still dead", "back on "+seen.Version+"; services not yet", out)
-		}
-		in.end(firmward.TargetRolledBack, "service-dead", "fell back to "+seen.Version+" by itself and works as before")
-	}
-	return out
-}
-
-// soaking looks once more at a device that had succeeded: soak ends on evidence.
-func (in *Input) soaking(out []Command) []Command {
-	t, r := in.Target, in.Rollout
-	switch in.Event.Kind {
-	case SoakDue:
-		if t.SoakedAt.IsZero() && !in.Now.Before(t.NextDue) {
-			return in.send(DoLook, out)
-		}
-	case Looked:
-		seen := in.Event.Seen
-		dead := worse(t.Baseline, seen.Services)
-		switch {
-		case seen.Reachable && seen.SameDevice && in.reached(seen.Version) && dead == "":
-			t.SoakedAt = in.Now
-			t.Why = "healthy after its soak"
-		case in.Now.Sub(t.EndedAt) < soak(r)+r.Policy.Deadline:
-			t.NextDue = in.Now.Add(in.pause())
-		default:
-			r.Succeeded--
-			r.InFlight++ // end takes it off again
-			why := "did not stay healthy: "
-			switch {
-			case !seen.Reachable:
-				why += "silent"
-			case dead != "":
-				why += dead + " is dead"
-			default:
-				why += "runs " + seen.Version
-			}
-			in.end(firmward.TargetFailed, "soak", why)
-		}
 	}
 	return out
 }

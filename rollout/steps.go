@@ -13,6 +13,7 @@ import (
 func (in *Input) send(v Verb, out []Command) []Command {
 	t := in.Target
 	t.Seq++
+	t.Answered = false
 	t.Command = fmt.Sprintf("%s.%s.%d", t.RolloutID, t.DeviceID, t.Seq)
 	t.NextDue = in.Now.Add(2 * in.pause()) // when to wonder about an answer that does not come
 	if t.Deadline.After(t.NextDue) {
@@ -21,17 +22,17 @@ func (in *Input) send(v Verb, out []Command) []Command {
 	return append(out, Command{ID: t.Command, Verb: v, RolloutID: t.RolloutID, DeviceID: t.DeviceID})
 }
 
-// lost handles a command whose outcome a crash took. Everything but an install may simply be asked
-// again; an install is resolved by looking.
+// lost handles a command whose outcome a crash took. Before the install the target goes back to its
+// place in the queue; an install, a commit and a revert are resolved by looking, a look is repeated.
 func (in *Input) lost(out []Command) []Command {
 	t := in.Target
 	switch t.State {
 	case firmward.TargetClaimed:
-		return in.send(DoPreflight, out)
+		in.unstart(firmward.TargetPending, "", "firmward stopped before anything was sent; its turn comes again")
 	case firmward.TargetInstalling:
 		t.State, t.Why = firmward.TargetInDoubt, "firmward stopped in the middle of the installation; looking what became of it"
 		t.AcceptedAt = in.Now
-		t.Deadline = in.Now.Add(max(in.Rollout.Policy.Deadline, 2*in.Abilities.Settle))
+		t.Deadline = in.Now.Add(in.patience())
 		return in.send(DoLook, out)
 	case firmward.TargetSettling, firmward.TargetVerifying, firmward.TargetInDoubt, firmward.TargetSucceeded:
 		return in.send(DoLook, out)
@@ -55,23 +56,36 @@ func (in *Input) abandon() {
 	}
 }
 
-// unstart takes a target back of which nothing was touched: it does not count as started.
+// unstart takes a target back of which nothing was touched: it does not count as started. Nothing
+// goes back to a queue that nobody serves any more.
 func (in *Input) unstart(to firmward.TargetState, code, why string) {
 	t, r := in.Target, in.Rollout
 	r.Started--
 	r.InFlight--
+	if to == firmward.TargetPending && (r.State == firmward.RolloutStopped || r.State == firmward.RolloutFinished) {
+		to, code = firmward.TargetSkipped, "stopped"
+	}
 	t.State, t.Code, t.Why, t.NextDue = to, code, why, time.Time{}
 	if to.Final() {
 		t.EndedAt = in.Now
-	} else {
-		t.Attempt--
 	}
+}
+
+// untried ends a target that could not be tried. When an earlier installation was lost, something may
+// be wrong with the device, so that counts as a failure.
+func (in *Input) untried(to firmward.TargetState, code, why string) {
+	if in.Target.Attempt > 0 {
+		in.end(firmward.TargetFailed, code, "after a lost installation: "+why)
+		return
+	}
+	in.unstart(to, code, why)
 }
 
 // end brings a started target to a final state, counts it and applies the failure budget.
 func (in *Input) end(to firmward.TargetState, code, why string) {
 	t, r := in.Target, in.Rollout
 	t.State, t.Code, t.Why, t.EndedAt, t.NextDue = to, code, why, in.Now, time.Time{}
+	t.Deadline = time.Time{} // a soak sets its own
 	r.InFlight--
 	if to == firmward.TargetSucceeded {
 		r.Succeeded++
@@ -125,6 +139,21 @@ func (in *Input) again(late bool, to firmward.TargetState, code, final, meanwhil
 	t.Why = meanwhile
 	t.NextDue = minTime(in.Now.Add(in.pause()), t.Deadline)
 	return out
+}
+
+// late reports whether the target's deadline has passed.
+func (in *Input) late() bool { return !in.Now.Before(in.Target.Deadline) }
+
+// unlooked reports whether the looks since the deadline were never answered. A look is always sent
+// first, even when firmward itself slept through the deadline.
+func (in *Input) unlooked() bool {
+	t := in.Target
+	return !t.Answered && t.NextDue.After(t.Deadline) && in.Now.After(t.Deadline.Add(4*in.pause()))
+}
+
+// patience is the time in which a device must have come back.
+func (in *Input) patience() time.Duration {
+	return max(in.Rollout.Policy.Deadline, 2*in.Abilities.Settle)
 }
 
 // pause is the time between two looks: a quarter of the settle time, at least half a minute.

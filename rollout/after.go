@@ -1,0 +1,133 @@
+package rollout
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/firmward/firmward"
+)
+
+// committing waits until the device has released its dead-man switch and a look has seen it.
+func (in *Input) committing(out []Command) []Command {
+	t := in.Target
+	switch in.Event.Kind {
+	case Committed:
+		t.Why = "committed; looking once more"
+		return in.send(DoLook, out)
+	case CommitFailed:
+		in.uncommitted("the commit failed: " + in.Event.Why)
+	case Looked:
+		t.State = firmward.TargetVerifying
+		if s := in.Event.Seen; s.Reachable && s.SameDevice && s.Uncommitted && in.reached(s.Version) {
+			in.uncommitted("the commit was accepted but did not hold")
+			return out
+		}
+		return in.judge(out)
+	case Tick:
+		switch {
+		case in.Now.Before(t.NextDue):
+		case in.late():
+			in.uncommitted("the commit was not answered")
+		default:
+			t.State, t.Why = firmward.TargetVerifying, "the commit was not answered; looking"
+			return in.send(DoLook, out)
+		}
+	}
+	return out
+}
+
+// uncommitted tries again after a pause. After the deadline it leaves the device to fall back.
+func (in *Input) uncommitted(why string) {
+	t := in.Target
+	if !in.late() {
+		t.State, t.Why, t.NextDue = firmward.TargetVerifying, why, in.Now.Add(in.pause())
+		return
+	}
+	wait := in.Rollout.Policy.CommitWithin + in.Abilities.Settle
+	t.State, t.Code, t.Why = firmward.TargetFalling, notCommitted, why+"; the device will fall back by itself"
+	t.NextDue, t.Deadline = in.Now.Add(wait), in.Now.Add(wait+in.patience())
+	in.brake(why)
+}
+
+const notCommitted = "not-committed"
+
+// falling watches a device on its way back to the version before.
+func (in *Input) falling(out []Command) []Command {
+	t := in.Target
+	switch in.Event.Kind {
+	case Reverted, RevertFailed:
+		t.NextDue = in.Now.Add(in.Abilities.Settle)
+	case Tick:
+		switch {
+		case in.Now.Before(t.NextDue):
+		case in.unlooked():
+			in.end(firmward.TargetFailed, "silent", "silent after its fall-back; its deadline has passed")
+		default:
+			return in.send(DoLook, out)
+		}
+	case Looked:
+		return in.fallen(out)
+	}
+	return out
+}
+
+func (in *Input) fallen(out []Command) []Command {
+	t, seen, late := in.Target, in.Event.Seen, in.late()
+	dead := worse(t.Baseline, seen.Services)
+	code := cmp.Or(t.Code, "service-dead")
+	switch {
+	case !seen.Reachable || !seen.SameDevice:
+		return in.again(late, firmward.TargetFailed, "silent", "silent after its fall-back; its deadline has passed", "silent while it falls back", out)
+	case code == notCommitted && in.reached(seen.Version) && !seen.Uncommitted && dead == "":
+		in.end(firmward.TargetSucceeded, "", "runs "+seen.Version+" after all, committed, services answer as before")
+	case in.reached(seen.Version) || seen.Version == "":
+		return in.again(late, firmward.TargetFailed, code, "did not fall back until its deadline", "has not fallen back yet", out)
+	case dead != "":
+		return in.again(late, firmward.TargetFailed, "service-dead", "back on "+seen.Version+", but "+dead+" is still dead", "back on "+seen.Version+"; services not yet", out)
+	default:
+		in.end(firmward.TargetRolledBack, code, "fell back to "+seen.Version+" by itself and works as before")
+	}
+	return out
+}
+
+// soaking looks once more at a device that had succeeded: soak ends on evidence. From the first such
+// look the device has the policy's deadline to answer well.
+func (in *Input) soaking(out []Command) []Command {
+	t, r := in.Target, in.Rollout
+	switch in.Event.Kind {
+	case SoakDue:
+		if !t.SoakedAt.IsZero() || in.Now.Before(t.NextDue) {
+			return out
+		}
+		if t.Deadline.IsZero() {
+			t.Deadline = in.Now.Add(r.Policy.Deadline)
+		}
+		return in.send(DoLook, out)
+	case Looked:
+		seen := in.Event.Seen
+		dead := worse(t.Baseline, seen.Services)
+		switch {
+		case seen.Reachable && seen.SameDevice && in.reached(seen.Version) && dead == "":
+			t.SoakedAt, t.NextDue = in.Now, time.Time{}
+			t.Why = "healthy after its soak"
+		case !in.late() && (!seen.Reachable || seen.SameDevice):
+			t.NextDue = minTime(in.Now.Add(in.pause()), t.Deadline)
+		default:
+			r.Succeeded--
+			r.InFlight++ // end takes it off again
+			code, why := "soak", "did not stay healthy: "
+			switch {
+			case !seen.Reachable:
+				why += "silent"
+			case !seen.SameDevice:
+				code, why = "other-device", why+"another device answers at its address"
+			case dead != "":
+				why += dead + " is dead"
+			default:
+				why += "runs " + cmp.Or(seen.Version, "a version that cannot be read")
+			}
+			in.end(firmward.TargetFailed, code, why)
+		}
+	}
+	return out
+}

@@ -1,0 +1,236 @@
+package rollout_test
+
+import (
+	"bufio"
+	"cmp"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/policy"
+	"github.com/firmward/firmward/rollout/sim"
+	"github.com/firmward/firmward/topology"
+)
+
+var update = flag.Bool("update", false, "write the traces of testdata/*.txt anew")
+
+// monday is day 1 of every scenario.
+var monday = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
+
+// TestScenarios plays the specification: each file of testdata says who is there and what people do,
+// and below the line what must come out of it. See testdata/README.md for the words.
+func TestScenarios(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) < 15 {
+		t.Fatalf("%d scenarios, %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			head, want, ok := strings.Cut(string(b), "\n----\n")
+			if !ok && !*update {
+				t.Fatal("the file has no line ---- with a trace below it")
+			}
+			s := &scenario{w: sim.New(monday, 1), policy: usual}
+			s.w.Check = true
+			if err := s.read(strings.TrimSuffix(head, "\n----")); err != nil {
+				t.Fatal(err)
+			}
+			got, err := s.play()
+			if err != nil {
+				t.Error(err)
+			}
+			if *update {
+				if err := os.WriteFile(file, []byte(strings.TrimSuffix(head, "\n----")+"\n----\n"+got), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if d := gocmp.Diff(want, got); d != "" {
+				t.Errorf("the trace differs (-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+var usual = firmward.RolloutPolicy{
+	Waves: []int{100}, CanarySoak: time.Hour, WaveSoak: 30 * time.Minute, MaxInFlight: 10, CanaryInFlight: 2,
+	FailureBudget: 25, Deadline: 30 * time.Minute, CommitWithin: 15 * time.Minute,
+}
+
+type order struct {
+	at    time.Time
+	words []string
+}
+
+type scenario struct {
+	w         *sim.World
+	policy    firmward.RolloutPolicy
+	relations []firmward.Relation
+	devices   []string
+	models    []string
+	orders    []order
+	end       time.Time
+}
+
+func (s *scenario) read(text string) error {
+	in := bufio.NewScanner(strings.NewReader(text))
+	for n := 1; in.Scan(); n++ {
+		line, _, _ := strings.Cut(in.Text(), "#")
+		words := strings.Fields(line)
+		if len(words) == 0 {
+			continue
+		}
+		if err := s.line(words); err != nil {
+			return fmt.Errorf("line %d: %s: %w", n, line, err)
+		}
+	}
+	return nil
+}
+
+func (s *scenario) line(words []string) (err error) {
+	switch words[0] {
+	case "policy":
+		return s.setPolicy(words[1], strings.Join(words[2:], " "))
+	case "device":
+		return s.addDevice(words[1], words[2:])
+	case "link":
+		s.relations = append(s.relations, firmward.Relation{From: words[1], Kind: firmward.RelationKind(words[2]), To: words[3]})
+	case "at":
+		var at time.Time
+		at, err = clock(words[1], words[2])
+		s.orders = append(s.orders, order{at, words[3:]})
+	case "until":
+		s.end, err = clock(words[1], words[2])
+	default:
+		return fmt.Errorf("unknown word %q", words[0])
+	}
+	return err
+}
+
+// clock reads "d2 14:30".
+func clock(day, at string) (time.Time, error) {
+	n, err := strconv.Atoi(strings.TrimPrefix(day, "d"))
+	if err != nil {
+		return time.Time{}, err
+	}
+	c, err := time.Parse("15:04", at)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return monday.AddDate(0, 0, n-1).Add(time.Duration(c.Hour())*time.Hour + time.Duration(c.Minute())*time.Minute), nil
+}
+
+func (s *scenario) setPolicy(key, value string) (err error) {
+	p := &s.policy
+	number := map[string]*int{
+		"max-in-flight": &p.MaxInFlight, "canary-in-flight": &p.CanaryInFlight, "per-model": &p.PerModelInFlight,
+		"budget": &p.FailureBudget, "floor": &p.FailureFloor, "approvals": &p.Approvals,
+	}
+	span := map[string]*time.Duration{"canary-soak": &p.CanarySoak, "wave-soak": &p.WaveSoak, "deadline": &p.Deadline, "commit-within": &p.CommitWithin}
+	switch {
+	case key == "waves":
+		p.Waves = nil
+		for _, w := range strings.Split(value, ",") {
+			n, err := strconv.Atoi(w)
+			if err != nil {
+				return err
+			}
+			p.Waves = append(p.Waves, n)
+		}
+	case key == "window":
+		p.Window, err = policy.ParseWindow(value)
+	case key == "approve-waves":
+		p.ApproveWaves = true
+	case number[key] != nil:
+		*number[key], err = strconv.Atoi(value)
+	case span[key] != nil:
+		*span[key], err = policy.ParseDuration(value)
+	default:
+		return fmt.Errorf("unknown policy word %q", key)
+	}
+	return err
+}
+
+func (s *scenario) addDevice(name string, words []string) error {
+	d := &sim.Device{Facts: firmward.Device{
+		ID: name, Name: name, Model: "M1", Hardware: "h1", Firmware: "1.0", Network: "192.0.2.0/24", Family: "f", Zone: firmward.ZoneHome,
+	}}
+	for i := 0; i < len(words); i++ {
+		key, value, has := strings.Cut(words[i], "=")
+		switch key {
+		case "model":
+			d.Facts.Model = value
+		case "hardware":
+			d.Facts.Hardware = value
+		case "firmware":
+			d.Facts.Firmware = value
+		case "criticality":
+			d.Facts.Criticality, _ = strconv.Atoi(value)
+		case "lab":
+			d.Facts.Lab = true
+		case "clinical":
+			d.Facts.Zone = firmward.ZoneClinical
+		case "crash-before", "crash-after", "twice", "late":
+			d.Script = append(d.Script, key+" "+value)
+		default:
+			h, ok := sim.ParseHabit(key)
+			if !ok || has {
+				return fmt.Errorf("unknown device word %q", words[i])
+			}
+			d.Habit |= h
+		}
+	}
+	s.devices, s.models = append(s.devices, name), append(s.models, d.Facts.Model)
+	s.w.Put(d)
+	return nil
+}
+
+// play plans the release 2.0 for everybody, lets people act, and gives the trace.
+func (s *scenario) play() (string, error) {
+	var out strings.Builder
+	last := ""
+	s.w.Trace = func(who, what, why string) {
+		at := fmt.Sprintf("d%d %s", 1+int(s.w.Now.Sub(monday)/(24*time.Hour)), s.w.Now.Format("15:04:05"))
+		shown := at
+		if at == last {
+			shown = strings.Repeat(" ", len(at))
+		}
+		last = at
+		fmt.Fprintln(&out, strings.TrimRight(fmt.Sprintf("%-11s  %-5s %-12s %s", shown, who, what, why), " "))
+	}
+	s.w.Topo = topology.New(s.relations)
+	rel := firmward.Release{ID: "rel-2", Family: "f", Models: s.models, Hardware: []string{"*"}, Version: "2.0"}
+	r := s.w.Plan("ro", "anna", rel, s.policy, s.devices)
+	for _, o := range s.orders {
+		s.w.At(o.at, func() { s.act(r, o.words) })
+	}
+	err := s.w.Run(s.end)
+	fmt.Fprintf(&out, "end: %s, wave %d of %d, %d started, %d succeeded, %d failed, %d in flight\n",
+		r.State, r.Wave, r.Waves, r.Started, r.Succeeded, r.Failed, r.InFlight)
+	return out.String(), err
+}
+
+func (s *scenario) act(r *sim.Run, words []string) {
+	who, order, rest := words[0], words[1], strings.Join(words[2:], " ")
+	switch order {
+	case "approve":
+		wave, _ := strconv.Atoi(cmp.Or(rest, "0"))
+		s.w.Approve(r, who, wave)
+	case "stop-all", "stop-all-end":
+		s.w.Press(who, order == "stop-all")
+	default:
+		s.w.Steer(r, who, order, rest)
+	}
+}

@@ -1,0 +1,184 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/rollout"
+)
+
+// apply gives one event to the engine, keeps what it decides and carries its commands out.
+func (w *World) apply(r *Run, s *slot, ev rollout.Event) {
+	before, was := s.Target, r.State
+	count := &r.counts[s.Wave]
+	tally(count, s.Target, -1)
+	in := rollout.Input{Now: w.Now, Rollout: &r.Rollout, Target: &s.Target, Abilities: s.dev.abilities(), Event: ev}
+	var room [1]rollout.Command
+	commands := rollout.Advance(&in, room[:0])
+	tally(count, s.Target, 1)
+	w.claim(r, s, before.State)
+	if s.State != before.State || s.Why != before.Why && s.State != firmward.TargetPending {
+		w.tell(s.DeviceID, string(s.State), s.Why)
+	}
+	if s.State == firmward.TargetPending && before.State != firmward.TargetPending {
+		r.pending[s.Wave] = append(r.pending[s.Wave], s)
+	}
+	if s.State != before.State {
+		r.dirty = true
+		w.changed(r, s, before)
+	}
+	if r.State != was {
+		w.steered(r, was)
+	}
+	if due := s.NextDue; s.State.InFlight() && !due.IsZero() && !due.Equal(before.NextDue) {
+		w.At(due, func() { w.tick(r, s) })
+	} else if s.State == firmward.TargetSucceeded && !due.IsZero() && !due.Equal(before.NextDue) {
+		w.At(due, func() { r.dirty = true })
+	}
+	for _, c := range commands {
+		w.command(r, s, c)
+	}
+}
+
+// tick tells the engine that time passed, as often as it asks for it.
+func (w *World) tick(r *Run, s *slot) {
+	if s.State.InFlight() && !s.NextDue.IsZero() && !s.NextDue.After(w.Now) {
+		w.apply(r, s, rollout.Event{Kind: rollout.Tick})
+	}
+}
+
+// tally adds a target to the count of its wave, or takes it off.
+func tally(c *rollout.WaveCount, t firmward.Target, n int) {
+	switch {
+	case t.State == firmward.TargetPending:
+		c.Pending += n
+	case t.State.InFlight():
+		c.InFlight += n
+	default:
+		c.Ended += n
+	}
+	if t.State == firmward.TargetSucceeded {
+		c.Good += n
+		if t.SoakedAt.IsZero() {
+			c.Unsoaked += n
+		}
+	}
+}
+
+func (w *World) claim(r *Run, s *slot, was firmward.TargetState) {
+	n := 0
+	switch {
+	case !was.InFlight() && s.State.InFlight():
+		n = 1
+		w.claims.Device[s.DeviceID] = r.ID
+	case was.InFlight() && !s.State.InFlight():
+		n = -1
+		delete(w.claims.Device, s.DeviceID)
+	default:
+		return
+	}
+	if g := w.Topo.Group(s.DeviceID); g != "" && n > 0 {
+		w.claims.Group[g] = r.ID
+	} else if g != "" {
+		delete(w.claims.Group, g)
+	}
+	if !s.dev.Facts.Lab {
+		w.claims.Model[s.dev.Facts.Model] += n
+	}
+	for _, other := range w.runs { // a claim that ends may let another rollout go on
+		other.dirty = true
+	}
+}
+
+// command carries one command out after its time, with the trouble that chance or the device's
+// script has for it.
+func (w *World) command(r *Run, s *slot, c rollout.Command) {
+	w.tell(s.DeviceID, ">", string(c.Verb))
+	if w.issued[c.ID] {
+		w.fail("command id %s was issued twice", c.ID)
+	}
+	w.issued[c.ID] = true
+	took := askTime
+	if c.Verb == rollout.DoInstall {
+		took = installTime
+	}
+	trouble := s.dev.trouble(c.Verb)
+	if trouble == "" {
+		trouble = w.chance(c.ID)
+	}
+	w.after(took, func() {
+		lost := func() {
+			w.tell(s.DeviceID, "!", "firmward stops; the outcome of "+string(c.Verb)+" is lost")
+			w.after(leaseTime, func() { w.apply(r, s, rollout.Event{Kind: rollout.Lost, Command: c.ID}) })
+		}
+		if trouble == crashBefore {
+			lost()
+			return
+		}
+		ev := w.perform(r, s, c)
+		ev.Command = c.ID
+		answer := func() { w.apply(r, s, ev) }
+		switch trouble {
+		case crashAfter:
+			lost()
+		case late:
+			w.after(time.Duration(1+w.dice(c.ID+"late", 180))*time.Minute, answer)
+		case twice:
+			answer()
+			w.after(time.Duration(1+w.dice(c.ID+"twice", 180))*time.Minute, answer)
+			w.after(time.Duration(1+w.dice(c.ID+"again", 5))*time.Second, answer)
+		default:
+			answer()
+		}
+	})
+}
+
+// perform carries a command out on the device, unless the target has gone on without it.
+func (w *World) perform(r *Run, s *slot, c rollout.Command) rollout.Event {
+	if s.Command != c.ID || s.Answered {
+		return rollout.Event{Kind: rollout.NotSent, Why: "superseded"}
+	}
+	if c.Verb == rollout.DoInstall {
+		switch {
+		case w.StopAll:
+			return rollout.Event{Kind: rollout.NotSent, Code: rollout.StopAll, Why: "the red button is pressed"}
+		case r.State != firmward.RolloutRunning:
+			return rollout.Event{Kind: rollout.NotSent, Why: "the rollout is " + string(r.State)}
+		}
+		w.installing(r, s)
+	}
+	return s.dev.do(c.Verb, r.Release.Version, r.Policy.CommitWithin, w.Now)
+}
+
+// The kinds of trouble.
+const (
+	crashBefore = "crash-before"
+	crashAfter  = "crash-after"
+	twice       = "twice"
+	late        = "late"
+)
+
+func (w *World) chance(id string) string {
+	n := w.dice(id, 1000)
+	for _, o := range [...]struct {
+		odds int
+		name string
+	}{{w.Odds.CrashBefore, crashBefore}, {w.Odds.CrashAfter, crashAfter}, {w.Odds.Twice, twice}, {w.Odds.Late, late}} {
+		if n < o.odds {
+			return o.name
+		}
+		n -= o.odds
+	}
+	return ""
+}
+
+// dice gives 0 … sides-1 from the seed and a name (FNV-1a, then the finaliser of SplitMix64).
+func (w *World) dice(name string, sides int) int {
+	h := uint64(14695981039346656037) ^ w.Seed
+	for i := range len(name) {
+		h = (h ^ uint64(name[i])) * 1099511628211
+	}
+	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
+	h = (h ^ h>>27) * 0x94d049bb133111eb
+	return int((h ^ h>>31) % uint64(sides))
+}

@@ -1,0 +1,179 @@
+package sim
+
+import (
+	"fmt"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/rollout"
+)
+
+func (w *World) fail(format string, args ...any) {
+	if w.broken == nil {
+		w.broken = fmt.Errorf("at %s: %s", w.Now.Format("2006-01-02 15:04:05"), fmt.Sprintf(format, args...))
+	}
+}
+
+// started checks what must hold when a target starts.
+func (w *World) started(r *Run, p rollout.Slot) {
+	t := p.Target
+	open, _ := r.Policy.Window.Open(w.Now)
+	switch {
+	case !w.Check:
+	case !open:
+		w.fail("%s starts outside its window", t.DeviceID)
+	case r.State != firmward.RolloutRunning || w.StopAll:
+		w.fail("%s starts although the rollout is %s, red button %v", t.DeviceID, r.State, w.StopAll)
+	case t.Wave > r.Wave:
+		w.fail("%s of wave %d starts in wave %d", t.DeviceID, t.Wave, r.Wave)
+	case w.claims.Device[t.DeviceID] != "":
+		w.fail("%s starts although %s holds it", t.DeviceID, w.claims.Device[t.DeviceID])
+	case r.InFlight >= r.Policy.MaxInFlight:
+		w.fail("%s starts over the cap of %d", t.DeviceID, r.Policy.MaxInFlight)
+	}
+}
+
+// installing checks what must hold when an image is sent.
+func (w *World) installing(r *Run, s *slot) {
+	d := s.dev
+	if d.flashes == nil {
+		d.flashes = map[string]int{}
+	}
+	d.flashes[r.ID]++
+	switch {
+	case !w.Check:
+	case w.Now.Before(d.busyTo):
+		w.fail("%s gets an image while it still restarts into another", s.DeviceID)
+	case d.flashes[r.ID] > 2:
+		w.fail("%s gets its %dth image in one rollout", s.DeviceID, d.flashes[r.ID])
+	case s.State != firmward.TargetInstalling:
+		w.fail("%s gets an image in state %s", s.DeviceID, s.State)
+	}
+}
+
+// changed checks one target's step.
+func (w *World) changed(r *Run, s *slot, before firmward.Target) {
+	if !w.Check {
+		return
+	}
+	if before.State.Final() && !(before.State == firmward.TargetSucceeded && s.State == firmward.TargetFailed) {
+		w.fail("%s went from %s to %s", s.DeviceID, before.State, s.State)
+	}
+	switch s.State {
+	case firmward.TargetSucceeded:
+		if !s.dev.sawNew && s.Code != "already-installed" {
+			w.fail("%s succeeded, but no look ever saw the new version at work", s.DeviceID)
+		}
+	case firmward.TargetFailed, firmward.TargetRolledBack:
+		if s.Wave == 0 && r.State == firmward.RolloutRunning {
+			w.fail("canary %s failed and the rollout goes on", s.DeviceID)
+		}
+		if over := r.Failed > r.Policy.FailureFloor && r.Failed*100 > r.Policy.FailureBudget*r.Started; over && r.State == firmward.RolloutRunning {
+			w.fail("%d of %d failed, the budget is %d %%, and the rollout goes on", r.Failed, r.Started, r.Policy.FailureBudget)
+		}
+		r.resumed = false
+	case firmward.TargetSkipped:
+		if s.dev.flashes[r.ID] > 0 && s.Attempt > 0 && s.dev.is(Silent) {
+			w.fail("%s was touched, is silent, and counts as skipped", s.DeviceID)
+		}
+	}
+	if s.State.Final() && s.Why == "" || s.State.InFlight() && s.NextDue.IsZero() {
+		w.fail("%s is %s without a reason or a due time", s.DeviceID, s.State)
+	}
+}
+
+// gated checks the gate: what it leaves behind is over, was watched, and did not fail unless a person
+// said that it goes on.
+func (w *World) gated(r *Run, wave int) {
+	if !w.Check || r.Wave == wave && r.State != firmward.RolloutFinished {
+		return
+	}
+	failed := false
+	for _, s := range r.waves[wave] {
+		switch {
+		case !s.State.Final():
+			w.fail("wave %d was left while %s is %s", wave, s.DeviceID, s.State)
+		case s.State == firmward.TargetSucceeded && s.SoakedAt.IsZero():
+			w.fail("wave %d was left before %s was looked at after its soak", wave, s.DeviceID)
+		case wave == 0 && (s.State == firmward.TargetSkipped || s.State == firmward.TargetRefused):
+			w.fail("canary %s was never tried and the rollout went on", s.DeviceID)
+		case s.State == firmward.TargetFailed || s.State == firmward.TargetRolledBack:
+			failed = true
+		}
+	}
+	if wave == 0 && failed && !r.resumed && r.State != firmward.RolloutFinished {
+		w.fail("a canary failed and wave %d opened without a person's word", r.Wave)
+	}
+}
+
+// check compares the headers' counters with the targets and looks for double work.
+func (w *World) check() {
+	if !w.Check || w.broken != nil {
+		return
+	}
+	busy, groups := map[string]string{}, map[string]string{}
+	for _, r := range w.runs {
+		var started, good, bad, flying int
+		for _, wave := range r.waves {
+			for _, s := range wave {
+				switch s.State {
+				case firmward.TargetSucceeded:
+					good++
+				case firmward.TargetFailed, firmward.TargetRolledBack:
+					bad++
+				}
+				if !s.State.InFlight() {
+					continue
+				}
+				flying++
+				if by := busy[s.DeviceID]; by != "" {
+					w.fail("%s is changed by %s and %s at once", s.DeviceID, by, r.ID)
+				}
+				busy[s.DeviceID] = r.ID
+				if g := w.Topo.Group(s.DeviceID); g != "" {
+					if groups[g] != "" {
+						w.fail("%s and %s keep each other alive and are both being changed", s.DeviceID, groups[g])
+					}
+					groups[g] = s.DeviceID
+				}
+			}
+		}
+		started = good + bad + flying
+		if r.Started != started || r.Succeeded != good || r.Failed != bad || r.InFlight != flying {
+			w.fail("%s counts started %d succeeded %d failed %d in flight %d, its targets say %d %d %d %d", r.ID, r.Started, r.Succeeded, r.Failed, r.InFlight, started, good, bad, flying)
+		}
+		if flying > r.Policy.MaxInFlight {
+			w.fail("%s changes %d devices at once, the cap is %d", r.ID, flying, r.Policy.MaxInFlight)
+		}
+	}
+	for d := range busy {
+		for _, dark := range w.Topo.Dark(d) {
+			if busy[dark] != "" {
+				w.fail("%s and %s, which it carries, are changed at once", d, dark)
+			}
+		}
+	}
+	if len(busy) != len(w.claims.Device) {
+		w.fail("%d devices are in flight, %d are claimed", len(busy), len(w.claims.Device))
+	}
+}
+
+// Stuck names what neither ended nor waits for a person or a time, after everything has been run.
+func (w *World) Stuck() error {
+	for _, r := range w.runs {
+		over := r.State == firmward.RolloutFinished || r.State == firmward.RolloutStopped
+		for _, wave := range r.waves {
+			for _, s := range wave {
+				switch {
+				case s.State.InFlight():
+					return fmt.Errorf("%s: %s is %s for ever (%s)", r.ID, s.dev, s.State, s.Why)
+				case over && !s.State.Final():
+					return fmt.Errorf("%s is %s and %s is still %s", r.ID, r.State, s.DeviceID, s.State)
+				}
+			}
+		}
+		if r.State == firmward.RolloutRunning || r.State == firmward.RolloutAwaiting || r.Why == "" {
+			return fmt.Errorf("%s is %s for ever (%s)", r.ID, r.State, r.Why)
+		}
+	}
+	return nil
+}

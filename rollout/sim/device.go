@@ -1,0 +1,210 @@
+package sim
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/rollout"
+)
+
+// Habit is how a device behaves; habits add up.
+type Habit uint32
+
+// The habits.
+const (
+	Unreachable Habit = 1 << iota // answers nothing from the beginning
+	Unfit                         // the driver refuses before the start
+	Refuses                       // says no to the image
+	Unsent                        // the driver cannot begin the installation
+	BreaksOff                     // the exchange breaks off, the image was taken
+	Nothing                       // says yes and does nothing
+	OldVersion                    // restarts with the old version
+	Silent                        // never comes back
+	DeadService                   // the new version's service is dead
+	DeadMan                       // runs on trial and falls back by itself unless committed
+	WayBack                       // the driver can go back
+	NoHold                        // says yes to the commit and stays on trial
+	CommitFails                   // says no to the commit
+	NoFall                        // stays on the new version although nobody committed
+	Stranger                      // another device answers at its address afterwards
+	Mute                          // its version cannot be read afterwards
+	Dies                          // dies half an hour after the update
+	Slow                          // needs twenty minutes to come back
+)
+
+var habits = [...]string{
+	"unreachable", "unfit", "refuses", "unsent", "breaks-off", "nothing", "old-version", "silent", "dead-service", "dead-man",
+	"way-back", "no-hold", "commit-fails", "no-fall", "stranger", "mute", "dies", "slow",
+}
+
+// ParseHabit finds a habit by its name.
+func ParseHabit(name string) (Habit, bool) {
+	for i, h := range habits {
+		if h == name {
+			return 1 << i, true
+		}
+	}
+	return 0, false
+}
+
+// String lists the names.
+func (h Habit) String() string {
+	var out []string
+	for i, name := range habits {
+		if h&(1<<i) != 0 {
+			out = append(out, name)
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+// Device is one simulated device: the facts that firmward knows, and the truth.
+type Device struct {
+	Facts  firmward.Device
+	Habit  Habit
+	Script []string // trouble with its next commands, as "crash-after install"; each is used once
+
+	before  string // version in the other slot
+	trial   bool
+	fallAt  time.Time
+	darkTo  time.Time
+	diesAt  time.Time
+	touched bool // an installation was taken
+	dead    bool // its service
+	busyTo  time.Time
+	alive   bool           // its service answered before the start
+	sawNew  bool           // a look really saw the wanted version, at work if it was before
+	flashes map[string]int // images sent, per rollout
+}
+
+var card = firmward.Model{
+	Rollback: firmward.Fact{Value: "slot"}, Settle: firmward.Fact{Value: "5"}, Outage: firmward.Fact{Value: "10"},
+}
+
+func (d *Device) candidate() rollout.Candidate {
+	return rollout.Candidate{Device: d.Facts, Model: card, HasDriver: true}
+}
+
+func (d *Device) abilities() rollout.Abilities {
+	return rollout.Abilities{Settle: 5 * time.Minute, DeadMan: d.Habit&DeadMan != 0, CanRevert: d.Habit&WayBack != 0}
+}
+
+func (d *Device) is(h Habit) bool { return d.Habit&h != 0 }
+
+// trouble takes the next trouble that the script has for a verb.
+func (d *Device) trouble(v rollout.Verb) string {
+	for i, line := range d.Script {
+		if kind, verb, _ := strings.Cut(line, " "); verb == string(v) {
+			d.Script = append(d.Script[:i:i], d.Script[i+1:]...)
+			return kind
+		}
+	}
+	return ""
+}
+
+// pass lets happen what has happened in the device until now.
+func (d *Device) pass(now time.Time) {
+	if d.trial && !d.fallAt.IsZero() && !now.Before(d.fallAt) && !d.is(NoFall) {
+		d.Facts.Firmware, d.before = d.before, ""
+		d.trial, d.dead = false, false
+		d.darkTo = d.fallAt.Add(bootTime)
+	}
+}
+
+func (d *Device) reachable(now time.Time) bool {
+	gone := d.is(Unreachable) || d.touched && d.is(Silent) || !d.diesAt.IsZero() && !now.Before(d.diesAt)
+	return !gone && !now.Before(d.darkTo)
+}
+
+// do carries a verb out.
+func (d *Device) do(v rollout.Verb, want string, commitWithin time.Duration, now time.Time) rollout.Event {
+	d.pass(now)
+	up := d.reachable(now)
+	switch v {
+	case rollout.DoPreflight:
+		switch {
+		case !up:
+			return rollout.Event{Kind: rollout.PreflightFailed, Why: "nothing came back in time"}
+		case d.is(Unfit):
+			return rollout.Event{Kind: rollout.PreflightRefused, Code: "driver-refused", Why: "the driver says no"}
+		}
+		d.alive = !d.dead
+		return rollout.Event{Kind: rollout.PreflightOK, Seen: d.look(want, now)}
+	case rollout.DoInstall:
+		return d.install(want, commitWithin, now)
+	case rollout.DoCommit:
+		switch {
+		case !up || d.is(CommitFails):
+			return rollout.Event{Kind: rollout.CommitFailed, Why: "the device did not take it"}
+		case !d.is(NoHold):
+			d.trial, d.before = false, ""
+		}
+		return rollout.Event{Kind: rollout.Committed}
+	case rollout.DoRevert:
+		if !up || d.before == "" {
+			return rollout.Event{Kind: rollout.RevertFailed, Why: "the device did not take it"}
+		}
+		d.Facts.Firmware, d.before = d.before, ""
+		d.dead, d.trial = false, false
+		d.darkTo = now.Add(bootTime)
+		return rollout.Event{Kind: rollout.Reverted}
+	}
+	return rollout.Event{Kind: rollout.Looked, Seen: d.look(want, now)}
+}
+
+func (d *Device) look(want string, now time.Time) rollout.Seen {
+	if !d.reachable(now) {
+		return rollout.Seen{Note: "nothing came back in time"}
+	}
+	s := rollout.Seen{
+		Reachable: true, SameDevice: !(d.touched && d.is(Stranger)), Version: d.Facts.Firmware, Uncommitted: d.trial,
+		Services: []firmward.ServiceState{{Probe: "video", OK: !d.dead}},
+	}
+	if d.touched && d.is(Mute) {
+		s.Version = ""
+	}
+	if d.trial {
+		s.FallsBackIn = max(0, d.fallAt.Sub(now))
+	}
+	if s.Version == want && (!d.dead || !d.alive) {
+		d.sawNew = true
+	}
+	return s
+}
+
+func (d *Device) install(want string, commitWithin time.Duration, now time.Time) rollout.Event {
+	switch {
+	case d.is(Unsent):
+		return rollout.Event{Kind: rollout.NotSent, Why: "the device did not answer before the upload"}
+	case d.is(Refuses):
+		return rollout.Event{Kind: rollout.InstallRefused, Why: "invalid image"}
+	case d.is(Nothing):
+		return rollout.Event{Kind: rollout.Accepted}
+	}
+	d.touched = true
+	boot := bootTime
+	if d.is(Slow) {
+		boot = 20 * time.Minute
+	}
+	d.darkTo, d.busyTo = now.Add(boot), now.Add(boot)
+	if !d.is(OldVersion) {
+		d.before, d.Facts.Firmware = d.Facts.Firmware, want
+		d.dead = d.is(DeadService)
+		if d.trial = d.is(DeadMan); d.trial {
+			d.fallAt = now.Add(boot + commitWithin)
+		}
+		if d.is(Dies) {
+			d.diesAt = now.Add(boot + 30*time.Minute)
+		}
+	}
+	if d.is(BreaksOff) {
+		return rollout.Event{Kind: rollout.InstallUnknown, Why: "connection reset"}
+	}
+	return rollout.Event{Kind: rollout.Accepted}
+}
+
+func (d *Device) String() string {
+	return fmt.Sprintf("%s %s %s [%s]", d.Facts.ID, d.Facts.Model, d.Facts.Firmware, d.Habit)
+}

@@ -1,0 +1,111 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/topology"
+)
+
+// Random makes a small fleet with troubled devices, one or two rollouts, a policy, a topology and
+// persons who steer at odd times. Everything follows from the seed.
+func Random(seed uint64, begin time.Time) *World {
+	w := New(begin, seed)
+	w.Check = true
+	w.Odds = Odds{CrashBefore: w.dice("before", 60), CrashAfter: w.dice("after", 60), Twice: w.dice("twice", 60), Late: w.dice("late", 40)}
+	n := 2 + w.dice("devices", 14)
+	bad := w.dice("bad", 60) // per cent of devices with a habit
+	order := make([]string, n)
+	var relations []firmward.Relation
+	models := map[string]bool{}
+	for i := range order {
+		id := fmt.Sprintf("d%02d", i)
+		order[i] = id
+		d := &Device{Facts: firmward.Device{
+			ID: id, Name: id, Model: fmt.Sprintf("M%d", w.dice(id+"model", 2)), Hardware: fmt.Sprintf("h%d", w.dice(id+"hardware", 2)),
+			Firmware: "1.0.0", Network: "192.0.2.0/24", Family: "f", Zone: firmward.ZoneHome, Criticality: w.dice(id+"criticality", 5), Lab: w.dice(id+"lab", 2) == 0,
+		}}
+		models[d.Facts.Model] = true
+		if w.dice(id+"bad", 100) < bad {
+			d.Habit = 1<<w.dice(id+"habit", len(habits)) | 1<<w.dice(id+"second", len(habits))
+		}
+		d.Habit |= Habit(w.dice(id+"dead-man", 2)) * DeadMan
+		w.Put(d)
+		if i > 0 && w.dice(id+"behind", 4) == 0 {
+			relations = append(relations, firmward.Relation{From: id, To: order[w.dice(id+"gateway", i)], Kind: firmward.Behind})
+		} else if i > 0 && w.dice(id+"twin", 5) == 0 {
+			relations = append(relations, firmward.Relation{From: id, To: order[i-1], Kind: firmward.RedundantWith})
+		}
+	}
+	w.Topo = topology.New(relations)
+	rel := firmward.Release{ID: "rel-2", Family: "f", Models: []string{"M0", "M1"}, Hardware: []string{"*"}, Version: "2.0.0"}
+	w.persons(w.Plan("ro1", "anna", rel, w.policy("one"), order), "one")
+	if w.dice("second rollout", 3) == 0 {
+		rel.ID, rel.Version = "rel-3", "3.0.0"
+		w.persons(w.Plan("ro2", "dora", rel, w.policy("two"), order), "two")
+	}
+	if w.dice("button", 3) == 0 {
+		press := w.dice("press", 3000)
+		w.At(begin.Add(time.Duration(press)*time.Minute), func() { w.Press("carl", true) })
+		w.At(begin.Add(time.Duration(press+w.dice("release", 600))*time.Minute), func() { w.Press("carl", false) })
+	}
+	return w
+}
+
+func (w *World) policy(name string) firmward.RolloutPolicy {
+	roll := func(what string, sides int) int { return w.dice(name+what, sides) }
+	p := firmward.RolloutPolicy{
+		Name: name, Waves: [][]int{{100}, {50, 100}, {10, 50, 100}}[roll("waves", 3)],
+		CanarySoak: time.Duration(1+roll("canary-soak", 180)) * time.Minute, WaveSoak: time.Duration(roll("soak", 120)) * time.Minute,
+		MaxInFlight: 1 + roll("in flight", 5), CanaryInFlight: roll("canaries", 3), PerModelInFlight: roll("per model", 3),
+		FailureBudget: []int{0, 10, 25, 50}[roll("budget", 4)], FailureFloor: roll("floor", 3),
+		Approvals: roll("approvals", 3), ApproveWaves: roll("approve waves", 3) == 0,
+		Deadline: time.Duration(15+roll("deadline", 45)) * time.Minute, CommitWithin: time.Duration(8+roll("commit", 15)) * time.Minute,
+	}
+	if roll("window", 2) == 0 {
+		p.Window = firmward.Window{Start: 60 * roll("open", 24), End: 60*roll("close", 24) + 30}
+	}
+	return p
+}
+
+// persons lets people start a rollout and interfere with it.
+func (w *World) persons(r *Run, name string) {
+	w.At(w.Now, func() { w.Steer(r, r.Author, "start", "") })
+	for i := range w.dice(name+"orders", 12) {
+		id := fmt.Sprint(name, "order", i)
+		at := w.Now.Add(time.Duration(w.dice(id+"at", 4000)) * time.Minute)
+		who := []string{"anna", "bert", "carl"}[w.dice(id+"who", 3)]
+		order := []string{"approve", "approve", "approve", "pause", "resume", "resume", "start", "stop"}[w.dice(id+"what", 8)]
+		wave := w.dice(id+"wave", 3)
+		w.At(at, func() {
+			if order == "approve" {
+				w.Approve(r, who, wave)
+				return
+			}
+			w.Steer(r, who, order, "as the dice say")
+		})
+	}
+}
+
+// Calm ends all trouble outside the devices: no faults, no red button, and persons who approve and
+// resume everything a few times. What does not come to an end now never will.
+func (w *World) Calm() error {
+	w.Odds = Odds{}
+	w.Press("carl", false)
+	for range 4 {
+		for _, r := range w.runs {
+			for wave := range r.Waves {
+				w.Approve(r, "bert", wave)
+				w.Approve(r, "carl", wave)
+			}
+			w.Steer(r, r.Author, "start", "")
+			w.Steer(r, "bert", "resume", "looked at it")
+		}
+		w.settle()
+		if err := w.Run(w.Now.AddDate(0, 0, 60)); err != nil {
+			return err
+		}
+	}
+	return w.Stuck()
+}

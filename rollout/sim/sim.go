@@ -1,0 +1,348 @@
+// Package sim plays rollouts over simulated fleets, deterministically and without waiting.
+//
+// World is a discrete-event shell around the decisions of package rollout, as package control is
+// around a store and real devices: it saves what Advance decides, carries commands out on simulated
+// devices, and hands their outcomes back, also lost, repeated and late. After every step the
+// invariants of a rollout are checked against the simulated truth (see check.go). Everything follows
+// from the world's content and one seed, so a failure can be repeated by its seed alone.
+package sim
+
+import (
+	"container/heap"
+	"fmt"
+	"time"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/rollout"
+	"github.com/firmward/firmward/topology"
+)
+
+// The times that simulated work takes.
+const (
+	askTime     = 10 * time.Second // preflight, look, commit, revert
+	installTime = time.Minute
+	bootTime    = 3 * time.Minute
+	leaseTime   = 2 * time.Minute // from a crash until its command comes back as lost
+)
+
+// pageSize is how many pending targets Pick sees at a time.
+const pageSize = 256
+
+// Odds are the chances of trouble between engine and devices, each in per mille of commands.
+type Odds struct {
+	CrashBefore int // firmward stops before the command is carried out; its outcome is lost
+	CrashAfter  int // firmward stops after it was carried out; its outcome is lost
+	Twice       int // the outcome arrives twice
+	Late        int // the outcome arrives up to three hours late
+}
+
+// World is a fleet with rollouts. Fill the fields, then call Add and Run.
+type World struct {
+	Now     time.Time
+	Topo    topology.Map
+	StopAll bool
+	Odds    Odds
+	Seed    uint64
+	Trace   func(who, what, why string) // nil: nothing is told
+	Check   bool                        // check invariants after every step
+
+	devices map[string]*Device
+	runs    []*Run
+	claims  rollout.Claims
+	queue   queue
+	seq     int
+	issued  map[string]bool // command ids
+	broken  error           // first broken invariant
+}
+
+// Run is one rollout in a world.
+type Run struct {
+	firmward.Rollout
+	Release  firmward.Release
+	Refusals []rollout.Refusal
+
+	waves   [][]*slot
+	pending [][]*slot // per wave, in order; entries that are not pending any more are dropped late
+	counts  []rollout.WaveCount
+	byID    map[string]*slot
+	resumed bool      // by a person since the last halt or pause
+	gateDue time.Time // when the gate asked to be asked again
+	openDue time.Time // when the window changes next
+	dirty   bool
+}
+
+// slot is one target with its device.
+type slot struct {
+	firmward.Target
+	dev *Device
+}
+
+// item is one thing that happens at a time.
+type item struct {
+	at  time.Time
+	seq int
+	do  func()
+}
+
+type queue []item
+
+func (q queue) Len() int { return len(q) }
+func (q queue) Less(i, j int) bool {
+	return q[i].at.Before(q[j].at) || q[i].at.Equal(q[j].at) && q[i].seq < q[j].seq
+}
+func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+
+// Push implements heap.Interface.
+func (q *queue) Push(x any) { *q = append(*q, x.(item)) }
+
+// Pop implements heap.Interface.
+func (q *queue) Pop() any {
+	old := *q
+	it := old[len(old)-1]
+	*q = old[:len(old)-1]
+	return it
+}
+
+// New returns an empty world at a time.
+func New(now time.Time, seed uint64) *World {
+	return &World{
+		Now: now, Seed: seed, devices: map[string]*Device{}, issued: map[string]bool{},
+		claims: rollout.Claims{Device: map[string]string{}, Group: map[string]string{}, Model: map[string]int{}},
+	}
+}
+
+// Put adds a device to the fleet.
+func (w *World) Put(d *Device) { w.devices[d.Facts.ID] = d }
+
+// Plan makes a rollout over all devices, in the state planned.
+func (w *World) Plan(id, author string, rel firmward.Release, p firmward.RolloutPolicy, order []string) *Run {
+	cands := make([]rollout.Candidate, len(order))
+	for i, name := range order {
+		cands[i] = w.devices[name].candidate()
+	}
+	targets, refusals := rollout.Plan(rel, p, cands)
+	r := &Run{Release: rel, Refusals: refusals, byID: make(map[string]*slot, len(targets))}
+	r.Rollout = firmward.Rollout{ID: id, ReleaseID: rel.ID, Policy: p, State: firmward.RolloutPlanned, Author: author, Created: w.Now, Waves: 1, Total: len(targets), Staging: "not-staged"}
+	for _, t := range targets {
+		t.RolloutID = id
+		r.Waves = max(r.Waves, t.Wave+1)
+		for len(r.waves) <= t.Wave {
+			r.waves = append(r.waves, nil)
+		}
+		s := &slot{t, w.devices[t.DeviceID]}
+		r.waves[t.Wave] = append(r.waves[t.Wave], s)
+		r.byID[t.DeviceID] = s
+	}
+	for _, ref := range refusals {
+		w.tell(ref.DeviceID, "refused "+ref.Code, ref.Why)
+	}
+	for len(r.waves) < r.Waves {
+		r.waves = append(r.waves, nil)
+	}
+	for _, wave := range r.waves {
+		r.pending = append(r.pending, append([]*slot(nil), wave...))
+		r.counts = append(r.counts, rollout.WaveCount{Pending: len(wave)})
+	}
+	w.runs = append(w.runs, r)
+	return r
+}
+
+// At lets do happen at a time.
+func (w *World) At(t time.Time, do func()) {
+	w.seq++
+	heap.Push(&w.queue, item{t, w.seq, do})
+}
+
+func (w *World) after(d time.Duration, do func()) { w.At(w.Now.Add(d), do) }
+
+// Run lets the world go on until nothing is left to happen before end. It returns the first broken
+// invariant.
+func (w *World) Run(end time.Time) error {
+	for w.broken == nil && len(w.queue) > 0 && !w.queue[0].at.After(end) {
+		it := heap.Pop(&w.queue).(item)
+		w.Now = it.at
+		it.do()
+		w.settle()
+	}
+	if w.broken == nil && w.Now.Before(end) {
+		w.Now = end
+	}
+	return w.broken
+}
+
+// settle turns every rollout in which something changed until nothing changes.
+func (w *World) settle() {
+	for range 10_000 {
+		busy := false
+		for _, r := range w.runs {
+			if r.dirty {
+				r.dirty = false
+				busy = true
+				w.turn(r)
+			}
+		}
+		w.check()
+		if !busy || w.broken != nil {
+			return
+		}
+	}
+	w.fail("the rollouts never settle at one point of time")
+}
+
+// Steer gives a person's order to a rollout.
+func (w *World) Steer(r *Run, who, order, why string) {
+	was := r.State
+	err := rollout.Steer(&r.Rollout, order, why, w.Now)
+	if err != nil {
+		w.tell(who, order, "refused: "+err.Error())
+		return
+	}
+	w.tell(who, order, why)
+	r.resumed = r.resumed || order == "resume"
+	w.steered(r, was)
+}
+
+// Approve records a person's consent to a wave.
+func (w *World) Approve(r *Run, who string, wave int) {
+	was := r.State
+	r.Approvals = append(r.Approvals, firmward.Approval{Actor: who, Wave: wave, At: w.Now})
+	w.tell(who, "approve", fmt.Sprintf("wave %d", wave))
+	rollout.Approve(&r.Rollout, w.Now)
+	w.steered(r, was)
+}
+
+// Press presses or releases the red button.
+func (w *World) Press(who string, on bool) {
+	w.StopAll = on
+	w.tell(who, map[bool]string{true: "stop-all", false: "stop-all-end"}[on], "")
+	for _, r := range w.runs {
+		r.dirty = true
+	}
+}
+
+// steered tells a header's new state and ends what a stopped rollout has not touched.
+func (w *World) steered(r *Run, was firmward.RolloutState) {
+	r.dirty = true
+	if r.State == was {
+		return
+	}
+	w.tell(r.ID, string(r.State), r.Why)
+	if r.State == firmward.RolloutHalted || r.State == firmward.RolloutPaused {
+		r.resumed = false
+	}
+	if r.State != firmward.RolloutStopped && r.State != firmward.RolloutFinished {
+		return
+	}
+	for _, wave := range r.waves {
+		for _, s := range wave {
+			if s.State == firmward.TargetPending || s.State == firmward.TargetClaimed {
+				w.apply(r, s, rollout.Event{Kind: rollout.Abandon})
+			}
+		}
+	}
+}
+
+// turn asks the gate, lets devices be looked at after their soak, and starts whoever may start.
+func (w *World) turn(r *Run) {
+	was, wave, why := r.State, r.Wave, r.Why
+	count := rollout.WaveCount{}
+	if r.Wave < len(r.counts) {
+		count = r.counts[r.Wave]
+		if r.Wave == 0 && count.Pending+count.InFlight == 0 {
+			count.Bare = rollout.Count(targets(r.waves[r.Wave])).Bare
+		}
+	}
+	look, due := rollout.Gate(&r.Rollout, count, w.Now)
+	switch {
+	case r.State != was:
+		w.gated(r, wave)
+		w.steered(r, was)
+	case r.Wave != wave:
+		w.gated(r, wave)
+		w.tell(r.ID, "wave", r.Why)
+		r.dirty = true
+	case r.Why != why:
+		w.tell(r.ID, string(r.State), r.Why)
+	}
+	if look {
+		for _, s := range r.waves[r.Wave] {
+			if s.State == firmward.TargetSucceeded && s.SoakedAt.IsZero() {
+				w.apply(r, s, rollout.Event{Kind: rollout.SoakDue})
+			}
+		}
+	}
+	if due.After(w.Now) && !due.Equal(r.gateDue) {
+		r.gateDue = due
+		w.At(due, func() { r.dirty = true })
+	}
+	if r.State == firmward.RolloutRunning {
+		w.start(r)
+	}
+}
+
+func targets(slots []*slot) []firmward.Target {
+	out := make([]firmward.Target, len(slots))
+	for i, s := range slots {
+		out[i] = s.Target
+	}
+	return out
+}
+
+// start lets Pick choose among the pending targets of the open wave, page by page, until nobody more
+// has room.
+func (w *World) start(r *Run) {
+	if r.Wave >= len(r.pending) {
+		return
+	}
+	list, at := r.pending[r.Wave], 0
+	for at < len(list) && r.InFlight < r.Policy.MaxInFlight && r.State == firmward.RolloutRunning {
+		room := r.Policy.MaxInFlight - r.InFlight
+		end := min(len(list), at+min(pageSize, 2*room+8))
+		left, full := w.startPage(r, list[at:end])
+		gone := end - at - len(left) // close the gap from the left: the rest of the list is long
+		copy(list[end-len(left):end], left)
+		copy(list[gone:], list[:at])
+		list, at = list[gone:], end-gone
+		if full {
+			break
+		}
+	}
+	r.pending[r.Wave] = list
+}
+
+// startPage starts whom Pick chooses of one page. full tells that the rollout's own cap is reached.
+func (w *World) startPage(r *Run, page []*slot) (left []*slot, full bool) {
+	var slots []rollout.Slot
+	for _, s := range page {
+		if s.State == firmward.TargetPending {
+			slots = append(slots, rollout.Slot{Target: s.Target, Candidate: s.dev.candidate(), Local: w.Now, Group: w.Topo.Group(s.DeviceID)})
+		}
+	}
+	picks, not := rollout.Pick(&r.Rollout, slots, w.claims, w.Topo, w.StopAll)
+	for _, n := range not {
+		s := r.byID[n.DeviceID]
+		if s.Why != n.Why {
+			s.Why, s.Code = n.Why, n.Code
+			w.tell(n.DeviceID, "waits", n.Why)
+		}
+		left = append(left, s)
+		full = full || n.Code == "in-flight-cap"
+	}
+	if len(left) > 0 {
+		if _, change := r.Policy.Window.Open(w.Now); !change.IsZero() && !change.Equal(r.openDue) {
+			w.At(change, func() { r.dirty = true })
+			r.openDue = change
+		}
+	}
+	for _, p := range picks {
+		w.started(r, p)
+		w.apply(r, r.byID[p.Target.DeviceID], rollout.Event{Kind: rollout.Start})
+	}
+	return left, full
+}
+
+func (w *World) tell(who, what, why string) {
+	if w.Trace != nil {
+		w.Trace(who, what, why)
+	}
+}

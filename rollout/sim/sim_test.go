@@ -1,0 +1,92 @@
+package sim_test
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/rollout/sim"
+)
+
+var begin = time.Date(2026, 3, 2, 18, 0, 0, 0, time.UTC)
+
+// play runs one random fleet through four troubled days and then to its end.
+func play(seed uint64, trace func(at time.Time, who, what, why string)) error {
+	w := sim.Random(seed, begin)
+	if trace != nil {
+		w.Trace = func(who, what, why string) { trace(w.Now, who, what, why) }
+	}
+	if err := w.Run(begin.AddDate(0, 0, 4)); err != nil {
+		return err
+	}
+	return w.Calm()
+}
+
+// TestFleets plays random fleets. FIRMWARD_SIM_SEED=n plays one and prints its trace;
+// FIRMWARD_SIM_FLEETS=n plays more.
+func TestFleets(t *testing.T) {
+	if s := os.Getenv("FIRMWARD_SIM_SEED"); s != "" {
+		seed, err := strconv.ParseUint(s, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := play(seed, func(at time.Time, who, what, why string) {
+			fmt.Printf("%s  %-5s %-12s %s\n", at.Format("02 15:04:05"), who, what, why)
+		}); err != nil {
+			t.Error(err)
+		}
+		return
+	}
+	fleets := 3000
+	if testing.Short() {
+		fleets = 300
+	}
+	if s := os.Getenv("FIRMWARD_SIM_FLEETS"); s != "" {
+		fleets, _ = strconv.Atoi(s)
+	}
+	began, bad := time.Now(), 0
+	for seed := range uint64(fleets) {
+		if err := play(seed, nil); err != nil {
+			t.Errorf("seed %d: %v (FIRMWARD_SIM_SEED=%d go test -run TestFleets ./rollout/sim)", seed, err, seed)
+			if bad++; bad == 5 {
+				break
+			}
+		}
+	}
+	t.Logf("%.0f fleets a second", float64(fleets)/time.Since(began).Seconds())
+}
+
+// BenchmarkFleet plays a rollout over 100,000 devices, one in a hundred of which is troubled.
+func BenchmarkFleet(b *testing.B) {
+	for b.Loop() {
+		start := time.Now()
+		w := sim.New(begin, 1)
+		order := make([]string, 100_000)
+		for i := range order {
+			id := fmt.Sprintf("d%06d", i)
+			d := &sim.Device{Facts: firmward.Device{ID: id, Name: id, Model: "M0", Hardware: "h0", Firmware: "1.0.0", Network: "192.0.2.0/24", Family: "f", Lab: true}}
+			if i%100 == 99 {
+				d.Habit = sim.Silent
+			}
+			w.Put(d)
+			order[i] = id
+		}
+		rel := firmward.Release{ID: "rel-2", Family: "f", Models: []string{"M0"}, Hardware: []string{"*"}, Version: "2.0.0"}
+		r := w.Plan("ro1", "anna", rel, firmward.RolloutPolicy{
+			Waves: []int{1, 10, 100}, CanarySoak: time.Hour, WaveSoak: time.Hour, MaxInFlight: 500, FailureBudget: 10, FailureFloor: 5,
+			Deadline: 30 * time.Minute, CommitWithin: 15 * time.Minute,
+		}, order)
+		w.Steer(r, "anna", "start", "")
+		w.At(begin, func() {})
+		if err := w.Run(begin.AddDate(1, 0, 0)); err != nil {
+			b.Fatal(err)
+		}
+		if r.State != firmward.RolloutFinished || r.Succeeded != 99_000 || r.Failed != 1000 {
+			b.Fatalf("%s: %s, %d succeeded, %d failed", r.State, r.Why, r.Succeeded, r.Failed)
+		}
+		b.ReportMetric(float64(len(order))/time.Since(start).Seconds(), "devices/s")
+	}
+}
