@@ -10,6 +10,7 @@ import (
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/contain"
+	"github.com/firmward/firmward/discover"
 	"github.com/firmward/firmward/enforce"
 	"github.com/firmward/firmward/store"
 )
@@ -19,7 +20,9 @@ import (
 // enforcing side; here that is only noted.
 func (c *Control) containStep(ctx context.Context) (time.Time, error) {
 	open := true
-	held, _, err := c.Store.Containments(ctx, store.ContainmentFilter{Open: &open}, store.Page{Limit: 1000})
+	c.walls.Lock()
+	defer c.walls.Unlock()
+	held, err := c.containments(ctx, store.ContainmentFilter{Open: &open})
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -32,6 +35,44 @@ func (c *Control) containStep(ctx context.Context) (time.Time, error) {
 		due = earlier(due, next)
 	}
 	return due, nil
+}
+
+// containments gives all containments that match: a desired state that was cut off at a page would let the
+// rest go.
+func (c *Control) containments(ctx context.Context, want store.ContainmentFilter) ([]firmward.Containment, error) {
+	var all []firmward.Containment
+	page := store.Page{Limit: 1000}
+	for {
+		some, next, err := c.Store.Containments(ctx, want, page)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+		if next == "" {
+			return all, nil
+		}
+		page.After = next
+	}
+}
+
+// afterRestart is the code of a containment that stood before firmward was started again.
+const afterRestart = "restart"
+
+// restoreWalls sets the rules of everything that is contained again: a restarted router has forgotten
+// them. Each is proven anew before it is confirmed; one that cannot be proven stays as open, with the reason.
+func (c *Control) restoreWalls(ctx context.Context) error {
+	c.walls.Lock()
+	defer c.walls.Unlock()
+	held, err := c.containments(ctx, store.ContainmentFilter{State: firmward.ContainContained})
+	if err != nil {
+		return err
+	}
+	for _, h := range held {
+		if err := c.saveContainment(ctx, h, firmward.ContainOpen, afterRestart, "firmward has started again: the cut is set and proven anew"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // containRetry is how long an open containment waits before it is tried again by itself.
@@ -62,7 +103,7 @@ func (c *Control) applyContainment(ctx context.Context, h firmward.Containment) 
 	if code, why := contain.Guard(d); code != "" {
 		return time.Time{}, c.saveContainment(ctx, h, firmward.ContainRefused, code, why)
 	}
-	if code, why, err := c.storm(ctx, h, d); err != nil || code != "" {
+	if code, why, err := c.storm(ctx, h, d); h.Code != afterRestart && (err != nil || code != "") {
 		return c.keepOpen(ctx, h, code, why, err)
 	}
 	wall, why := c.wall(ctx)
@@ -72,7 +113,7 @@ func (c *Control) applyContainment(ctx context.Context, h firmward.Containment) 
 	if !slices.ContainsFunc(c.Witness, func(v enforce.Vantage) bool { return !v.Allowed }) {
 		return c.keepOpen(ctx, h, "no-witness", "no place is set from which packets could prove the cut (serve --witness with a second address of this host)", nil)
 	}
-	want, err := c.wantedRules(ctx)
+	want, err := c.wantedRules(ctx, h.ID)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -105,7 +146,7 @@ func (c *Control) applyContainment(ctx context.Context, h firmward.Containment) 
 
 // storm asks the cap.
 func (c *Control) storm(ctx context.Context, h firmward.Containment, d firmward.Device) (code, why string, err error) {
-	all, _, err := c.Store.Containments(ctx, store.ContainmentFilter{}, store.Page{Limit: 1000})
+	all, err := c.containments(ctx, store.ContainmentFilter{})
 	if err != nil {
 		return "", "", err
 	}
@@ -146,15 +187,21 @@ func (c *Control) wall(ctx context.Context) (enforce.Enforcer, string) {
 	return nil, why
 }
 
-// wantedRules is the full desired state of everything that is contained now.
-func (c *Control) wantedRules(ctx context.Context) ([]firmward.AccessRule, error) {
-	held, _, err := c.Store.Containments(ctx, store.ContainmentFilter{State: firmward.ContainContained}, store.Page{Limit: 1000})
+// wantedRules is the full desired state of everything that is contained now, but for one containment.
+func (c *Control) wantedRules(ctx context.Context, except string) ([]firmward.AccessRule, error) {
+	held, err := c.containments(ctx, store.ContainmentFilter{State: firmward.ContainContained})
+	if err != nil {
+		return nil, err
+	}
+	again, err := c.containments(ctx, store.ContainmentFilter{State: firmward.ContainOpen})
 	if err != nil {
 		return nil, err
 	}
 	var rules []firmward.AccessRule
-	for _, h := range held {
-		rules = append(rules, h.Rules...)
+	for _, h := range append(held, again...) {
+		if h.ID != except && (h.State == firmward.ContainContained || h.Code == afterRestart) { // the latter may still stand
+			rules = append(rules, h.Rules...)
+		}
 	}
 	return rules, nil
 }
@@ -188,7 +235,8 @@ func (c *Control) openPort(ctx context.Context, d firmward.Device) uint16 {
 		return 0
 	}
 	for _, o := range obs {
-		if o.Outcome == firmward.Answered && o.Port != 0 && o.Port != 161 {
+		p, ok := c.byProbe[o.Probe]
+		if ok && o.Outcome == firmward.Answered && o.Port != 0 && slices.Contains(p.Info().Ports, discover.Port{Network: "tcp", Number: o.Port}) {
 			return o.Port
 		}
 	}
@@ -262,7 +310,7 @@ func (c *Control) Contain(ctx context.Context, who firmward.Person, ref, reason 
 	if err != nil {
 		return h, err
 	}
-	if _, err := c.containOne(ctx, h); err != nil {
+	if err := c.containNow(ctx, h); err != nil {
 		return h, err
 	}
 	h, err = c.Store.Containment(ctx, h.ID)
@@ -270,6 +318,18 @@ func (c *Control) Contain(ctx context.Context, who firmward.Person, ref, reason 
 		return h, firmward.Errorf(firmward.Refused, d.Name+" is never contained: "+h.Why)
 	}
 	return h, err
+}
+
+// containNow takes one containment a step at once, never beside the loop.
+func (c *Control) containNow(ctx context.Context, h firmward.Containment) error {
+	c.walls.Lock()
+	defer c.walls.Unlock()
+	now, err := c.Store.Containment(ctx, h.ID) // the loop may have been faster
+	if err != nil || now.State != firmward.ContainOpen {
+		return err
+	}
+	_, err = c.containOne(ctx, now)
+	return err
 }
 
 // Release ends a containment: by evidence that nothing exploited is open, or by a recorded decision.
@@ -295,6 +355,8 @@ func (c *Control) Release(ctx context.Context, who firmward.Person, ref, decisio
 	if !ok {
 		return h, firmward.Errorf(firmward.Refused, why)
 	}
+	c.walls.Lock()
+	defer c.walls.Unlock()
 	if h.State == firmward.ContainContained || h.State == firmward.ContainApplied {
 		if err := c.liftRules(ctx, h); err != nil {
 			return h, err
@@ -313,7 +375,7 @@ func (c *Control) liftRules(ctx context.Context, h firmward.Containment) error {
 	if wall == nil {
 		return firmward.Errorf(firmward.Unavailable, "the rules cannot be taken back: "+why)
 	}
-	all, _, err := c.Store.Containments(ctx, store.ContainmentFilter{State: firmward.ContainContained}, store.Page{Limit: 1000})
+	all, err := c.containments(ctx, store.ContainmentFilter{State: firmward.ContainContained})
 	if err != nil {
 		return err
 	}

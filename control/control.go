@@ -73,6 +73,7 @@ type Control struct {
 	byProbe  map[string]discover.Probe
 	byDriver map[string]driver.Driver
 	products productIndex
+	walls    sync.Mutex  // one change of the desired state of walls at a time
 	unsealed atomic.Bool // leaves were written since the last sealing
 }
 

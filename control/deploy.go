@@ -501,7 +501,7 @@ func (c *Control) localTime(ctx context.Context, site string) (time.Time, error)
 // abilities are the facts about driver and card that the engine needs.
 func (c *Control) abilities(d firmward.Device) rollout.Abilities {
 	m := c.Catalog.Model(d)
-	a := rollout.Abilities{Scheme: m.Scheme, Settle: rollout.Settle(m)}
+	a := rollout.Abilities{Scheme: m.Scheme, Settle: rollout.Settle(m), Exchange: c.Clock.Real(lookLimit)}
 	if drv, ok := c.byDriver[m.Driver]; ok {
 		info := drv.Info()
 		a.DeadMan = info.Rollback == firmward.RollbackDeadMan

@@ -203,6 +203,10 @@ func (c *Control) slots(ctx context.Context, out *seenNow, d firmward.Device, m 
 	}
 }
 
+// lookLimit is the wall time in which a whole look at a device ends, one way or the other: a handful of
+// probes of some seconds each.
+const lookLimit = 20 * time.Second
+
 // readLimit bounds one driver exchange that moves no image.
 const readLimit = 10 * time.Second
 

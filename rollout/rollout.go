@@ -94,6 +94,7 @@ type Command struct {
 type Abilities struct {
 	Scheme    string        // version scheme
 	Settle    time.Duration // usual time until the device answers again
+	Exchange  time.Duration // the longest that one look may take: its answer is waited for
 	DeadMan   bool          // an uncommitted version falls back by itself
 	CanRevert bool          // the driver can go back
 }

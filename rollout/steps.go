@@ -15,7 +15,7 @@ func (in *Input) send(v Verb, out []Command) []Command {
 	t.Seq++
 	t.Answered = false
 	t.Command = fmt.Sprintf("%s.%s.%d", t.RolloutID, t.DeviceID, t.Seq)
-	t.NextDue = in.Now.Add(2 * in.pause()) // when to wonder about an answer that does not come
+	t.NextDue = in.Now.Add(max(2*in.pause(), in.Abilities.Exchange)) // when to wonder about an answer that does not come
 	if t.Deadline.After(t.NextDue) {
 		t.NextDue = t.Deadline
 	}
@@ -148,7 +148,7 @@ func (in *Input) late() bool { return !in.Now.Before(in.Target.Deadline) }
 // first, even when firmward itself slept through the deadline.
 func (in *Input) unlooked() bool {
 	t := in.Target
-	return !t.Answered && t.NextDue.After(t.Deadline) && in.Now.After(t.Deadline.Add(4*in.pause()))
+	return !t.Answered && t.NextDue.After(t.Deadline) && in.Now.After(t.Deadline.Add(4*in.pause()+2*in.Abilities.Exchange))
 }
 
 // patience is the time in which a device must have come back.
