@@ -111,12 +111,12 @@ func (c *client) close(ctx context.Context) error {
 	if c.local == nil {
 		return nil
 	}
+	for _, f := range c.after {
+		f()
+	}
 	var err error
 	if c.changed && ctx.Err() == nil {
 		err = c.settle(ctx)
-	}
-	for _, f := range c.after {
-		f()
 	}
 	return errors.Join(err, c.local.Close())
 }
