@@ -111,12 +111,12 @@ func (c *client) close(ctx context.Context) error {
 	if c.local == nil {
 		return nil
 	}
+	for _, f := range c.after {
+		f()
+	}
 	var err error
 	if c.changed && ctx.Err() == nil {
 		err = c.settle(ctx)
-	}
-	for _, f := range c.after {
-		f()
 	}
 	return errors.Join(err, c.local.Close())
 }
@@ -129,10 +129,11 @@ func (c *client) settle(ctx context.Context) error {
 	return c.local.Control.Settle(ctx)
 }
 
-// scanning carries out the scans of a local house beside the caller, until done. A server does so by itself.
-func (c *client) scanning(ctx context.Context) {
+// scanning carries out the scans of a local house beside the caller; wait returns when none is left and the
+// receipts are kept. A server does so by itself.
+func (c *client) scanning(ctx context.Context) (wait func()) {
 	if c.local == nil {
-		return
+		return func() {}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan struct{})
@@ -141,6 +142,7 @@ func (c *client) scanning(ctx context.Context) {
 		c.local.Control.RunScans(ctx)
 	}()
 	c.after = append(c.after, func() { cancel(); <-ended })
+	return func() { <-ended }
 }
 
 // call is one request.

@@ -33,6 +33,7 @@ func (DemoCmd) Help() string {
 	return `Two simulated sites live in this process; nothing leaves it and nothing is installed.
 
 Examples:
+
   firmward demo                        tell the story, then keep running
   firmward demo --exit                 for scripts: end with a summary and an exit code
   firmward lab fault cam-3 silent      in a second terminal, break something`

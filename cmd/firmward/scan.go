@@ -92,7 +92,7 @@ func (c *ScanCmd) scan(ctx context.Context, a *app, prefix string) (httpapi.Scan
 	if err := a.client.post(ctx, "/scans", httpapi.NewScan{Network: prefix}, &s); err != nil {
 		return s, err
 	}
-	a.client.scanning(ctx)
+	wait := a.client.scanning(ctx)
 	tick := time.NewTicker(progressEvery)
 	defer tick.Stop()
 	for {
@@ -114,6 +114,7 @@ func (c *ScanCmd) scan(ctx context.Context, a *app, prefix string) (httpapi.Scan
 	if a.tty && !a.JSON {
 		fmt.Fprint(a.out, "\r\x1b[K")
 	}
+	wait()
 	return s, a.client.settle(ctx)
 }
 
