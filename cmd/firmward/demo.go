@@ -30,13 +30,10 @@ type DemoCmd struct {
 
 // Help shows examples.
 func (DemoCmd) Help() string {
-	return `Two simulated sites live in this process; nothing leaves it and nothing is installed.
-
-Examples:
-
-  firmward demo                        tell the story, then keep running
-  firmward demo --exit                 for scripts: end with a summary and an exit code
-  firmward lab fault cam-3 silent      in a second terminal, break something`
+	return "Two simulated sites live in this process; nothing leaves it and nothing is installed.\n\n" + examples(
+		"firmward demo                     # tell the story, then keep running",
+		"firmward demo --exit              # for scripts: a summary and an exit code",
+		"firmward lab fault cam-3 silent   # in a second terminal, break something")
 }
 
 // Run plays the demo in a data directory of its own that is removed at the end.
@@ -67,7 +64,7 @@ func (c *DemoCmd) Run(ctx context.Context, a *app) error {
 	}
 	if !c.Exit {
 		c.invite(a, dir)
-		<-ctx.Done()
+		c.follow(ctx, a, story)
 	}
 	if !good {
 		return errors.New("not every outcome of the story happened")
@@ -128,9 +125,7 @@ func (c *DemoCmd) open(ctx context.Context, a *app, dir string) (*demo.Story, fu
 		return nil, nil, err
 	}
 	return demo.New(demo.House{Store: h.Store, Lab: l, Clock: clock, Anna: anna, Ben: ben, Signer: h.Signer}, func(line string) {
-		for _, l := range wrapLine(line, a.width) {
-			fmt.Fprintln(a.out, l)
-		}
+		say(a, line)
 	}), stop, nil
 }
 
@@ -180,9 +175,7 @@ func (c *DemoCmd) summary(ctx context.Context, a *app, s *demo.Story, took time.
 	}
 	fmt.Fprintf(a.out, "\nWhat is not green\n")
 	for _, g := range gaps {
-		for _, l := range wrapLine("  "+g, a.width) {
-			fmt.Fprintln(a.out, l)
-		}
+		say(a, "  "+g)
 	}
 	came := 0
 	for _, o := range s.Outcomes() {
@@ -219,19 +212,43 @@ func short(d time.Duration) string {
 	return d.String()
 }
 
-// wrapLine breaks a line at spaces; following lines are indented as far as the first one's text, at most
-// 13 columns.
-func wrapLine(line string, width int) []string {
-	indent := min(13, len(line)-len(strings.TrimLeft(line, " "))+2)
-	var out []string
-	for len([]rune(line)) > width {
-		r := []rune(line)
-		cut := strings.LastIndex(string(r[:width]), " ")
-		if cut <= indent {
-			break
+// say prints a line of the story; what does not fit goes below, indented like the line and a little more.
+func say(a *app, line string) {
+	text := strings.TrimLeft(line, " ")
+	indent := len(line) - len(text)
+	for i, l := range wrap(text, a.width-indent-2) {
+		if i > 0 {
+			l = "  " + l
 		}
-		out = append(out, line[:cut])
-		line = strings.Repeat(" ", indent) + strings.TrimLeft(line[cut:], " ")
+		fmt.Fprintln(a.out, strings.Repeat(" ", indent)+l)
 	}
-	return append(out, line)
+	if text == "" {
+		fmt.Fprintln(a.out)
+	}
+}
+
+// follow shows what firmward notices while a viewer breaks things, until ctx ends.
+func (c *DemoCmd) follow(ctx context.Context, a *app, s *demo.Story) {
+	last, err := s.Store.LastEvent(ctx)
+	look := time.NewTicker(500 * time.Millisecond)
+	defer look.Stop()
+	for err == nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+		var events []firmward.Event
+		events, err = s.Store.EventsAfter(ctx, last, 100)
+		for _, e := range events {
+			last = e.Seq
+			if e.Kind != "scan" && e.Kind != "finding" {
+				say(a, e.At.Format("Mon 15:04  ")+e.Text)
+			}
+		}
+	}
+	if ctx.Err() == nil {
+		fmt.Fprintln(a.err, "firmward: events cannot be shown any more:", err)
+		<-ctx.Done()
+	}
 }

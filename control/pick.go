@@ -1,0 +1,213 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/rollout"
+	"github.com/firmward/firmward/store"
+	"github.com/firmward/firmward/topology"
+)
+
+// startSome asks who of the open wave may start now and starts them. next is when a window opens.
+func (c *Control) startSome(ctx context.Context, id string) (next time.Time, started int, err error) {
+	r, err := c.Store.Rollout(ctx, id)
+	if err != nil || r.State != firmward.RolloutRunning {
+		return next, 0, err
+	}
+	rel, err := c.Store.Release(ctx, r.ReleaseID)
+	if err != nil {
+		return next, 0, err
+	}
+	if !rel.Withdrawn.IsZero() {
+		return next, 0, c.steer(ctx, id, self, "halt", "the release was withdrawn: "+rel.WhyGone)
+	}
+	stop, err := c.Store.StopAll(ctx)
+	if err != nil {
+		return next, 0, err
+	}
+	wave := r.Wave
+	pending, _, err := c.Store.Targets(ctx, id, store.TargetFilter{Wave: &wave, State: firmward.TargetPending}, store.Page{Limit: 1000})
+	if err != nil || len(pending) == 0 {
+		return next, 0, err
+	}
+	topo, err := c.topology(ctx)
+	if err != nil {
+		return next, 0, err
+	}
+	var slots []rollout.Slot
+	for _, t := range pending {
+		d, err := c.Store.Device(ctx, t.DeviceID)
+		if err != nil {
+			return next, 0, err
+		}
+		path := ""
+		if drv, ok := c.byDriver[c.Catalog.Model(d).Driver]; ok {
+			path = string(drv.Info().Path)
+		}
+		cand, err := c.candidate(ctx, rel, d, path)
+		if err != nil {
+			return next, 0, err
+		}
+		local, err := c.localTime(ctx, d.Site)
+		if err != nil {
+			return next, 0, err
+		}
+		slots = append(slots, rollout.Slot{Target: t, Candidate: cand, Local: local, Group: topo.Group(d.ID)})
+		if _, change := r.Policy.Window.Open(local); !change.IsZero() {
+			next = earlier(next, change)
+		}
+		if from := d.Released.From; from.After(local) {
+			next = earlier(next, from)
+		}
+	}
+	claims, err := c.claims(ctx)
+	if err != nil {
+		return next, 0, err
+	}
+	picks, refusals := rollout.Pick(&r, slots, claims, topo, stop.On)
+	for _, s := range picks {
+		err := c.apply(ctx, id, s.Target.DeviceID, rollout.Event{Kind: rollout.Start}, nil)
+		if err != nil && firmward.CodeOf(err) != firmward.Conflict {
+			return next, started, err
+		}
+		if err == nil {
+			started++
+		}
+	}
+	return next, started, c.noteWaiting(ctx, refusals, pending)
+}
+
+// noteWaiting writes the reason why not now where it changed.
+func (c *Control) noteWaiting(ctx context.Context, refusals []rollout.Refusal, pending []firmward.Target) error {
+	byDevice := map[string]firmward.Target{}
+	for _, t := range pending {
+		byDevice[t.DeviceID] = t
+	}
+	var changed []string
+	err := c.Store.Tx(ctx, func(tx *store.Tx) error {
+		for _, ref := range refusals {
+			t := byDevice[ref.DeviceID]
+			if t.Why == ref.Why {
+				continue
+			}
+			t, err := tx.Target(ctx, t.RolloutID, ref.DeviceID)
+			if err != nil {
+				return err
+			}
+			if t.State != firmward.TargetPending {
+				continue
+			}
+			t.Why, t.Code = ref.Why, ref.Code
+			if err := tx.PutTarget(ctx, t); err != nil {
+				return err
+			}
+			changed = append(changed, ref.DeviceID)
+		}
+		return nil
+	})
+	c.touch(changed...)
+	return err
+}
+
+func (c *Control) claims(ctx context.Context) (rollout.Claims, error) {
+	held, err := c.Store.ClaimsOf(ctx, "")
+	out := rollout.Claims{Device: map[string]string{}, Group: map[string]string{}, Model: map[string]int{}}
+	if err != nil {
+		return out, err
+	}
+	for _, cl := range held {
+		if cl.Kind != "device" {
+			out.Group[cl.Name] = cl.Rollout
+			continue
+		}
+		out.Device[cl.Device] = cl.Rollout
+		d, err := c.Store.Device(ctx, cl.Device)
+		if err != nil {
+			return out, err
+		}
+		if !d.Lab {
+			out.Model[d.Model]++
+		}
+	}
+	return out, nil
+}
+
+func (c *Control) topology(ctx context.Context) (topology.Map, error) {
+	var all []firmward.Relation
+	page := store.Page{Limit: 1000}
+	for {
+		rs, next, err := c.Store.Relations(ctx, page)
+		if err != nil {
+			return topology.Map{}, err
+		}
+		all = append(all, rs...)
+		if next == "" {
+			return topology.New(all), nil
+		}
+		page.After = next
+	}
+}
+
+func (c *Control) groupOf(ctx context.Context, device string) string {
+	topo, err := c.topology(ctx)
+	if err != nil {
+		return ""
+	}
+	return topo.Group(device)
+}
+
+// localTime is now in the time zone of a site.
+func (c *Control) localTime(ctx context.Context, site string) (time.Time, error) {
+	now := c.Clock.Now()
+	s, err := c.Store.Site(ctx, site)
+	if err != nil || s.TimeZone == "" {
+		if firmward.CodeOf(err) == firmward.NotFound {
+			err = nil
+		}
+		return now, err
+	}
+	zone, err := time.LoadLocation(s.TimeZone)
+	if err != nil {
+		return now, fmt.Errorf("time zone of site %s: %w", site, err)
+	}
+	return now.In(zone), nil
+}
+
+// abilities are the facts about driver and card that the engine needs.
+func (c *Control) abilities(d firmward.Device) rollout.Abilities {
+	m := c.Catalog.Model(d)
+	a := rollout.Abilities{Scheme: m.Scheme, Settle: rollout.Settle(m), Exchange: c.Clock.Real(lookLimit)}
+	if drv, ok := c.byDriver[m.Driver]; ok {
+		info := drv.Info()
+		a.DeadMan = info.Rollback == firmward.RollbackDeadMan
+		a.CanRevert = info.Rollback == firmward.RollbackSlot || info.Rollback == firmward.RollbackReflash
+	}
+	return a
+}
+
+// candidate is a device as the engine sees it.
+func (c *Control) candidate(ctx context.Context, rel firmward.Release, d firmward.Device, path string) (rollout.Candidate, error) {
+	m := c.Catalog.Model(d)
+	_, has := c.byDriver[m.Driver]
+	cand := rollout.Candidate{Device: d, Model: m, HasDriver: has}
+	v, err := c.Store.Staging(ctx, rel.SHA256, path, d.Model, d.Hardware)
+	if err != nil && firmward.CodeOf(err) != firmward.NotFound {
+		return cand, err
+	}
+	if err == nil {
+		cand.Staging = v
+	}
+	exceptions, err := c.Store.ExceptionsFor(ctx, d.ID, c.Clock.Now())
+	if err != nil {
+		return cand, err
+	}
+	for _, e := range exceptions {
+		if e.Kind == firmward.Defer && e.Advisory == "" {
+			cand.Deferred = fmt.Sprintf("%s, until %s (%s)", e.Reason, e.Expires.Format(time.DateOnly), e.Author)
+		}
+	}
+	return cand, nil
+}
