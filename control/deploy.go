@@ -331,4 +331,3 @@ func (c *Control) endIfOver(ctx context.Context, id string) error {
 	}
 	return c.touchTargets(ctx, id)
 }
-

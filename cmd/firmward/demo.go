@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/cmd/firmward/demo"
@@ -214,6 +215,10 @@ func short(d time.Duration) string {
 
 // say prints a line of the story; what does not fit goes below, indented like the line and a little more.
 func say(a *app, line string) {
+	if utf8.RuneCountInString(line) <= a.width {
+		fmt.Fprintln(a.out, line)
+		return
+	}
 	text := strings.TrimLeft(line, " ")
 	indent := len(line) - len(text)
 	for i, l := range wrap(text, a.width-indent-2) {
@@ -221,9 +226,6 @@ func say(a *app, line string) {
 			l = "  " + l
 		}
 		fmt.Fprintln(a.out, strings.Repeat(" ", indent)+l)
-	}
-	if text == "" {
-		fmt.Fprintln(a.out)
 	}
 }
 
