@@ -66,7 +66,7 @@ func newest(claims []firmward.Claim) []firmward.Claim {
 		if i, ok := at[k]; !ok {
 			at[k] = len(out)
 			out = append(out, c)
-		} else if !c.At.Before(out[i].At) {
+		} else if n := c.At.Compare(out[i].At); n > 0 || n == 0 && better(c, out[i]) < 0 {
 			out[i] = c
 		}
 	}
@@ -98,7 +98,8 @@ func group(claims []firmward.Claim) [][]firmward.Claim {
 
 func better(a, b firmward.Claim) int {
 	return cmp.Or(cmp.Compare(b.Confidence, a.Confidence), b.At.Compare(a.At),
-		cmp.Compare(a.Source, b.Source), cmp.Compare(a.Rule, b.Rule), a.Addr.Compare(b.Addr))
+		cmp.Compare(a.Source, b.Source), cmp.Compare(a.Rule, b.Rule), a.Addr.Compare(b.Addr),
+		cmp.Compare(a.Value, b.Value), cmp.Compare(a.Raw, b.Raw), cmp.Compare(a.Observation, b.Observation))
 }
 
 func sources(g []firmward.Claim) int {

@@ -10,7 +10,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -36,6 +35,7 @@ type Facts struct {
 	GuardCode   string                                    // never-contain guard, empty when it may be contained
 	GuardWhy    string
 	Looked      time.Time // when its version was last read by a probe
+	Healthy     time.Time // when its services were last seen to answer as before; zero: not known
 	Knowledge   string    // how deep the feeds are
 	Policy      firmward.RiskPolicy
 }
@@ -120,10 +120,19 @@ func inFlight(f Facts, open []firmward.Finding, s *firmward.NextStep, now time.T
 	return false
 }
 
-// afterFailure keeps a device that an update left in a bad state from being forgotten.
+// afterFailure keeps a device that an update left in a bad state from being forgotten. Silence and a
+// stranger are over when its version was read again; a dead service is over when it was seen to answer
+// or when the device runs another version: running the wanted one is what killed it.
 func afterFailure(f Facts, _ []firmward.Finding, s *firmward.NextStep, _ time.Time) bool {
 	t := f.Target
-	if t == nil || t.State != firmward.TargetFailed || f.Looked.After(t.EndedAt) && f.Device.Firmware == t.Want {
+	if t == nil || t.State != firmward.TargetFailed {
+		return false
+	}
+	back := f.Looked.After(t.EndedAt)
+	if t.Code == "service-dead" {
+		back = back && f.Device.Firmware != t.Want || f.Healthy.After(t.EndedAt)
+	}
+	if back {
 		return false
 	}
 	switch t.Code {
@@ -302,7 +311,9 @@ func unmended(f Facts, open []firmward.Finding, s *firmward.NextStep, _ time.Tim
 func unread(f Facts, open []firmward.Finding, s *firmward.NextStep, _ time.Time) bool {
 	if f.Device.Firmware == "" {
 		s.Now = firmward.Phase{Kind: firmward.StepLook, Action: "read its firmware version", Rule: "policy"}
+		s.Then = &firmward.Phase{Kind: firmward.StepAsk, Action: "read it on the device and enter it (devices set --firmware)", Rule: "policy"}
 		if f.Device.Network == "" {
+			s.Then = nil
 			s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: "read its firmware version on the device and enter it (devices set --firmware)", Rule: "policy"}
 		}
 		if len(open) > 0 {
@@ -369,7 +380,10 @@ func ask(f Facts, kind, want string) string {
 	if kind == "vendor-service" {
 		return "ask the vendor to " + to + "; the vendor alone may"
 	}
-	return owner(f) + " " + strings.Replace(to, "update", "updates", 1) + " by hand"
+	if f.Device.Owner == "" {
+		return to + " by hand"
+	}
+	return to + " by hand (" + f.Device.Owner + ")"
 }
 
 func withWork(f Facts, s *firmward.NextStep) {

@@ -12,7 +12,7 @@ import (
 )
 
 // Formula is the risk formula in words, printed with scores.
-const Formula = "risk = worst finding (CVSS × 6 × certainty, +30 exploited, +10 × EPSS) × exposure (1.25 when reachable from the internet) × criticality (0.8 … 1.2); no findings: 35 unsupported, 40 unknown, 5 otherwise"
+const Formula = "risk = worst finding (CVSS × 6 × certainty, +30 exploited, +10 × EPSS) × exposure (1.25 when reachable from the internet) × criticality (0.8 … 1.2); the worst counts as at least 40 for an unknown device, 35 without support, 5 otherwise"
 
 // factor is one weighed reason.
 type factor struct {
@@ -37,14 +37,13 @@ func risk(f Facts, open []firmward.Finding) (int, []string) {
 		why = append(why, factor{v, describe(fd)})
 		worst = max(worst, v)
 	}
-	switch {
-	case len(open) > 0:
+	switch { // a finding never lowers the risk, and mending one never raises it
 	case f.Device.Model == "":
-		worst = 40
+		worst = max(worst, 40)
 	case f.Support.State == lifecycle.Ended:
-		worst = 35
+		worst = max(worst, 35)
 	default:
-		worst = 5
+		worst = max(worst, 5)
 	}
 	if f.Support.State == lifecycle.Ended {
 		text := "no support any more"

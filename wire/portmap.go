@@ -31,6 +31,9 @@ func ReadPortMap(r io.Reader) (*PortMap, error) {
 	}
 	m := &PortMap{to: make(map[string]string, len(list))}
 	for _, e := range list {
+		if real, err := netip.ParseAddrPort(e.Real); err != nil || !real.Addr().IsLoopback() {
+			return nil, fmt.Errorf("read port map: %q is no loopback address", e.Real)
+		}
 		m.to[e.Network+" "+e.Virtual] = e.Real
 	}
 	return m, nil
@@ -38,7 +41,7 @@ func ReadPortMap(r io.Reader) (*PortMap, error) {
 
 // DialContext dials the loopback port that stands for address. An address without one refuses.
 func (m *PortMap) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	real, ok := m.to[network[:3]+" "+address]
+	real, ok := m.to[network[:min(3, len(network))]+" "+address]
 	if !ok {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
 	}

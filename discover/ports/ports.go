@@ -58,6 +58,9 @@ func (p Probe) Run(ctx context.Context, t discover.Target, report func(firmward.
 	if o.Outcome == firmward.Answered {
 		o.Readings = []firmward.Reading{discover.Reading("ports.open", strings.Join(open, ","))}
 	}
+	if o.Outcome == firmward.NoAnswer {
+		o.Note = "nothing came back in time"
+	}
 	report(o)
 	return nil
 }

@@ -1,28 +1,102 @@
 package drivers_test
 
 import (
-	"context"
-	"net/netip"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/driver"
 	"github.com/firmward/firmward/driver/drivers"
+	"github.com/firmward/firmward/driver/drivertest"
 	"github.com/firmward/firmward/lab"
 	"github.com/firmward/firmward/wire"
 )
 
-func TestAxisRead(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l, err := lab.Standard(lab.Options{Clock: lab.RealClock(), Net: lab.NewNet()})
+// device is a device of the standard lab with an image for it.
+func device(t *testing.T, site, name string, secret wire.Secret, model, hardware, version string, image []byte, pull bool) drivertest.Device {
+	l, err := lab.Standard(lab.Options{Clock: lab.RealClock(), Net: lab.NewNet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dev, _ := l.Device(name)
+	stack := l.Attach(site)
+	sum := sha256.Sum256(image)
+	d := drivertest.Device{
+		Conn: wire.Conn{Network: stack, Addr: dev.Facts().Addrs[0], Secret: secret},
+		Image: driver.Image{
+			Release: firmward.Release{
+				Models: []string{model}, Hardware: []string{hardware}, Version: version, FileName: "image.bin",
+				SHA256: hex.EncodeToString(sum[:]), Size: int64(len(image)),
+			},
+			Open:     func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(image)), nil },
+			FallBack: 15 * time.Minute,
+		},
+		Fault: func(f string) {
+			if err := l.Fault(name, f); err != nil {
+				t.Fatal(err)
+			}
+		},
+		Truth:   func() string { return dev.Facts().InstalledVersion },
+		Flashes: func() int { return len(dev.Facts().Flashes) },
+		Bytes: func() (n int64) {
+			for _, p := range dev.Facts().Ports {
+				n += p.Bytes
+			}
+			return n
+		},
+		Settle: 6 * time.Minute,
+		Close:  func() { l.Close() },
+	}
+	if pull {
+		ln, err := stack.Listen(t.Context(), "tcp", ":8390")
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer l.Close()
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		defer cancel()
-		d, _ := drivers.Named("axis-vapix")
-		st, err := d.Read(ctx, wire.Conn{Network: l.Attach("clinic"), Addr: netip.MustParseAddr("10.40.0.11"), Secret: wire.Secret{User: "root", Password: lab.CameraPassword}})
-		t.Logf("%+v %v", st, err)
-	})
+		srv := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			http.ServeContent(w, r, "image.bin", time.Time{}, bytes.NewReader(image))
+		})}
+		go srv.Serve(ln)
+		d.Image.URL = "http://192.168.20.2:8390/image.bin"
+		d.Close = func() { srv.Close(); l.Close() }
+	}
+	return d
+}
+
+func TestAxis(t *testing.T) {
+	d, _ := drivers.Named("axis-vapix")
+	drivertest.Run(t, drivertest.Case{Driver: d, Model: "AXIS P3265-LV", Version: "10.12.206", New: func(t *testing.T) drivertest.Device {
+		return device(t, "clinic", "cam-1", wire.Secret{User: "root", Password: lab.CameraPassword}, "AXIS P3265-LV", "7A2", "10.12.300", lab.CameraImage("10.12.300"), false)
+	}})
+}
+
+func TestShelly(t *testing.T) {
+	d, _ := drivers.Named("shelly-gen2")
+	for name, password := range map[string]string{"plug-1": "", "plug-2": lab.PlugPassword} {
+		t.Run(name, func(t *testing.T) {
+			drivertest.Run(t, drivertest.Case{Driver: d, Model: "SNPL-00112EU", Version: "1.0.3", New: func(t *testing.T) drivertest.Device {
+				return device(t, "home", name, wire.Secret{User: "admin", Password: password}, "SNPL-00112EU", "gen2", "1.4.4", lab.PlugImage("1.4.4"), true)
+			}})
+		})
+	}
+}
+
+// TestCatalogueNames keeps the list honest: every driver is found by its own name, once.
+func TestCatalogueNames(t *testing.T) {
+	seen := map[string]bool{}
+	for _, d := range drivers.All() {
+		name := d.Info().Name
+		if got, ok := drivers.Named(name); !ok || got != d || seen[name] || strings.TrimSpace(name) == "" {
+			t.Errorf("driver %q is not found by its name, or twice", name)
+		}
+		seen[name] = true
+	}
+	if _, ok := drivers.Named("no-such"); ok {
+		t.Error("a driver without a name was found")
+	}
 }

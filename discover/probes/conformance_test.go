@@ -1,0 +1,55 @@
+package probes_test
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/firmward/firmward/discover"
+	"github.com/firmward/firmward/discover/discovertest"
+	"github.com/firmward/firmward/discover/probes"
+	"github.com/firmward/firmward/lab"
+	"github.com/firmward/firmward/wire"
+)
+
+func TestConformance(t *testing.T) {
+	camera := wire.Secret{User: "root", Password: lab.CameraPassword}
+	devices := map[string]struct {
+		device, addr, reading string
+		secret                wire.Secret
+	}{
+		"ports":         {"cam-1", "10.40.0.11", "ports.open", wire.Secret{}},
+		"http":          {"plug-1", "192.168.20.11", "http.status", wire.Secret{}},
+		"snmp":          {"printer-1", "192.168.20.40", "snmp.sysDescr", wire.Secret{}},
+		"shelly":        {"plug-1", "192.168.20.11", "shelly.model", wire.Secret{}},
+		"shelly-switch": {"plug-1", "192.168.20.11", "shelly-switch.output", wire.Secret{}},
+		"axis":          {"cam-1", "10.40.0.11", "axis.ProdNbr", camera},
+		"ipp":           {"printer-1", "192.168.20.40", "ipp.printer-make-and-model", wire.Secret{}},
+		"rtsp":          {"cam-1", "10.40.0.11", "rtsp.media", camera},
+	}
+	for _, p := range probes.All() {
+		name := p.Info().Name
+		d, ok := devices[name]
+		switch {
+		case name == "neighbor": // sends nothing and sees many: TestNeighbor
+			continue
+		case !ok:
+			t.Errorf("probe %s has no device here to be tried on", name)
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			discovertest.Run(t, discovertest.Case{Probe: p, Reading: d.reading, New: func(t *testing.T, fault string) (discover.Target, func()) {
+				l, err := lab.Standard(lab.Options{Clock: lab.RealClock(), Net: lab.NewNet()})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if fault != "" {
+					if err := l.Fault(d.device, fault); err != nil {
+						t.Fatal(err)
+					}
+				}
+				target := discover.Target{Network: l.Attach("home"), Addr: netip.MustParseAddr(d.addr), Secret: d.secret}
+				return target, func() { l.Close() }
+			}})
+		})
+	}
+}
