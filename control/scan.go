@@ -15,6 +15,7 @@ import (
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/discover"
+	"github.com/firmward/firmward/remedy"
 	"github.com/firmward/firmward/store"
 	"github.com/firmward/firmward/wire"
 )
@@ -179,6 +180,14 @@ func (c *Control) runScan(ctx context.Context, s *Scan) {
 			"withheld": receipt.Withheld, "error": receipt.Error,
 		})
 	})
+	if err == nil {
+		err = c.eachDevice(ctx, store.DeviceFilter{Network: s.Network}, func(d firmward.Device) error {
+			if receipt.Ended.Sub(d.LastSeen) >= remedy.Missed {
+				c.touch(d.ID)
+			}
+			return nil
+		})
+	}
 	if err != nil {
 		c.Log.ErrorContext(ctx, "scan receipt not kept", "network", s.Network, "error", err)
 	}

@@ -47,7 +47,7 @@ func Choose(f Facts, now time.Time) firmward.NextStep {
 	s.Risk, s.Why = risk(f, open)
 	s.RiskAfter = s.Risk
 	for _, rule := range [...]func(Facts, []firmward.Finding, *firmward.NextStep, time.Time) bool{
-		retired, inFlight, afterFailure, unknown, attacked, patchable, unsupported, unmended, unread,
+		retired, inFlight, afterFailure, missing, unknown, attacked, patchable, unsupported, unmended, unread,
 	} {
 		if rule(f, open, &s, now) {
 			finish(f, open, &s)
@@ -146,6 +146,20 @@ func afterFailure(f Facts, _ []firmward.Finding, s *firmward.NextStep, _ time.Ti
 		return true
 	}
 	return false
+}
+
+// Missed is how long before the end of its network's last scan a device must have been seen last to count
+// as missing from it.
+const Missed = 12 * time.Hour
+
+// missing is for devices that the last scan of their network did not find.
+func missing(f Facts, _ []firmward.Finding, s *firmward.NextStep, _ time.Time) bool {
+	if f.Network == nil || f.Device.LastSeen.IsZero() || f.Network.Scanned.Sub(f.Device.LastSeen) < Missed {
+		return false
+	}
+	s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: "go and see: silent since " + f.Device.LastSeen.Format("2006-01-02 15:04") + ", the last scan did not find it", Rule: "policy"}
+	s.Then = &firmward.Phase{Kind: firmward.StepRetire, Action: "retire it if it is gone (devices set --retired)", Rule: "policy"}
+	return true
 }
 
 func unknown(f Facts, _ []firmward.Finding, s *firmward.NextStep, _ time.Time) bool {
