@@ -74,6 +74,7 @@ type Control struct {
 	byDriver map[string]driver.Driver
 	products productIndex
 	walls    sync.Mutex  // one change of the desired state of walls at a time
+	halted   atomic.Bool // the red button was pressed in this process; the store may learn it a little later
 	unsealed atomic.Bool // leaves were written since the last sealing
 }
 

@@ -255,14 +255,14 @@ func (c *Control) install(ctx context.Context, j job, cmd store.Command) (rollou
 	if err != nil {
 		return rollout.Event{}, err
 	}
-	stop, err := c.Store.StopAll(ctx)
+	stop, err := c.stopped(ctx)
 	if err != nil {
 		return rollout.Event{}, err
 	}
 	switch r, err := c.Store.Rollout(ctx, j.rollout.ID); {
 	case err != nil:
 		return rollout.Event{}, err
-	case stop.On:
+	case stop:
 		return rollout.Event{Kind: rollout.NotSent, Code: rollout.StopAll, Why: "the red button is pressed"}, nil
 	case r.State != firmward.RolloutRunning:
 		return rollout.Event{Kind: rollout.NotSent, Why: "the rollout is " + string(r.State)}, nil

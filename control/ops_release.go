@@ -280,7 +280,11 @@ func (c *Control) ApproveRollout(ctx context.Context, who firmward.Person, id st
 
 // StopAll presses or releases the red button: while it is pressed nothing starts anywhere. What is under
 // way is watched to its end, since an interrupted device is the worst outcome.
+// It holds from the call on, even while the record of it waits behind a long import.
 func (c *Control) StopAll(ctx context.Context, who firmward.Person, on bool, why string) error {
+	if on {
+		c.halted.Store(true)
+	}
 	err := c.Store.Tx(ctx, func(tx *store.Tx) error {
 		if err := tx.PutStopAll(ctx, store.StopAll{On: on, By: who.Name, At: c.Clock.Now(), Why: why}); err != nil {
 			return err
@@ -294,8 +298,20 @@ func (c *Control) StopAll(ctx context.Context, who firmward.Person, on bool, why
 		}
 		return c.leaf(ctx, tx, who.Name, action, "all", map[string]string{"why": why})
 	})
+	if err == nil && !on {
+		c.halted.Store(false)
+	}
 	c.wake(loopDeploy)
 	return err
+}
+
+// stopped reports whether the red button is pressed.
+func (c *Control) stopped(ctx context.Context) (bool, error) {
+	if c.halted.Load() {
+		return true, nil
+	}
+	stop, err := c.Store.StopAll(ctx)
+	return stop.On, err
 }
 
 // AcceptRisk records an expiring exception.

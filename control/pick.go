@@ -24,7 +24,7 @@ func (c *Control) startSome(ctx context.Context, id string) (next time.Time, sta
 	if !rel.Withdrawn.IsZero() {
 		return next, 0, c.steer(ctx, id, self, "halt", "the release was withdrawn: "+rel.WhyGone)
 	}
-	stop, err := c.Store.StopAll(ctx)
+	stop, err := c.stopped(ctx)
 	if err != nil {
 		return next, 0, err
 	}
@@ -67,7 +67,7 @@ func (c *Control) startSome(ctx context.Context, id string) (next time.Time, sta
 	if err != nil {
 		return next, 0, err
 	}
-	picks, refusals := rollout.Pick(&r, slots, claims, topo, stop.On)
+	picks, refusals := rollout.Pick(&r, slots, claims, topo, stop)
 	for _, s := range picks {
 		err := c.apply(ctx, id, s.Target.DeviceID, rollout.Event{Kind: rollout.Start}, nil)
 		if err != nil && firmward.CodeOf(err) != firmward.Conflict {

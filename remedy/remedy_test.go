@@ -62,10 +62,10 @@ func TestChoose(t *testing.T) {
 	}{
 		{name: "missing from the last scan", change: func(f *remedy.Facts) {
 			f.Network, f.Device.LastSeen = &firmward.Network{Scanned: now}, now.Add(-remedy.Missed)
-		}, kind: firmward.StepAsk, action: "silent since"},
+		}, kind: firmward.StepAsk, action: "silent since", rule: "policy"},
 		{name: "seen by the last scan", change: func(f *remedy.Facts) {
 			f.Network, f.Device.LastSeen = &firmward.Network{Scanned: now}, now.Add(-remedy.Missed+time.Minute)
-		}, kind: firmward.StepWait, action: "nothing to do"},
+		}, kind: firmward.StepWait, action: "nothing to do", rule: "policy"},
 		{"nothing", func(*remedy.Facts) {}, firmward.StepWait, "nothing to do", "", "policy"},
 		{"stale look", func(f *remedy.Facts) { f.Looked = now.Add(-8 * day) }, firmward.StepLook, "look again", "", "policy"},
 		{"retired", func(f *remedy.Facts) {

@@ -168,3 +168,12 @@ func (s *Store) FreeLeases(ctx context.Context, now time.Time) error {
 		return err
 	})
 }
+
+// DoubtAll treats every command that has no outcome as sent and lost. After a restore the backup's
+// commands may long have been carried out: whoever runs next looks at the devices before anything is sent.
+func (s *Store) DoubtAll(ctx context.Context, now time.Time) error {
+	return s.Tx(ctx, func(tx *Tx) error {
+		_, err := tx.exec(ctx, `UPDATE command SET state = 'sent', sent = $1, lease_owner = '', lease_until = $2 WHERE state IN ('queued', 'sent')`, now, now.Add(-time.Microsecond))
+		return err
+	})
+}

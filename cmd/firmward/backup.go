@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/httpapi"
@@ -94,7 +95,10 @@ func (c *RestoreCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	err = errors.Join(s.Load(ctx, plain), s.Close())
+	if err = s.Load(ctx, plain); err == nil {
+		err = s.DoubtAll(ctx, time.Now()) // devices are asked before anything is sent
+	}
+	err = errors.Join(err, s.Close())
 	if err != nil {
 		if a.DB == "" { // this command made it, and it holds nothing
 			for _, end := range []string{"", "-wal", "-shm"} {

@@ -88,6 +88,17 @@ func outbox(t *testing.T, s *store.Store) {
 		}
 		return err
 	})
+	// After a restore nothing that was queued or leased is sent any more; all of it is in doubt.
+	enqueue(t, s, store.Command{ID: "c3", Created: t0})
+	if err := s.DoubtAll(ctx, later); err != nil {
+		t.Fatal(err)
+	}
+	if got := lease("w1", later.Add(time.Hour)); len(got) != 0 {
+		t.Errorf("leased after a restore: %v", got)
+	}
+	if got := doubt(later); len(got) != 2 || got[0].ID != "c2" || got[1].ID != "c3" {
+		t.Errorf("in doubt after a restore: %v", got)
+	}
 }
 
 func leaseRace(t *testing.T, a, b *store.Store) {
