@@ -7,14 +7,12 @@
 package remedy
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/lifecycle"
-	"github.com/firmward/firmward/version"
 )
 
 // Facts is all that the answer rests on.
@@ -50,7 +48,7 @@ func Choose(f Facts, now time.Time) firmward.NextStep {
 		retired, inFlight, afterFailure, missing, unknown, attacked, patchable, unsupported, unmended, unread,
 	} {
 		if rule(f, open, &s, now) {
-			finish(f, open, &s)
+			finish(&s)
 			return s
 		}
 	}
@@ -68,7 +66,7 @@ func Choose(f Facts, now time.Time) firmward.NextStep {
 			s.Then = &firmward.Phase{Kind: firmward.StepLook, Action: "look again", By: s.Now.By, Rule: "policy"}
 		}
 	}
-	finish(f, open, &s)
+	finish(&s)
 	return s
 }
 
@@ -344,89 +342,9 @@ func unread(f Facts, open []firmward.Finding, s *firmward.NextStep, _ time.Time)
 	return true
 }
 
-func finish(f Facts, open []firmward.Finding, s *firmward.NextStep) {
+func finish(s *firmward.NextStep) {
 	s.Why = s.Why[:min(3, len(s.Why))]
 	if s.Counterfactual == "" && s.RiskAfter < s.Risk {
 		s.Counterfactual = fmt.Sprintf("then: %d → %d", s.Risk, s.RiskAfter)
 	}
-}
-
-// best picks the highest release that fits the device and is newer than what it runs. held is the
-// best withdrawn one.
-func best(f Facts) (rel, held *firmward.Release) {
-	for i, r := range f.Releases {
-		if !r.FitsModel(f.Device.Model) || !r.FitsHardware(f.Device.Hardware) && f.HasDriver {
-			continue
-		}
-		order, _ := version.Compare(f.Model.Scheme, f.Device.Firmware, r.Version)
-		if order != version.Less {
-			continue
-		}
-		slot := &rel
-		if !r.Withdrawn.IsZero() {
-			slot = &held
-		}
-		if *slot == nil {
-			*slot = &f.Releases[i]
-		} else if o, _ := version.Compare(f.Model.Scheme, (*slot).Version, r.Version); o == version.Less {
-			*slot = &f.Releases[i]
-		}
-	}
-	return rel, held
-}
-
-// personal names the kind of work order where no machine may or can update the device, or "".
-func personal(f Facts) string {
-	switch {
-	case f.Model.MayPatch.Value == firmward.VendorMayPatch || f.Model.Mechanism.Value == string(firmward.ByVendorService):
-		return "vendor-service"
-	case !f.HasDriver || f.Device.Network == "":
-		return "update"
-	}
-	return ""
-}
-
-func ask(f Facts, kind, want string) string {
-	to := "update it"
-	if want != "" {
-		to = "update it to " + want
-	}
-	if kind == "vendor-service" {
-		return "ask the vendor to " + to + "; the vendor alone may"
-	}
-	if f.Device.Owner == "" {
-		return to + " by hand"
-	}
-	return to + " by hand (" + f.Device.Owner + ")"
-}
-
-func withWork(f Facts, s *firmward.NextStep) {
-	for _, w := range f.Work {
-		if s.Order == nil || w.Kind != s.Order.Kind {
-			continue
-		}
-		s.Ref = w.ID
-		s.Blocker, s.BlockerCode = "waits for "+cmp.Or(w.Assignee, "somebody"), "person"
-		if w.State == firmward.WorkNotYet {
-			s.Blocker, s.BlockerCode = w.Why, "not-done-yet"
-		}
-	}
-}
-
-func owner(f Facts) string { return cmp.Or(f.Device.Owner, "somebody") }
-
-func day(t time.Time) string { return t.Format(time.DateOnly) }
-
-func replaceBy(f Facts, now, from time.Time) time.Time {
-	if from.IsZero() {
-		from = now
-	}
-	by := from.Add(f.Policy.ReplaceWithin)
-	if f.Support.State == lifecycle.Ending && !f.Support.End.IsZero() && f.Support.End.Before(by) {
-		by = f.Support.End
-	}
-	if by.Before(now) { // the clock ran out before anybody knew: the policy's time starts at the first sight
-		by = f.Device.FirstSeen.Add(f.Policy.ReplaceWithin)
-	}
-	return by
 }
