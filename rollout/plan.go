@@ -78,8 +78,10 @@ func Plan(rel firmward.Release, p firmward.RolloutPolicy, candidates []Candidate
 			canary[key] = true
 			canaries = append(canaries, c)
 		case unknownRollback(c.Model):
-			refused = append(refused, Refusal{c.Device.ID, RefuseRollback,
-				"nobody knows whether this model can go back: only its canary may try, it never enters a later wave"})
+			refused = append(refused, Refusal{
+				c.Device.ID, RefuseRollback,
+				"nobody knows whether this model can go back: only its canary may try, it never enters a later wave",
+			})
 		default:
 			rest = append(rest, c)
 		}

@@ -10,9 +10,14 @@ import (
 
 func TestMap(t *testing.T) {
 	m := topology.New([]firmward.Relation{
-		{From: "cam", To: "switch", Kind: firmward.Behind}, {From: "switch", To: "router", Kind: firmward.Behind},
-		{From: "cam", To: "poe", Kind: firmward.PoweredBy}, {From: "b", To: "c", Kind: firmward.RedundantWith}, {From: "c", To: "a", Kind: firmward.RedundantWith},
-		{From: "x", To: "y", Kind: firmward.Behind}, {From: "y", To: "x", Kind: firmward.Behind}, {From: "cam", To: "far", Kind: firmward.SameMedium},
+		{From: "cam", To: "switch", Kind: firmward.Behind},
+		{From: "switch", To: "router", Kind: firmward.Behind},
+		{From: "cam", To: "poe", Kind: firmward.PoweredBy},
+		{From: "b", To: "c", Kind: firmward.RedundantWith},
+		{From: "c", To: "a", Kind: firmward.RedundantWith},
+		{From: "x", To: "y", Kind: firmward.Behind},
+		{From: "y", To: "x", Kind: firmward.Behind},
+		{From: "cam", To: "far", Kind: firmward.SameMedium},
 	})
 	if got := m.Dark("router"); !slices.Equal(got, []string{"cam", "switch"}) || m.Depth("router") != 2 || m.Depth("cam") != 0 {
 		t.Errorf("dark %v", got)

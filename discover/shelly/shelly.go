@@ -32,8 +32,15 @@ func (Probe) Run(ctx context.Context, t discover.Target, report func(firmward.Ob
 	var info shelly.DeviceInfo
 	if a.Status == 200 && json.Unmarshal(a.Body, &info) == nil && info.Model != "" {
 		for _, r := range [][2]string{
-			{"id", info.ID}, {"mac", info.MAC}, {"model", info.Model}, {"gen", strconv.Itoa(info.Gen)}, {"ver", info.Version},
-			{"fw_id", info.FwID}, {"app", info.App}, {"name", info.Name}, {"auth_en", strconv.FormatBool(info.Auth)},
+			{"id", info.ID},
+			{"mac", info.MAC},
+			{"model", info.Model},
+			{"gen", strconv.Itoa(info.Gen)},
+			{"ver", info.Version},
+			{"fw_id", info.FwID},
+			{"app", info.App},
+			{"name", info.Name},
+			{"auth_en", strconv.FormatBool(info.Auth)},
 		} {
 			if r[1] != "" {
 				o.Readings = append(o.Readings, discover.Reading("shelly."+r[0], r[1]))
