@@ -78,6 +78,9 @@ func call(c ast.CallExpr) (firmward.Filter, error) {
 		}
 		return f, err
 	case operators.GreaterEquals:
+		if args[0].Kind() != ast.IdentKind {
+			return firmward.Filter{}, fmt.Errorf(">= wants the field on its left")
+		}
 		return test(firmward.FilterAtLeast, args[0], args[1])
 	case operators.In:
 		f, err := test(firmward.FilterIn, args[0])
@@ -93,6 +96,9 @@ func call(c ast.CallExpr) (firmward.Filter, error) {
 		}
 		return f, nil
 	case "startsWith":
+		if c.Target().Kind() != ast.IdentKind {
+			return firmward.Filter{}, fmt.Errorf("startsWith wants a field before it")
+		}
 		return test(firmward.FilterStartsWith, c.Target(), args[0])
 	default:
 		return firmward.Filter{}, fmt.Errorf("%s cannot be used in a selector: use ==, !=, in, >=, &&, ||, ! or startsWith", fn)
