@@ -200,7 +200,7 @@ func (c *Control) facts(ctx context.Context, d firmward.Device) (remedy.Facts, e
 	model := c.Catalog.Model(d)
 	drv, hasDriver := c.byDriver[model.Driver]
 	f := remedy.Facts{Device: d, Model: model, HasDriver: hasDriver, Policy: c.Policies.Risk[0]}
-	var errs [9]error
+	var errs [10]error
 	if n, err := c.networkOf(ctx, d); err == nil {
 		f.Network = &n
 	}
@@ -235,6 +235,7 @@ func (c *Control) facts(ctx context.Context, d firmward.Device) (remedy.Facts, e
 	if cl, ok := id.Best(firmward.FieldFirmware); ok {
 		f.Looked = cl.At
 	}
+	f.Healthy, errs[9] = c.healthyAt(ctx, d.ID, model)
 	if hasDriver {
 		pol, _ := c.Policies.For(d)
 		f.Refusal = func(r firmward.Release) (string, string) {
@@ -246,6 +247,28 @@ func (c *Control) facts(ctx context.Context, d firmward.Device) (remedy.Facts, e
 		}
 	}
 	return f, errors.Join(errs[:]...)
+}
+
+// healthyAt is when all services of a device were last seen to answer: the earliest of their latest
+// answers, zero when one never did.
+func (c *Control) healthyAt(ctx context.Context, id string, m firmward.Model) (time.Time, error) {
+	obs, err := c.Store.ObservationsOf(ctx, id)
+	if err != nil {
+		return time.Time{}, err
+	}
+	var healthy time.Time
+	for i, service := range m.Services {
+		var last time.Time
+		for _, o := range obs {
+			if o.Probe == service && o.Outcome == firmward.Answered && o.At.After(last) {
+				last = o.At
+			}
+		}
+		if i == 0 || last.Before(healthy) {
+			healthy = last
+		}
+	}
+	return healthy, nil
 }
 
 // lastTarget finds the latest target of the device and its rollout. A plan that refused the device says

@@ -302,11 +302,19 @@ func (c *Control) gate(ctx context.Context, id string) (again bool, due time.Tim
 
 func (c *Control) countWave(ctx context.Context, tx *store.Tx, r firmward.Rollout) (rollout.WaveCount, error) {
 	wave := r.Wave
-	targets, _, err := tx.Targets(ctx, r.ID, store.TargetFilter{Wave: &wave}, store.Page{Limit: 1000})
-	if err != nil {
-		return rollout.WaveCount{}, err
+	var all []firmward.Target
+	page := store.Page{Limit: 1000}
+	for {
+		some, next, err := tx.Targets(ctx, r.ID, store.TargetFilter{Wave: &wave}, page)
+		if err != nil {
+			return rollout.WaveCount{}, err
+		}
+		all = append(all, some...)
+		if next == "" {
+			return rollout.Count(all), nil
+		}
+		page.After = next
 	}
-	return rollout.Count(targets), nil
 }
 
 // endIfOver ends the targets that nothing was sent to once a rollout has stopped for good, and turns

@@ -85,6 +85,9 @@ func (c *Control) perform(ctx context.Context, cmd store.Command) {
 	}
 	ev.Command = order.ID
 	if err := c.apply(ctx, order.RolloutID, order.DeviceID, ev, &cmd); err != nil {
+		if ctx.Err() != nil {
+			return
+		}
 		c.Log.ErrorContext(ctx, "outcome not saved; the command will be in doubt", "command", cmd.ID, "error", err)
 		return
 	}

@@ -45,8 +45,8 @@ rollout-policies:
     failure-budget-percent: 50
     failure-floor: 5
     approvals: 0
-    deadline: 60m
-    commit-within: 40m
+    deadline: 120m
+    commit-within: 80m
     window: always
     require-owner: false
 risk-policies:
@@ -137,8 +137,11 @@ func TestKillNine(t *testing.T) {
 	l := killLab(t, dir, start)
 	ids := killPlan(t, dir, start)
 	random := rand.New(rand.NewPCG(1, uint64(start.UnixNano())))
-	kills, over := 0, false
-	for kills < 50 && !over {
+	kills, over, points := 0, false, 50
+	if raceOn {
+		points = 20 // each start takes seconds
+	}
+	for kills < points && !over {
 		child := killStart(t, dir, start)
 		wait := time.NewTimer(time.Duration(20+random.IntN(700)) * time.Millisecond)
 		<-wait.C
@@ -154,7 +157,7 @@ func TestKillNine(t *testing.T) {
 	}
 	child := killStart(t, dir, start)
 	defer func() { child.Process.Kill(); child.Wait() }()
-	deadline := time.NewTimer(90 * time.Second)
+	deadline := time.NewTimer(4 * time.Minute)
 	look := time.NewTicker(300 * time.Millisecond)
 	defer look.Stop()
 	for !killOver(t, dir, ids) {
@@ -167,7 +170,7 @@ func TestKillNine(t *testing.T) {
 	}
 	doubt := killReport(t, dir, ids, l)
 	t.Logf("%d kills, %d commands were in doubt", kills, doubt)
-	if kills < 50 && doubt == 0 {
+	if kills < points && doubt == 0 {
 		t.Error("no kill ever hit an installation: the test proves nothing")
 	}
 }
