@@ -142,7 +142,7 @@ func (s *scenario) setPolicy(key, value string) (err error) {
 	switch {
 	case key == "waves":
 		p.Waves = nil
-		for _, w := range strings.Split(value, ",") {
+		for w := range strings.SplitSeq(value, ",") {
 			n, err := strconv.Atoi(w)
 			if err != nil {
 				return err
@@ -167,7 +167,7 @@ func (s *scenario) addDevice(name string, words []string) error {
 	d := &sim.Device{Facts: firmward.Device{
 		ID: name, Name: name, Model: "M1", Hardware: "h1", Firmware: "1.0", Network: "192.0.2.0/24", Family: "f", Zone: firmward.ZoneHome,
 	}}
-	for i := 0; i < len(words); i++ {
+	for i := range words {
 		key, value, has := strings.Cut(words[i], "=")
 		switch key {
 		case "model":
