@@ -148,7 +148,7 @@ func (l limit) holds(o version.Order) bool {
 // phrase says a criterion's versions in words.
 func phrase(c cpe.Name, m firmward.CPEMatch) string {
 	if !ranged(m) {
-		return "version " + c.Version.Text() + " of " + label(c)
+		return "exactly the versions " + c.Version.Text() + " of " + label(c)
 	}
 	from := ""
 	switch {

@@ -222,12 +222,12 @@ func (c *Control) sweep(ctx context.Context, s *Scan, network firmward.Network) 
 	c.mu.Lock()
 	s.Targets, s.Answered, s.Devices = len(targets), 0, 0
 	c.mu.Unlock()
-	g, ctx := errgroup.WithContext(ctx)
+	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallelHosts)
 	var once sync.Map
 	for _, addr := range targets {
 		g.Go(func() error {
-			ids, answered, err := c.lookAtHost(ctx, network, addr)
+			ids, answered, err := c.lookAtHost(gctx, network, addr)
 			if err != nil {
 				return err
 			}
@@ -245,7 +245,11 @@ func (c *Control) sweep(ctx context.Context, s *Scan, network firmward.Network) 
 			return nil
 		})
 	}
-	return g.Wait()
+	if err := g.Wait(); err != nil || blind {
+		return err
+	}
+	_, err = c.neighbours(ctx, network) // who was asked stands in the table by now: MACs for everybody
+	return err
 }
 
 // neighbours records who is there by the neighbour table and gives their addresses, sorted.

@@ -121,6 +121,11 @@ func (h *house) open(ctx context.Context, cfg houseConfig) error {
 	}
 	if cfg.Network == nil {
 		cfg.Network = &wire.OS{}
+		if cfg.Self == nil {
+			if cfg.Self, err = ownAddrs(); err != nil {
+				return err
+			}
+		}
 	}
 	h.Control, err = control.New(control.Config{
 		Store: h.Store, Network: cfg.Network, Catalog: families, Policies: policies, Probes: probes.All(), Drivers: drivers.All(),
