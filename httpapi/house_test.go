@@ -8,22 +8,14 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/firmward/firmward"
-	"github.com/firmward/firmward/audit"
-	"github.com/firmward/firmward/catalog"
 	"github.com/firmward/firmward/control"
-	"github.com/firmward/firmward/depot"
-	"github.com/firmward/firmward/discover/probes"
-	"github.com/firmward/firmward/driver/drivers"
-	"github.com/firmward/firmward/feed/sources"
+	"github.com/firmward/firmward/control/controltest"
 	"github.com/firmward/firmward/httpapi"
-	"github.com/firmward/firmward/policy"
-	"github.com/firmward/firmward/secrets"
 	"github.com/firmward/firmward/store"
 	"github.com/firmward/firmward/wire"
 )
@@ -51,28 +43,12 @@ func newHouse(tb testing.TB) *house {
 	h.store, err = store.Open(tb.Context(), store.Options{URL: "memory:"})
 	must(err)
 	tb.Cleanup(func() { h.store.Close() })
-	dir := tb.TempDir()
-	files, err := depot.Open(filepath.Join(dir, "depot"))
-	must(err)
-	tb.Cleanup(func() { files.Close() })
-	box, err := secrets.Open(filepath.Join(dir, "secrets.key"))
-	must(err)
-	private, _, err := audit.GenerateKey("test")
-	must(err)
-	signer, err := audit.NewSigner(private)
-	must(err)
-	families, err := catalog.Embedded()
-	must(err)
-	policies, err := policy.Builtin()
-	must(err)
 	nobody, err := wire.ReadPortMap(strings.NewReader("[]"))
 	must(err)
-	h.control, err = control.New(control.Config{
-		Store: h.store, Network: nobody, Catalog: families, Policies: policies, Probes: probes.All(), Drivers: drivers.All(), Sources: sources.All(),
-		Depot: files, Secrets: box, Signer: signer, Log: log, Lab: true,
+	h.control = controltest.Open(tb, func(cfg *control.Config) {
+		cfg.Store, cfg.Network, cfg.Log, cfg.Lab = h.store, nobody, log, true
 	})
-	must(err)
-	h.api = httpapi.New(httpapi.Deps{Control: h.control, Store: h.store, Log: log, Version: "test", Origin: signer.Origin(), TempDir: dir, Hosts: []string{"patch.example"}})
+	h.api = httpapi.New(httpapi.Deps{Control: h.control, Store: h.store, Log: log, Version: "test", Origin: h.control.Signer.Origin(), TempDir: tb.TempDir(), Hosts: []string{"patch.example"}})
 	for _, role := range []firmward.Role{firmward.Viewer, firmward.Operator, firmward.Approver, firmward.Admin} {
 		h.tokens[role], _, err = h.control.AddToken(tb.Context(), firmward.Person{Name: "test"}, string(role)+"-person", role, time.Time{})
 		must(err)

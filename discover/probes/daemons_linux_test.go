@@ -11,15 +11,9 @@ import (
 	"time"
 
 	"github.com/firmward/firmward"
-	"github.com/firmward/firmward/audit"
-	"github.com/firmward/firmward/catalog"
 	"github.com/firmward/firmward/control"
-	"github.com/firmward/firmward/depot"
+	"github.com/firmward/firmward/control/controltest"
 	"github.com/firmward/firmward/discover"
-	"github.com/firmward/firmward/discover/probes"
-	"github.com/firmward/firmward/feed/sources"
-	"github.com/firmward/firmward/policy"
-	"github.com/firmward/firmward/secrets"
 	"github.com/firmward/firmward/store"
 	"github.com/firmward/firmward/wire"
 	"github.com/firmward/firmward/wire/wiretest"
@@ -151,40 +145,17 @@ func expect(t *testing.T, st *store.Store, addr string, want map[firmward.Field]
 // loops runs firmward inside a namespace.
 func loops(t *testing.T, network wire.Network) (*control.Control, *store.Store) {
 	t.Helper()
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	dir := t.TempDir()
-	st, err := store.Open(t.Context(), store.Options{URL: filepath.Join(dir, "firmward.db")})
-	must(err)
-	t.Cleanup(func() { st.Close() })
-	cat, err := catalog.Embedded()
-	must(err)
-	pol, err := policy.Builtin()
-	must(err)
-	dep, err := depot.Open(filepath.Join(dir, "depot"))
-	must(err)
-	t.Cleanup(func() { dep.Close() })
-	box, err := secrets.Open(filepath.Join(dir, "secrets.key"))
-	must(err)
-	private, _, err := audit.GenerateKey("test")
-	must(err)
-	signer, err := audit.NewSigner(private)
-	must(err)
-	c, err := control.New(control.Config{
-		Store: st, Network: network, Catalog: cat, Policies: pol, Probes: probes.All(), Sources: sources.All(),
-		Depot: dep, Secrets: box, Signer: signer, Self: []netip.Addr{netip.MustParseAddr("10.99.5.2")},
+	c := controltest.Open(t, func(cfg *control.Config) {
+		cfg.Network, cfg.Self = network, []netip.Addr{netip.MustParseAddr("10.99.5.2")}
 	})
-	must(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- c.Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
-		must(<-done)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
 	})
-	return c, st
+	return c, c.Store
 }

@@ -6,8 +6,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -15,20 +13,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/firmward/firmward"
-	"github.com/firmward/firmward/audit"
-	"github.com/firmward/firmward/catalog"
 	"github.com/firmward/firmward/contain"
 	"github.com/firmward/firmward/control"
-	"github.com/firmward/firmward/depot"
-	"github.com/firmward/firmward/discover/probes"
+	"github.com/firmward/firmward/control/controltest"
 	"github.com/firmward/firmward/enforce"
 	"github.com/firmward/firmward/enforce/enforcers"
 	"github.com/firmward/firmward/enforce/nft"
-	"github.com/firmward/firmward/feed/sources"
-	"github.com/firmward/firmward/feed/starter"
 	"github.com/firmward/firmward/lab"
-	"github.com/firmward/firmward/policy"
-	"github.com/firmward/firmward/secrets"
 	"github.com/firmward/firmward/store"
 	"github.com/firmward/firmward/wire"
 	"github.com/firmward/firmward/wire/wiretest"
@@ -120,37 +111,14 @@ func (h *house) must(err error) {
 // start builds firmward on the router, scans the boxes and waits until all are known with their finding.
 func (h *house) start(router wire.Network) {
 	h.t.Helper()
-	dir, ctx := h.t.TempDir(), h.t.Context()
-	st, err := store.Open(ctx, store.Options{URL: filepath.Join(dir, "firmward.db")})
-	h.must(err)
-	h.t.Cleanup(func() { st.Close() })
-	cat, err := catalog.Embedded()
-	h.must(err)
-	pol, err := policy.Builtin()
-	h.must(err)
-	dep, err := depot.Open(filepath.Join(dir, "depot"))
-	h.must(err)
-	h.t.Cleanup(func() { dep.Close() })
-	box, err := secrets.Open(filepath.Join(dir, "secrets.key"))
-	h.must(err)
-	private, _, err := audit.GenerateKey("test")
-	h.must(err)
-	signer, err := audit.NewSigner(private)
-	h.must(err)
-	h.st = st
-	h.c, err = control.New(control.Config{
-		Store: st, Network: router, Catalog: cat, Policies: pol, Probes: probes.All(), Sources: sources.All(),
-		Enforcers: enforcers.All(enforcers.Config{Namespace: h.wall.Namespace}), Depot: dep, Secrets: box, Signer: signer,
-		Self: []netip.Addr{netip.MustParseAddr("10.99.7.1")}, Witness: []enforce.Vantage{h.peer, h.router},
+	ctx := h.t.Context()
+	h.c = controltest.Open(h.t, func(cfg *control.Config) {
+		cfg.Network, cfg.Drivers, cfg.Enforcers = router, nil, enforcers.All(enforcers.Config{Namespace: h.wall.Namespace})
+		cfg.Self, cfg.Witness = []netip.Addr{netip.MustParseAddr("10.99.7.1")}, []enforce.Vantage{h.peer, h.router}
 	})
-	h.must(err)
-	b, err := io.ReadAll(starter.Document())
-	h.must(err)
-	file := filepath.Join(dir, starter.Name)
-	h.must(os.WriteFile(file, b, 0o600))
-	_, err = h.c.ImportFeed(ctx, anna, "", file, starter.Name)
-	h.must(err)
-	_, err = h.c.NameNetwork(ctx, anna, control.AddNetwork{Prefix: homeNet, Site: "home", Profile: firmward.ProfileHome})
+	h.st = h.c.Store
+	controltest.Starter(h.t, h.c)
+	_, err := h.c.NameNetwork(ctx, anna, control.AddNetwork{Prefix: homeNet, Site: "home", Profile: firmward.ProfileHome})
 	h.must(err)
 	_, err = h.c.NameNetwork(ctx, anna, control.AddNetwork{Prefix: ward, Site: "clinic", Profile: firmward.ProfileMedical})
 	h.must(err)

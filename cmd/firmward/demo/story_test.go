@@ -2,12 +2,10 @@ package demo_test
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -16,25 +14,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/firmward/firmward"
-	"github.com/firmward/firmward/audit"
-	"github.com/firmward/firmward/catalog"
 	"github.com/firmward/firmward/cmd/firmward/demo"
 	"github.com/firmward/firmward/control"
-	"github.com/firmward/firmward/depot"
-	"github.com/firmward/firmward/discover/probes"
-	"github.com/firmward/firmward/driver/drivers"
-	"github.com/firmward/firmward/feed/sources"
-	"github.com/firmward/firmward/feed/starter"
+	"github.com/firmward/firmward/control/controltest"
 	"github.com/firmward/firmward/httpapi"
 	"github.com/firmward/firmward/lab"
-	"github.com/firmward/firmward/policy"
-	"github.com/firmward/firmward/secrets"
-	"github.com/firmward/firmward/store"
 )
 
 // house builds a whole firmward beside the standard lab: store on disk, loops, API served over the network
 // in memory.
-func house(t *testing.T, ctx context.Context, dir string) (demo.House, *control.Control) {
+func house(t *testing.T, ctx context.Context) (demo.House, *control.Control) {
 	t.Helper()
 	must := func(err error) {
 		t.Helper()
@@ -45,40 +34,18 @@ func house(t *testing.T, ctx context.Context, dir string) (demo.House, *control.
 	l, err := lab.Standard(lab.Options{Clock: lab.RealClock(), Net: lab.NewNet()})
 	must(err)
 	t.Cleanup(func() { l.Close() })
-	st, err := store.Open(ctx, store.Options{URL: filepath.Join(dir, "firmward.db")})
-	must(err)
-	t.Cleanup(func() { st.Close() })
-	cat, err := catalog.Embedded()
-	must(err)
-	pol, err := policy.Builtin()
-	must(err)
-	dep, err := depot.Open(filepath.Join(dir, "depot"))
-	must(err)
-	t.Cleanup(func() { dep.Close() })
-	box, err := secrets.Open(filepath.Join(dir, "secrets.key"))
-	must(err)
-	private, _, err := audit.GenerateKey("test")
-	must(err)
-	signer, err := audit.NewSigner(private)
-	must(err)
 	log := slog.New(slog.DiscardHandler)
 	if os.Getenv("FIRMWARD_TEST_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
 	stack := l.Attach("home")
-	c, err := control.New(control.Config{
-		Store: st, Network: stack, Catalog: cat, Policies: pol, Probes: probes.All(), Drivers: drivers.All(), Sources: sources.All(),
-		Depot: dep, Serve: netip.MustParseAddrPort("192.168.20.2:8390"), Self: []netip.Addr{netip.MustParseAddr("192.168.20.2"), netip.MustParseAddr("10.40.0.2")},
-		Secrets: box, Signer: signer, Log: log, Lab: true,
+	c := controltest.Open(t, func(cfg *control.Config) {
+		cfg.Network, cfg.Log, cfg.Lab = stack, log, true
+		cfg.Serve = netip.MustParseAddrPort("192.168.20.2:8390")
+		cfg.Self = []netip.Addr{netip.MustParseAddr("192.168.20.2"), netip.MustParseAddr("10.40.0.2")}
 	})
-	must(err)
-	file := filepath.Join(dir, starter.Name)
-	b, err := io.ReadAll(starter.Document())
-	must(err)
-	must(os.WriteFile(file, b, 0o600))
-	_, err = c.ImportFeed(ctx, firmward.Person{Name: "firmward"}, "", file, starter.Name)
-	must(err)
-	api := httpapi.New(httpapi.Deps{Control: c, Store: st, Log: log, Version: "test", Origin: signer.Origin(), Hosts: []string{"192.168.20.2"}, TempDir: dir, Alive: func() error { return nil }})
+	controltest.Starter(t, c)
+	api := httpapi.New(httpapi.Deps{Control: c, Store: c.Store, Log: log, Version: "test", Origin: c.Signer.Origin(), Hosts: []string{"192.168.20.2"}, TempDir: t.TempDir(), Alive: func() error { return nil }})
 	ln, err := stack.Listen(ctx, "tcp", "192.168.20.2:8099")
 	must(err)
 	srv := &http.Server{Handler: api.Handler()}
@@ -89,7 +56,7 @@ func house(t *testing.T, ctx context.Context, dir string) (demo.House, *control.
 		must(err)
 		return demo.Person{Name: name, Token: secret, Base: "http://192.168.20.2:8099", Client: &http.Client{Transport: &http.Transport{DialContext: stack.DialContext, DisableKeepAlives: true}}}
 	}
-	return demo.House{Store: st, Lab: l, Anna: person("anna", firmward.Admin), Ben: person("ben", firmward.Approver), Signer: signer}, c
+	return demo.House{Store: c.Store, Lab: l, Anna: person("anna", firmward.Admin), Ben: person("ben", firmward.Approver), Signer: c.Signer}, c
 }
 
 // tell plays the story once in a bubble and gives the state of every device at its end.
@@ -97,7 +64,7 @@ func tell(t *testing.T, say func(string)) (end []string, commits int64) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)))
 		ctx, cancel := context.WithCancel(t.Context())
-		h, c := house(t, ctx, t.TempDir())
+		h, c := house(t, ctx)
 		done := make(chan error, 1)
 		go func() { done <- c.Run(ctx) }()
 		s := demo.New(h, say)
