@@ -225,12 +225,15 @@ func problemOf(resp *http.Response) error {
 	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&p); err != nil || p.Code == "" {
 		return firmward.Errorf(firmward.Unavailable, fmt.Sprintf("the server answers %d and does not look like firmward", resp.StatusCode))
 	}
-	var msg strings.Builder
-	msg.WriteString(p.Detail)
-	for _, e := range p.Errors {
-		msg.WriteString("; " + strings.TrimPrefix(e.Location, "body.") + ": " + e.Message)
+	if len(p.Errors) == 0 {
+		return firmward.Errorf(p.Code, p.Detail)
 	}
-	return firmward.Errorf(p.Code, msg.String())
+	fields := make([]string, len(p.Errors))
+	for i, e := range p.Errors {
+		_, field, _ := strings.Cut(e.Location, ".") // "query.sha256": where it was sent helps nobody
+		fields[i] = strings.TrimPrefix(field+": "+e.Message, ": ")
+	}
+	return firmward.Errorf(p.Code, strings.Join(fields, "; "))
 }
 
 // pages calls f with every item of a listing until limit items were seen (0: all). more tells that there are others.
