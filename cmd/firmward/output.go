@@ -166,11 +166,14 @@ func (a *app) para(indent int, s string) {
 // title prints a heading.
 func (a *app) title(s string) { fmt.Fprintln(a.out, "\n"+a.bold(s)) }
 
-func (a *app) bold(s string) string {
+func (a *app) bold(s string) string { return a.paint("1", s) }
+
+// paint shows a text in an ANSI style: "1" bold, "2" dim, "31" red, "32" green. Only a terminal gets it.
+func (a *app) paint(style, s string) string {
 	if !a.tty || os.Getenv("NO_COLOR") != "" {
 		return s
 	}
-	return "\x1b[1m" + s + "\x1b[0m"
+	return "\x1b[" + style + "m" + s + "\x1b[0m"
 }
 
 // when shows a time in the local zone, with the zone.
