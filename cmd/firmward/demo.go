@@ -77,10 +77,10 @@ func (c *DemoCmd) Run(ctx context.Context, a *app) error {
 func (c *DemoCmd) intro(a *app) {
 	fmt.Fprintf(a.out, "%s: a home and a small clinic, simulated in this process alone.\n\n", a.bold("firmward demo"))
 	for _, line := range []string{
-		fmt.Sprintf("  time    1 s here is %s there; the story takes about a minute and a half", short(c.Scale)),
+		fmt.Sprintf("  time    1 s here is %s there; the story takes three to four days there", short(c.Scale)),
 		"  people  anna runs both places, ben approves, ward 3 owns the cameras",
 		"  words   spare: a device to rehearse on; canary: the first device in use to get a release; soak: waiting and watching before the next wave",
-		"  ✓       it came true; what was seen stands below it, and the simulated devices themselves were asked",
+		"  ✓       it came true; below stands what was seen, on the simulated devices wherever one can look",
 	} {
 		say(a, line)
 	}

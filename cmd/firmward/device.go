@@ -223,7 +223,7 @@ func printModel(a *app, m httpapi.Model) {
 		{"recovery", m.Recovery},
 	} {
 		source := f.fact.Source
-		if f.fact.Date != "" {
+		if f.fact.Date != "" && !strings.Contains(source, f.fact.Date) {
 			source += " (" + f.fact.Date + ")"
 		}
 		value := known(f.fact.Value)
