@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"time"
 
@@ -130,7 +131,13 @@ func Parse(b []byte, name string) (File, error) {
 	return out, nil
 }
 
+// unknownKey is how the YAML library says that a key is not known.
+var unknownKey = regexp.MustCompile(`field (\S+) not found in type \S+`)
+
 func wrap(name string, err error) error {
+	if t, ok := errors.AsType[*yaml.TypeError](err); ok {
+		err = errors.New(unknownKey.ReplaceAllString(strings.Join(t.Errors, "; "), `unknown key "$1"`))
+	}
 	return &firmward.Error{Code: firmward.Invalid, Message: "policy file " + name, Err: err}
 }
 

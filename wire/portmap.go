@@ -15,7 +15,8 @@ import (
 // PortMap is a Network that reaches simulated devices through loopback sockets: each ordinary
 // address stands for a 127.0.0.1 port, as "firmward lab serve" prints them.
 type PortMap struct {
-	to map[string]string // "tcp 10.40.0.11:80" → "127.0.0.1:20001"
+	to    map[string]string   // "tcp 10.40.0.11:80" → "127.0.0.1:20001"
+	hosts map[string]struct{} // "10.40.0.11"
 	OS
 }
 
@@ -29,23 +30,32 @@ func ReadPortMap(r io.Reader) (*PortMap, error) {
 	if err := json.Unmarshal(b, &list); err != nil {
 		return nil, fmt.Errorf("read port map: %w", err)
 	}
-	m := &PortMap{to: make(map[string]string, len(list))}
+	m := &PortMap{to: make(map[string]string, len(list)), hosts: make(map[string]struct{}, len(list))}
 	for _, e := range list {
 		if real, err := netip.ParseAddrPort(e.Real); err != nil || !real.Addr().IsLoopback() {
 			return nil, fmt.Errorf("read port map: %q is no loopback address", e.Real)
 		}
 		m.to[e.Network+" "+e.Virtual] = e.Real
+		if host, _, err := net.SplitHostPort(e.Virtual); err == nil {
+			m.hosts[host] = struct{}{}
+		}
 	}
 	return m, nil
 }
 
-// DialContext dials the loopback port that stands for address. An address without one refuses.
+// DialContext dials the loopback port that stands for address. A simulated device refuses at its other
+// ports; where no device is, the host is unreachable: a refusal would be a sign of life.
 func (m *PortMap) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	real, ok := m.to[network[:min(3, len(network))]+" "+address]
-	if !ok {
-		return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
+	if real, ok := m.to[network[:min(3, len(network))]+" "+address]; ok {
+		return m.OS.DialContext(ctx, network, real)
 	}
-	return m.OS.DialContext(ctx, network, real)
+	why := syscall.EHOSTUNREACH
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		if _, ok := m.hosts[host]; ok {
+			why = syscall.ECONNREFUSED
+		}
+	}
+	return nil, &net.OpError{Op: "dial", Net: network, Err: why}
 }
 
 // Neighbors gives NotSupported: the real neighbours of this host are not those of the simulated network.

@@ -233,6 +233,9 @@ func TestPortMap(t *testing.T) {
 			t.Errorf("dial %v: %v", tc, err)
 		}
 	}
+	if _, err := m.DialContext(t.Context(), "tcp", "10.40.0.12:80"); !errors.Is(err, syscall.EHOSTUNREACH) {
+		t.Errorf("dial where no device is: %v", err)
+	}
 }
 
 func TestPortMapStaysOnLoopback(t *testing.T) {

@@ -18,6 +18,9 @@ import (
 // keepApart is said after a backup: what it deliberately does not hold.
 const keepApart = "Not in it: the key files audit.key and secrets.key of the data directory, and the firmware files in depot. Keep copies of the keys, apart from the backup."
 
+// minPassphrase is the shortest passphrase of a backup, in bytes; the server insists on it too.
+const minPassphrase = 12
+
 // BackupCmd writes a backup.
 type BackupCmd struct {
 	File string `arg:"" help:"File to write; it must not exist."`
@@ -34,6 +37,9 @@ func (c *BackupCmd) Run(ctx context.Context, a *app) error {
 	pass, err := a.hidden(ctx, "Passphrase for the backup (at least 12 characters): ")
 	if err != nil {
 		return err
+	}
+	if len(pass) < minPassphrase {
+		return firmward.Errorf(firmward.Invalid, "a backup needs a passphrase of at least 12 characters: type it, or give it as the first line of the input")
 	}
 	if err := newFile(c.File, func(f *os.File) error {
 		return a.client.do(ctx, call{

@@ -123,7 +123,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	}
 	kctx, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintln(errOut, "firmward:", err)
+		fmt.Fprintln(errOut, "firmward:", parseText(err))
 		if perr := (*kong.ParseError)(nil); errors.As(err, &perr) && perr.Context != nil {
 			fmt.Fprintf(errOut, "Try 'firmward %s--help'.\n", commandOf(perr.Context))
 		}
@@ -143,6 +143,15 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		err = cerr
 	}
 	return a.report(ctx, err)
+}
+
+// parseText leaves out what the parser adds for itself: the empty choice, the name of a file argument.
+func parseText(err error) string {
+	text := strings.Replace(err.Error(), `must be one of "",`, "must be one of ", 1)
+	for _, arg := range []string{"<file>: ", "<file> ...: "} {
+		text = strings.TrimPrefix(text, arg)
+	}
+	return strings.TrimPrefix(text, "stat ")
 }
 
 func commandOf(ctx *kong.Context) string {

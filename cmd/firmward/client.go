@@ -43,7 +43,10 @@ func (c *client) open(ctx context.Context) error {
 		return nil
 	}
 	if c.a.Server != "" {
-		return c.openServer()
+		if err := c.openServer(); err != nil {
+			return err
+		}
+		return c.labOnly(ctx)
 	}
 	socket := filepath.Join(c.a.Data, fileSocket)
 	var d net.Dialer
@@ -53,9 +56,27 @@ func (c *client) open(ctx context.Context) error {
 		c.http = &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return d.DialContext(ctx, "unix", socket)
 		}}}
-		return nil
+		return c.labOnly(ctx)
 	}
 	return c.openLocal(ctx)
+}
+
+// labOnly refuses a server on real networks when the person meant simulated devices: the packets are the
+// server's, and it does not see this command's --lab-map.
+func (c *client) labOnly(ctx context.Context) error {
+	if c.a.LabMap == "" {
+		return nil
+	}
+	var v httpapi.Version
+	err := c.get(ctx, "/version", nil, &v)
+	if err == nil && !v.Lab {
+		err = firmward.Errorf(firmward.Refused, "--lab-map is given, but the server that would do the work reaches real devices: "+
+			"start that server with --lab-map, or choose another --data directory")
+	}
+	if err != nil {
+		c.http = nil
+	}
+	return err
 }
 
 func (c *client) openServer() error {
@@ -225,12 +246,15 @@ func problemOf(resp *http.Response) error {
 	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&p); err != nil || p.Code == "" {
 		return firmward.Errorf(firmward.Unavailable, fmt.Sprintf("the server answers %d and does not look like firmward", resp.StatusCode))
 	}
-	var msg strings.Builder
-	msg.WriteString(p.Detail)
-	for _, e := range p.Errors {
-		msg.WriteString("; " + strings.TrimPrefix(e.Location, "body.") + ": " + e.Message)
+	if len(p.Errors) == 0 {
+		return firmward.Errorf(p.Code, p.Detail)
 	}
-	return firmward.Errorf(p.Code, msg.String())
+	fields := make([]string, len(p.Errors))
+	for i, e := range p.Errors {
+		_, field, _ := strings.Cut(e.Location, ".") // "query.sha256": where it was sent helps nobody
+		fields[i] = strings.TrimPrefix(field+": "+e.Message, ": ")
+	}
+	return firmward.Errorf(p.Code, strings.Join(fields, "; "))
 }
 
 // pages calls f with every item of a listing until limit items were seen (0: all). more tells that there are others.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 
+	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/httpapi"
 )
 
@@ -41,6 +42,14 @@ func (c *ReleaseCmd) Run(ctx context.Context, a *app) error {
 	return containment(ctx, a, c.Ref, "release", c.Why)
 }
 
+// containedText says whether the device is cut off now.
+func containedText(h httpapi.Containment) string {
+	if h.State == firmward.ContainOpen {
+		return fmt.Sprintf("%s is not cut off: %s. The decision stays open, and so does the device.", h.Device, h.Why)
+	}
+	return fmt.Sprintf("%s: %s. %s", h.Device, h.State, h.Why)
+}
+
 func containment(ctx context.Context, a *app, ref, order, why string) error {
 	var h httpapi.Containment
 	if err := a.client.post(ctx, "/devices/"+url.PathEscape(ref)+"/"+order, httpapi.Reason{Why: why}, &h); err != nil {
@@ -49,7 +58,7 @@ func containment(ctx context.Context, a *app, ref, order, why string) error {
 	if done, err := a.asJSON(h); done {
 		return err
 	}
-	a.para(0, fmt.Sprintf("%s: %s. %s", h.Device, h.State, h.Why))
+	a.para(0, containedText(h))
 	for _, p := range h.Proof {
 		a.para(2, fmt.Sprintf("%s: %s, as it should be: %s", p.Probe, p.Note, yes(p.OK)))
 	}

@@ -54,7 +54,7 @@ func (c *DemoCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer stop()
-	fmt.Fprintf(a.out, "firmward demo: two simulated sites, a home and a small clinic, in this process alone.\nTime scale: 1 s = %s. Every outcome is checked against the simulated devices themselves.\n", short(c.Scale))
+	c.intro(a)
 	began := time.Now()
 	if err := story.Play(ctx); err != nil {
 		return err
@@ -71,6 +71,19 @@ func (c *DemoCmd) Run(ctx context.Context, a *app) error {
 		return errors.New("not every outcome of the story happened")
 	}
 	return nil
+}
+
+// intro says what will be seen, and the few words that a newcomer needs.
+func (c *DemoCmd) intro(a *app) {
+	fmt.Fprintf(a.out, "%s: a home and a small clinic, simulated in this process alone.\n\n", a.bold("firmward demo"))
+	for _, line := range []string{
+		fmt.Sprintf("  time    1 s here is %s there; the story takes three to four days there", short(c.Scale)),
+		"  people  anna runs both places, ben approves, ward 3 owns the cameras",
+		"  words   spare: a device to rehearse on; canary: the first device in use to get a release; soak: waiting and watching before the next wave",
+		"  ✓       it came true; below stands what was seen, on the simulated devices wherever one can look",
+	} {
+		say(a, line)
+	}
 }
 
 // open starts lab, house and the API beside each other.
@@ -174,7 +187,8 @@ func (c *DemoCmd) summary(ctx context.Context, a *app, s *demo.Story, took time.
 	if err != nil {
 		return false, err
 	}
-	fmt.Fprintf(a.out, "\nWhat is not green\n")
+	say(a, "")
+	say(a, "── What is not green: failed, silent, refused, open or unknown")
 	for _, g := range gaps {
 		say(a, "  "+g)
 	}
@@ -184,22 +198,25 @@ func (c *DemoCmd) summary(ctx context.Context, a *app, s *demo.Story, took time.
 			came++
 			continue
 		}
-		fmt.Fprintf(a.out, "  did not happen: line %d: %s (%s)\n", o.Line, o.Text, o.Seen)
+		say(a, fmt.Sprintf("  %s %s: %s", a.paint("31", "did not happen"), o.Text, o.Seen))
 	}
-	fmt.Fprintf(a.out, "\n%d of %d outcomes happened, checked against the lab, in %s.\n", came, len(s.Outcomes()), took.Round(time.Second))
+	fmt.Fprintf(a.out, "\n%s, checked against the simulated devices, in %s.\n", a.bold(fmt.Sprintf("%d of %d outcomes happened", came, len(s.Outcomes()))), took.Round(time.Second))
 	return came == len(s.Outcomes()), nil
 }
 
 func (c *DemoCmd) invite(a *app, dir string) {
-	data := filepath.Join(dir, "data")
 	fmt.Fprintf(a.out, `
 It keeps running. In a second terminal:
-  firmward lab fault cam-3 silent            break something
-  firmward --data %[1]s next      what to do about it
-  firmward --data %[1]s devices
-  firmward --data %[1]s device cam-2
-Stop it with Ctrl-C; everything is removed then.
-`, data)
+
+  export FIRMWARD_DATA=%s
+  firmward next                      one next step for every device
+  firmward device nas-1              what it is, and how firmward knows
+  firmward rollout                   what went out, and what was halted
+  firmward lab fault cam-3 silent    break something: what firmward notices is shown here
+
+Ctrl-C ends it and removes everything.
+
+`, filepath.Join(dir, "data"))
 }
 
 // short writes a duration without zero parts: 1h0m0s is 1 h.
@@ -213,20 +230,43 @@ func short(d time.Duration) string {
 	return d.String()
 }
 
-// say prints a line of the story; what does not fit goes below, indented like the line and a little more.
+// say prints a line of the story. What does not fit goes below the text, right of its margin: the time, a
+// mark, a label.
 func say(a *app, line string) {
-	if utf8.RuneCountInString(line) <= a.width {
-		fmt.Fprintln(a.out, line)
+	if heading, ok := strings.CutPrefix(line, "── "); ok {
+		fmt.Fprintln(a.out, a.bold("── "+heading))
 		return
 	}
-	text := strings.TrimLeft(line, " ")
-	indent := len(line) - len(text)
-	for i, l := range wrap(text, a.width-indent-2) {
+	margin, text := margin(line)
+	indent := utf8.RuneCountInString(margin)
+	for i, l := range wrap(text, max(a.width-indent, 30)) {
 		if i > 0 {
-			l = "  " + l
+			margin = strings.Repeat(" ", indent)
 		}
-		fmt.Fprintln(a.out, strings.Repeat(" ", indent)+l)
+		fmt.Fprintln(a.out, paintMark(a, margin)+l)
 	}
+}
+
+// widestMargin is how far right the text of a line may begin, in bytes.
+const widestMargin = 32
+
+// margin cuts a line where its text begins: after the last gap of two spaces or more, and after a mark.
+func margin(line string) (before, text string) {
+	at := 0
+	if gap := strings.LastIndex(line[:min(len(line), widestMargin)], "  "); gap >= 0 {
+		at = gap + 2
+	}
+	for _, mark := range []string{"✓ ", "✗ "} {
+		if strings.HasPrefix(line[at:], mark) {
+			at += len(mark)
+		}
+	}
+	return line[:at], line[at:]
+}
+
+func paintMark(a *app, margin string) string {
+	margin = strings.Replace(margin, "✓", a.paint("32", "✓"), 1)
+	return strings.Replace(margin, "✗", a.paint("31", "✗"), 1)
 }
 
 // follow shows what firmward notices while a viewer breaks things, until ctx ends.

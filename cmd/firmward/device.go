@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -67,7 +68,7 @@ func (c *DeviceCmd) print(a *app, d httpapi.DeviceDetail) {
 	v := d.Device
 	fmt.Fprintln(a.out, a.bold(clean(v.Name)), " ", v.ID)
 	facts := [][2]string{
-		{"Is", strings.TrimSpace(known(v.Vendor) + " " + v.Model + hardware(v))},
+		{"Is", vendorModel(v.Vendor, v.Model) + hardware(v)},
 		{"Firmware", known(v.Firmware)},
 		{"Class", string(v.Class)},
 		{"Serial", known(v.Serial)},
@@ -91,6 +92,14 @@ func (c *DeviceCmd) print(a *app, d httpapi.DeviceDetail) {
 	a.title("Findings")
 	c.printFindings(a, d.Findings)
 	printWork(a, d)
+}
+
+// vendorModel says the vendor once: many models begin with it ("AXIS P3265-LV").
+func vendorModel(vendor, model string) string {
+	if len(model) > len(vendor) && vendor != "" && strings.EqualFold(model[:len(vendor)+1], vendor+" ") {
+		return model
+	}
+	return strings.TrimSpace(known(vendor) + " " + model)
 }
 
 func hardware(v httpapi.Device) string {
@@ -174,15 +183,21 @@ func printClaims(a *app, d httpapi.DeviceDetail) {
 		fmt.Fprintln(a.out, "none")
 		return
 	}
-	t := table{head: []string{"FIELD", "VALUE", "SURE", "SOURCE", "WHEN", "RULE AND RAW"}}
+	t := table{head: []string{"FIELD", "VALUE", "SURE", "SOURCE", "WHEN", "RULE"}}
+	var seen []string
 	for _, c := range d.Claims {
-		raw := c.Rule
-		if c.Raw != "" {
-			raw = strings.TrimSpace(raw + " “" + c.Raw + "”")
+		t.rows = append(t.rows, []string{string(c.Field), c.Value, strconv.Itoa(c.Confidence) + "%", c.Source, when(c.At), c.Rule})
+		if raw := strings.TrimSpace(c.Rule + " “" + c.Raw + "”"); c.Raw != "" && !slices.Contains(seen, raw) {
+			seen = append(seen, raw)
 		}
-		t.rows = append(t.rows, []string{string(c.Field), c.Value, strconv.Itoa(c.Confidence) + "%", c.Source, when(c.At), raw})
 	}
 	t.write(a)
+	if len(seen) > 0 { // one answer often carries several claims: it is shown once
+		fmt.Fprintln(a.out, "What was seen:")
+	}
+	for _, raw := range seen {
+		a.para(2, raw)
+	}
 	for _, c := range d.Contradictions {
 		others := make([]string, len(c.Others))
 		for i, o := range c.Others {
@@ -208,7 +223,7 @@ func printModel(a *app, m httpapi.Model) {
 		{"recovery", m.Recovery},
 	} {
 		source := f.fact.Source
-		if f.fact.Date != "" {
+		if f.fact.Date != "" && !strings.Contains(source, f.fact.Date) {
 			source += " (" + f.fact.Date + ")"
 		}
 		value := known(f.fact.Value)

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -46,20 +48,31 @@ func (c *DevicesListCmd) Run(ctx context.Context, a *app) error {
 	if !c.Retired {
 		q.Set("retired", "false")
 	}
-	return listTo(ctx, a, "/devices", q, c.Limit, []string{"NAME", "SITE", "ADDRESS", "CLASS", "FIRMWARE", "VENDOR AND MODEL"}, func(d httpapi.Device) []string {
+	return listSorted(ctx, a, "/devices", q, c.Limit, []string{"NAME", "SITE", "ADDRESS", "CLASS", "FIRMWARE", "VENDOR AND MODEL"}, func(d httpapi.Device) []string {
 		addr := "none"
 		if len(d.Addresses) > 0 {
 			addr = d.Addresses[0]
 		}
-		what := known(d.Vendor)
-		if d.Model != "" {
-			what += " " + d.Model
-		}
+		what := vendorModel(d.Vendor, d.Model)
 		if d.Retired {
 			what += " (retired)"
 		}
 		return []string{d.Name, d.Site, addr, string(d.Class), known(d.Firmware), what}
-	})
+	}, byPlace)
+}
+
+// byPlace orders devices by site, address and name; those without an address come last in their site.
+func byPlace(x, y httpapi.Device) int {
+	return cmp.Or(cmp.Compare(x.Site, y.Site), cmp.Compare(min(len(y.Addresses), 1), min(len(x.Addresses), 1)),
+		firstAddr(x).Compare(firstAddr(y)), cmp.Compare(x.Name, y.Name))
+}
+
+func firstAddr(d httpapi.Device) netip.Addr {
+	if len(d.Addresses) == 0 {
+		return netip.Addr{}
+	}
+	addr, _ := netip.ParseAddr(d.Addresses[0]) // else the zero address, which sorts first
+	return addr
 }
 
 // Facts are what a person may say of a device.

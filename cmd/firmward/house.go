@@ -90,6 +90,9 @@ func (h *house) open(ctx context.Context, cfg houseConfig) error {
 		return err
 	}
 	h.closers = append(h.closers, unlock)
+	if cfg.DB != "" && !strings.Contains(cfg.DB, ":") {
+		return usageError("--db wants the URL of a PostgreSQL database: postgres://user@host/name")
+	}
 	if cfg.DB == "" {
 		cfg.DB = filepath.Join(cfg.Dir, fileDB)
 	}

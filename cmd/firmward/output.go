@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -24,20 +25,32 @@ func examples(lines ...string) string {
 
 // listTo prints a listing: one JSON object a line, or a table.
 func listTo[T any](ctx context.Context, a *app, path string, q url.Values, limit int, head []string, row func(T) []string) error {
-	t := table{head: head}
+	return listSorted(ctx, a, path, q, limit, head, row, nil)
+}
+
+// listSorted is listTo with the table in the order of cmp; JSON stays in the order of the API, as it comes.
+func listSorted[T any](ctx context.Context, a *app, path string, q url.Values, limit int, head []string, row func(T) []string, cmp func(x, y T) int) error {
+	var items []T
 	enc := json.NewEncoder(a.out)
 	enc.SetEscapeHTML(false)
 	more, err := pages(ctx, a.client, path, q, limit, func(item T) error {
 		if a.JSON {
 			return enc.Encode(item)
 		}
-		t.rows = append(t.rows, row(item))
+		items = append(items, item)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
 	if !a.JSON {
+		if cmp != nil {
+			slices.SortStableFunc(items, cmp)
+		}
+		t := table{head: head}
+		for _, item := range items {
+			t.rows = append(t.rows, row(item))
+		}
 		t.write(a)
 	}
 	if more {
@@ -153,11 +166,14 @@ func (a *app) para(indent int, s string) {
 // title prints a heading.
 func (a *app) title(s string) { fmt.Fprintln(a.out, "\n"+a.bold(s)) }
 
-func (a *app) bold(s string) string {
+func (a *app) bold(s string) string { return a.paint("1", s) }
+
+// paint shows a text in an ANSI style: "1" bold, "2" dim, "31" red, "32" green. Only a terminal gets it.
+func (a *app) paint(style, s string) string {
 	if !a.tty || os.Getenv("NO_COLOR") != "" {
 		return s
 	}
-	return "\x1b[1m" + s + "\x1b[0m"
+	return "\x1b[" + style + "m" + s + "\x1b[0m"
 }
 
 // when shows a time in the local zone, with the zone.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -44,6 +46,9 @@ func (ReleasesImportCmd) Help() string {
 
 // Run carries it out.
 func (c *ReleasesImportCmd) Run(ctx context.Context, a *app) error {
+	if hash, err := hex.DecodeString(c.SHA256); c.SHA256 != "" && (err != nil || len(hash) != sha256.Size) {
+		return usageError("--sha256 wants 64 hexadecimal digits, as the vendor or sha256sum prints them")
+	}
 	f, err := os.Open(c.File)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/httpapi"
@@ -44,6 +45,10 @@ func (c *RolloutPlanCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	printRollout(a, d)
+	if d.Rollout.Total == 0 {
+		fmt.Fprintln(a.out, "\nNobody would get it. Mend what the reasons above name, and plan again.")
+		return nil
+	}
 	fmt.Fprintf(a.out, "\nNothing has started. Now: firmward rollout start %s\n", d.Rollout.ID)
 	return nil
 }
@@ -66,7 +71,8 @@ func (a *app) saySteered(r httpapi.Rollout) error {
 	if done, err := a.asJSON(r); done {
 		return err
 	}
-	a.para(0, fmt.Sprintf("%s is %s: %s", r.ID, r.State, r.Why))
+	why := strings.TrimRight(strings.TrimPrefix(r.Why, string(r.State)+": "), ": ")
+	a.para(0, strings.TrimSuffix(fmt.Sprintf("%s is %s: %s", r.ID, r.State, why), ": "))
 	if a.client.local != nil && r.State == firmward.RolloutRunning {
 		a.para(0, "No server runs, and this is work that takes days: start 'firmward serve' and leave it running.")
 	}
@@ -157,11 +163,38 @@ func (c *RolloutShowCmd) Run(ctx context.Context, a *app) error {
 	return nil
 }
 
+// waveShort is the wave in a table.
+func waveShort(r httpapi.Rollout) string {
+	switch {
+	case r.Total == 0:
+		return "none"
+	case r.Wave == 0:
+		return "canary"
+	}
+	return fmt.Sprintf("%d of %d", r.Wave, max(r.Waves-1, 0))
+}
+
+// waveText says which wave it is: 0 is the canary.
+func waveText(r httpapi.Rollout) string {
+	last := max(r.Waves-1, 0)
+	switch {
+	case r.Total == 0:
+		return "no waves"
+	case r.State == firmward.RolloutPlanned:
+		return "a canary and " + plural(last, "wave", "waves") + " after it"
+	case r.Wave == 0:
+		return "at the canary, before " + plural(last, "wave", "waves")
+	}
+	return fmt.Sprintf("at wave %d of %d", r.Wave, last)
+}
+
 func printRollout(a *app, d httpapi.RolloutDetail) {
 	r := d.Rollout
-	a.para(0, fmt.Sprintf("%s: %s to %d devices, %s. %s", a.bold(r.ID), d.Release.Version, r.Total, r.State, r.Why))
-	a.para(0, fmt.Sprintf("Policy %s: wave %d of %d is open, %d started, %d succeeded, %d failed, %d in flight; window %s; approvals %d of %d.",
-		r.Policy.Name, r.Wave, max(r.Waves-1, 0), r.Started, r.Succeeded, r.Failed, r.InFlight, r.Policy.Window, len(r.Approvals), r.Policy.Approvals))
+	a.para(0, fmt.Sprintf("%s: %s to %s, %s: %s.", r.ID, d.Release.Version, plural(r.Total, "device", "devices"), r.State, strings.TrimRight(r.Why, ".: ")))
+	a.para(0, fmt.Sprintf("Policy %s: window %s, approvals %d of %d, %s.", r.Policy.Name, r.Policy.Window, len(r.Approvals), r.Policy.Approvals, waveText(r)))
+	if r.Started > 0 {
+		a.para(0, fmt.Sprintf("So far %d started: %d succeeded, %d failed, %d under way.", r.Started, r.Succeeded, r.Failed, r.InFlight))
+	}
 	a.para(0, "Staging: "+known(r.Staging))
 	for _, v := range d.Staging {
 		a.para(2, fmt.Sprintf("%s %s by %s: %s, %s", v.Model, v.Hardware, v.Path, v.Result, v.Why))
@@ -204,11 +237,11 @@ func (RolloutListCmd) Help() string {
 
 // Run carries it out.
 func (c *RolloutListCmd) Run(ctx context.Context, a *app) error {
-	return listTo(ctx, a, "/rollouts", values("release", c.Release), c.Limit, []string{"ROLLOUT", "RELEASE", "STATE", "WAVE", "DONE", "WHY"},
+	return listSorted(ctx, a, "/rollouts", values("release", c.Release), c.Limit, []string{"ROLLOUT", "RELEASE", "STATE", "WAVE", "DONE", "WHY"},
 		func(r httpapi.Rollout) []string {
 			return []string{
-				r.ID, r.Release, string(r.State), fmt.Sprintf("%d/%d", r.Wave, max(r.Waves-1, 0)),
+				r.ID, r.Release, string(r.State), waveShort(r),
 				fmt.Sprintf("%d of %d, %d failed", r.Succeeded, r.Total, r.Failed), r.Why,
 			}
-		})
+		}, func(x, y httpapi.Rollout) int { return y.Created.Compare(x.Created) }) // the newest first
 }

@@ -69,9 +69,6 @@ func (c *ServeCmd) Run(ctx context.Context, a *app) error {
 			cfg.Log.Error("not closed cleanly", "error", err)
 		}
 	}()
-	if err := c.firstToken(ctx, a, h); err != nil {
-		return err
-	}
 	return c.serve(ctx, a, h, cfg.Log)
 }
 
@@ -174,6 +171,9 @@ func (c *ServeCmd) serve(ctx context.Context, a *app, h *house, log *slog.Logger
 		return err
 	}
 	defer socket.Close()
+	if err := c.firstToken(ctx, a, h); err != nil { // after all that can fail: it is shown once
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	servers := []*http.Server{newServer(ctx, h, log), newServer(ctx, h, log)}
 	servers[1].ConnContext = localConn

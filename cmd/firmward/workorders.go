@@ -36,13 +36,13 @@ func (c *WorkordersListCmd) Run(ctx context.Context, a *app) error {
 	if !c.Closed {
 		q.Set("open", "true")
 	}
-	return listTo(ctx, a, "/workorders", q, c.Limit, []string{"WORK ORDER", "DEVICE", "KIND", "STATE", "DUE", "FOR", "WHAT"}, func(w httpapi.WorkOrder) []string {
+	return listSorted(ctx, a, "/workorders", q, c.Limit, []string{"WORK ORDER", "DEVICE", "KIND", "STATE", "DUE", "FOR", "WHAT"}, func(w httpapi.WorkOrder) []string {
 		what := w.Title
 		if w.Why != "" {
 			what += ": " + w.Why
 		}
 		return []string{w.ID, w.Device, w.Kind, string(w.State), day(w.Due), orNobody(w.Assignee), what}
-	})
+	}, func(x, y httpapi.WorkOrder) int { return x.Due.Compare(y.Due) })
 }
 
 func orNobody(s string) string {

@@ -26,7 +26,7 @@ func (s *Story) release(ctx context.Context, rel firmward.Release, image []byte)
 	rel.Origin = "the vendor's download page (simulated)"
 	got, err := s.Anna.release(ctx, rel, image)
 	if err == nil {
-		s.tell("anna imports %s %s: %d MB, hash %s…", strings.Join(got.Models, ", "), got.Version, got.Size>>20, got.SHA256[:12])
+		s.tell("anna imports firmware %s for %s: %d MB, hash %s…", got.Version, strings.Join(got.Models, ", "), got.Size>>20, got.SHA256[:12])
 	}
 	return got, err
 }
@@ -113,7 +113,7 @@ func (s *Story) plugs(ctx context.Context) error {
 	if err := s.Anna.steer(ctx, p.Rollout.ID, "start", ""); err != nil {
 		return err
 	}
-	s.tell("anna starts the rollout: %d plugs, window %s, canary soak %s", len(p.Targets), p.Rollout.Policy.Window, p.Rollout.Policy.CanarySoak)
+	s.tell("anna starts the rollout: %d plugs, window %s, canary soak %s", len(p.Targets), p.Rollout.Policy.Window, strings.TrimSuffix(p.Rollout.Policy.CanarySoak, "0m0s"))
 	if err := s.ended(ctx, p.Rollout.ID); err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func (s *Story) plugs(ctx context.Context) error {
 	}
 	s.outcome(6, len(good) == 4, "canary and waves: four plugs run "+plugNew+", each flashed once", strings.Join(good, ", "))
 	untouched := s.truth("plug-7")
-	s.outcome(6, len(untouched.Flashes) == 0, "plug-7 without owner was not touched", fmt.Sprintf("%d flashes", len(untouched.Flashes)))
+	s.outcome(6, len(untouched.Flashes) == 0, "plug-7 without owner was not touched", fmt.Sprintf("flashed %d times", len(untouched.Flashes)))
 	for _, t := range []struct{ name, code, text string }{
 		{"plug-5", "silent", "the silent plug failed at its deadline"},
 		{"plug-6", "old-version", "the plug that came back old failed"},
@@ -138,9 +138,26 @@ func (s *Story) plugs(ctx context.Context) error {
 			return err
 		}
 		f := s.truth(t.name)
-		s.outcome(8, target.State == firmward.TargetFailed && target.Code == t.code, t.text, fmt.Sprintf("%s, %s; lab: runs %s, powered %v", target.State, target.Why, f.InstalledVersion, f.Powered))
+		s.outcome(8, target.State == firmward.TargetFailed && target.Code == t.code, t.text, fmt.Sprintf("firmward: %s, %s; the device: runs %s, %s", target.State, target.Why, f.InstalledVersion, power(f)))
 	}
 	return nil
+}
+
+func power(f lab.Facts) string {
+	if f.Powered {
+		return "has power"
+	}
+	return "has no power"
+}
+
+// progress is one line about a rollout; its state is only said when it no longer goes on by itself.
+func progress(r firmward.Rollout) string {
+	why := r.Why
+	switch r.State {
+	case firmward.RolloutFinished, firmward.RolloutHalted, firmward.RolloutPaused, firmward.RolloutStopped:
+		why = string(r.State) + ": " + why
+	}
+	return fmt.Sprintf("rollout: %d of %d updated, %d failed, %d under way; %s", r.Succeeded, r.Total, r.Failed, r.InFlight, why)
 }
 
 // ended waits until a rollout is over and shows its lines meanwhile.
@@ -151,7 +168,7 @@ func (s *Story) ended(ctx context.Context, id string) error {
 		if err != nil {
 			return false, err
 		}
-		if line := fmt.Sprintf("rollout %s: %s (%d of %d ok, %d failed, %d under way)", r.State, r.Why, r.Succeeded, r.Total, r.Failed, r.InFlight); line != last {
+		if line := progress(r); line != last {
 			last = line
 			s.tell("%s", line)
 		}
@@ -190,13 +207,13 @@ func (s *Story) cameras(ctx context.Context, ver string, flaws ...string) (httpa
 	if _, err := s.Anna.approve(ctx, p.Rollout.ID, "my own plan"); err == nil {
 		return p, fmt.Errorf("anna could approve her own plan")
 	} else {
-		s.tell("anna may not approve her own plan: %v", err)
+		s.tell("anna may not approve it herself: %v", err)
 	}
 	r, err := s.Ben.approve(ctx, p.Rollout.ID, "seen")
 	if err != nil {
 		return p, err
 	}
-	s.tell("ben approves; the rollout is %s, staging %s", r.State, r.Staging)
+	s.tell("ben approves; the rollout is %s, staging: %s", r.State, r.Staging)
 	return p, nil
 }
 
@@ -252,6 +269,6 @@ func (s *Story) goodCamera(ctx context.Context) error {
 	}
 	s.outcome(6, len(good) == 5, "five cameras run "+camGood+", committed after their stream was seen", strings.Join(good, ", "))
 	wrong := s.truth("cam-5")
-	s.outcome(5, len(wrong.Flashes) == 0, "cam-5 with the other hardware revision never got a byte of the image", fmt.Sprintf("%d flashes", len(wrong.Flashes)))
+	s.outcome(5, len(wrong.Flashes) == 0, "cam-5 with the other hardware revision never got a byte of the image", fmt.Sprintf("flashed %d times", len(wrong.Flashes)))
 	return nil
 }

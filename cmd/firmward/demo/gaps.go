@@ -41,7 +41,7 @@ func (s *Story) Gaps(ctx context.Context) ([]string, error) {
 			}
 		}
 		if possible > 0 {
-			gaps = append(gaps, fmt.Sprintf("possible: %s may be affected by %d advisories; nobody can tell from its version", d.Name, possible))
+			gaps = append(gaps, fmt.Sprintf("possible   %s may be affected by %d advisories; nobody can tell from its version", d.Name, possible))
 		}
 		targets, err := s.Store.TargetsOf(ctx, d.ID)
 		if err != nil {
@@ -50,17 +50,17 @@ func (s *Story) Gaps(ctx context.Context) ([]string, error) {
 		for _, t := range targets {
 			switch {
 			case t.State == firmward.TargetFailed && t.Code == "silent":
-				gaps = append(gaps, "silent:   "+d.Name+" "+t.Why)
+				gaps = append(gaps, "silent     "+d.Name+" has been "+t.Why)
 			case t.State == firmward.TargetFailed:
-				gaps = append(gaps, "failed:   "+d.Name+" "+t.Why)
+				gaps = append(gaps, "failed     "+d.Name+" "+t.Why)
 			case t.State == firmward.TargetRefused && t.Code != "model-mismatch":
-				gaps = append(gaps, fmt.Sprintf("refused:  %s → %s: %s", d.Name, t.Want, t.Why))
+				gaps = append(gaps, fmt.Sprintf("refused    %s → %s: %s", d.Name, t.Want, t.Why))
 			}
 		}
 		if step.Now.Kind == firmward.StepContain && step.Blocker != "" {
-			gaps = append(gaps, "open:     "+d.Name+" is not contained: "+step.Blocker)
+			gaps = append(gaps, "open       "+d.Name+" is not contained: "+step.Blocker)
 		}
 	}
 	slices.Sort(gaps)
-	return append([]string{"knowledge: " + knowledge}, gaps...), nil
+	return append([]string{"knowledge  " + knowledge}, gaps...), nil
 }

@@ -56,7 +56,7 @@ func (s *Story) workOn(ctx context.Context, name, version string) error {
 	if err := dev.InstallByHand(version); err != nil {
 		return err
 	}
-	s.tell("somebody really updates %s now", name)
+	s.tell("somebody really updates %s now, and says so", name)
 	if _, err := s.until(ctx, time.Hour, func() (bool, error) { f := s.truth(name); return f.Powered && f.InstalledVersion == version, nil }); err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (s *Story) prove(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.outcome(11, whole.OK, "the exported record verifies offline", strings.Join(whole.Statements, "; "))
+	s.outcome(11, whole.OK, "the exported record verifies offline", strings.Join(whole.Statements, " "))
 	bad := bytes.Clone(bundle.Bytes())
 	bad[bytes.Index(bad, []byte("rollout-approve"))] ^= 1 // who would gain from it
 	broken, err := audit.Verify(bytes.NewReader(bad), audit.Options{})
@@ -198,5 +198,8 @@ func first(r audit.Report) string {
 		return "nothing found"
 	}
 	p := r.Problems[0]
+	if p.Seq < 0 { // it is about no single leaf
+		return fmt.Sprintf("line %d: %s", p.Line, p.What)
+	}
 	return fmt.Sprintf("line %d, leaf %d: %s", p.Line, p.Seq, p.What)
 }

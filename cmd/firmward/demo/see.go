@@ -61,7 +61,7 @@ func (s *Story) see(ctx context.Context) error {
 		return err
 	}
 	touched := s.touched("clinic")
-	s.outcome(1, len(touched) == 0, "the clinical network got not one byte beyond the neighbour table", or(strings.Join(touched, ", "), "0 packets reached its devices"))
+	s.outcome(1, len(touched) == 0, "the clinical network got not one byte beyond the neighbour table", or(strings.Join(touched, ", "), "no packet reached its devices"))
 	if err := s.scan(ctx, Home); err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (s *Story) see(ctx context.Context) error {
 			frozen = append(frozen, f.Name+" "+f.FrozenBy)
 		}
 	}
-	s.outcome(1, len(frozen) == 0, "no fragile device was hurt: no pump froze, no page was printed", or(strings.Join(frozen, ", "), "lab: none frozen, 0 pages"))
+	s.outcome(1, len(frozen) == 0, "no fragile device was hurt: no pump froze, no page was printed", or(strings.Join(frozen, ", "), "none frozen, no pages"))
 	var sheet httpapi.Imported
 	if err := s.Anna.post(ctx, "/devices/import?name=inventory.csv", strings.NewReader(inventory), &sheet); err != nil {
 		return err
@@ -136,7 +136,7 @@ func (s *Story) scan(ctx context.Context, prefix netip.Prefix) error {
 	if run.Error != "" {
 		return fmt.Errorf("scan of %s: %s", prefix, run.Error)
 	}
-	s.tell("scan of %s: %d of %d addresses answered, %d devices%s", prefix, run.Answered, run.Targets, run.Devices, prefixed("; withheld: ", run.Withheld))
+	s.tell("scan of %s: %d of %d addresses answered, %d devices%s", prefix, run.Answered, run.Targets, run.Devices, prefixed("; not sent: ", run.Withheld))
 	return nil
 }
 
@@ -159,7 +159,7 @@ func (s *Story) know(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.outcome(2, len(cam.Addrs) == 2, "cam-2 under two addresses is one device", fmt.Sprint(cam.Addrs))
+	s.outcome(2, len(cam.Addrs) == 2, "cam-2 under two addresses is one device", fmt.Sprintf("%s is at %s and %s", cam.Name, cam.Addrs[0], cam.Addrs[len(cam.Addrs)-1]))
 	printer, err := s.device(ctx, "printer-1")
 	if err != nil {
 		return err
@@ -177,7 +177,7 @@ func (s *Story) know(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.outcome(2, len(router) == 1 && router[0].Origin == firmward.OriginByHand, "the router added by hand is in the inventory", fmt.Sprintf("%d", len(router)))
+	s.outcome(2, len(router) == 1 && router[0].Origin == firmward.OriginByHand, "the router added by hand is in the inventory", fmt.Sprintf("%d device called router", len(router)))
 	status, err := s.Store.FeedStatuses(ctx)
 	if err != nil {
 		return err

@@ -93,7 +93,8 @@ func (s *Story) outcome(line int, ok bool, text, seen string) {
 	if !ok {
 		mark = "✗"
 	}
-	s.say(fmt.Sprintf("           %s %s (%s)", mark, text, seen))
+	s.say(fmt.Sprintf("           %s %s", mark, text))
+	s.say("             " + seen)
 }
 
 // until waits until cond holds, looking whenever something changed, at most limit of house time.
