@@ -277,7 +277,7 @@ func rowFacts(head, rec []string) (f DeviceFacts, ref []string, err error) {
 		case "address":
 			a, err := netip.ParseAddr(v)
 			if err != nil {
-				return f, nil, fmt.Errorf("address: %w", err)
+				return f, nil, fmt.Errorf("%q is not an address", v)
 			}
 			f.Addr = &a
 			ref = append(ref, v)

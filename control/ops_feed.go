@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/feed"
@@ -53,17 +54,19 @@ func (c *Control) ImportFeed(ctx context.Context, who firmward.Person, source, p
 }
 
 func (c *Control) sourceFor(name string, doc *feed.Document) (feed.Source, error) {
-	names := make([]string, len(c.Sources))
-	for i, s := range c.Sources {
-		names[i] = s.Info().Name
+	var names []string
+	for _, s := range c.Sources {
+		if n := s.Info().Name; !slices.Contains(names, n) {
+			names = append(names, n)
+		}
 		if name == "" && s.Detect(doc.Head(), doc.Name) || name != "" && s.Info().Name == name {
 			return s, nil
 		}
 	}
 	if name != "" {
-		return nil, firmward.Errorf(firmward.NotFound, fmt.Sprintf("no feed is called %s: want one of %v", name, names))
+		return nil, firmward.Errorf(firmward.NotFound, fmt.Sprintf("no feed is called %s: want one of %s", name, strings.Join(names, ", ")))
 	}
-	return nil, firmward.Errorf(firmward.Invalid, fmt.Sprintf("%s: its beginning looks like none of the feeds %v", doc.Name, names))
+	return nil, firmward.Errorf(firmward.Invalid, fmt.Sprintf("%s: its beginning looks like none of the feeds %s", doc.Name, strings.Join(names, ", ")))
 }
 
 // FeedStatuses tells how deep and fresh the knowledge is; a feed past its staleness limit says so.

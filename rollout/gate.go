@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -40,11 +41,11 @@ func Gate(r *firmward.Rollout, c WaveCount, now time.Time) (lookAgain bool, due 
 		r.SoakFrom = now
 	}
 	if end := r.SoakFrom.Add(soak(r)); now.Before(end) && c.Good > 0 {
-		r.Why = fmt.Sprintf("wave %d soaks until %s", r.Wave, end.Format("2006-01-02 15:04"))
+		r.Why = fmt.Sprintf("%s soaks until %s", waveName(r.Wave), end.Format("2006-01-02 15:04 MST"))
 		return false, end
 	}
 	if c.Unsoaked > 0 {
-		r.Why = fmt.Sprintf("wave %d: looking at its devices after the soak", r.Wave)
+		r.Why = waveName(r.Wave) + ": looking at its devices after the soak"
 		return true, now.Add(time.Minute)
 	}
 	return false, promote(r, c, now)
@@ -117,6 +118,9 @@ func Steer(r *firmward.Rollout, order, why string, now time.Time) error {
 		if r.State != firmward.RolloutPlanned {
 			return refuse()
 		}
+		if r.Total == 0 {
+			return firmward.Errorf(firmward.Refused, "the plan has no device: see why each was refused (rollout show)")
+		}
 		r.State = firmward.RolloutAwaiting
 		r.Why = "started"
 		Approve(r, now)
@@ -124,7 +128,7 @@ func Steer(r *firmward.Rollout, order, why string, now time.Time) error {
 		if r.State != firmward.RolloutRunning && r.State != firmward.RolloutAwaiting {
 			return refuse()
 		}
-		r.State, r.Why = firmward.RolloutPaused, "paused: "+why
+		r.State, r.Why = firmward.RolloutPaused, strings.TrimSuffix("paused: "+why, ": ")
 	case "resume":
 		if r.State != firmward.RolloutPaused && r.State != firmward.RolloutHalted {
 			return refuse()
@@ -177,4 +181,12 @@ func Count(targets []firmward.Target) WaveCount {
 	slices.Sort(c.Bare)
 	c.Bare = slices.Compact(c.Bare)
 	return c
+}
+
+// waveName is how people call a wave.
+func waveName(n int) string {
+	if n == 0 {
+		return "the canary wave"
+	}
+	return fmt.Sprintf("wave %d", n)
 }

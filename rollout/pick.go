@@ -87,7 +87,7 @@ func hold(r *firmward.Rollout, s Slot, claims Claims, stopAll bool) (code, why s
 	case r.State != firmward.RolloutRunning:
 		return "not-running", "the rollout is " + string(r.State)
 	case s.Target.Wave > r.Wave:
-		return "wave", fmt.Sprintf("waits for wave %d", s.Target.Wave)
+		return "wave", "waits for " + waveName(s.Target.Wave)
 	case by != "":
 		return "claimed", "another rollout changes it now: " + by
 	case s.Group != "" && claims.Group[s.Group] != "":

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -119,7 +120,7 @@ func waves(rel firmward.Release, p firmward.RolloutPolicy, rest []Candidate) []f
 func target(rel firmward.Release, c Candidate, wave int) firmward.Target {
 	return firmward.Target{
 		DeviceID: c.Device.ID, Wave: wave, State: firmward.TargetPending, Model: c.Device.Model,
-		From: c.Device.Firmware, Want: rel.Version, Why: fmt.Sprintf("waits for wave %d", wave),
+		From: c.Device.Firmware, Want: rel.Version, Why: "waits for " + waveName(wave),
 	}
 }
 
@@ -133,11 +134,11 @@ func Refuse(rel firmward.Release, p firmward.RolloutPolicy, c Candidate) (code, 
 	case !rel.Withdrawn.IsZero():
 		return RefuseWithdrawn, "the release was withdrawn: " + rel.WhyGone
 	case !rel.FitsModel(d.Model):
-		return RefuseModel, fmt.Sprintf("the release is for %v, this is a %s", rel.Models, d.Model)
+		return RefuseModel, fmt.Sprintf("the release is for %s, this is a %s", strings.Join(rel.Models, ", "), d.Model)
 	case !rel.FitsHardware(d.Hardware) && d.Hardware == "":
-		return RefuseHardware, fmt.Sprintf("the release is for hardware revision %v; the revision of this device is unknown", rel.Hardware)
+		return RefuseHardware, fmt.Sprintf("the release is for hardware revision %s; the revision of this device is unknown", strings.Join(rel.Hardware, ", "))
 	case !rel.FitsHardware(d.Hardware):
-		return RefuseHardware, fmt.Sprintf("the release is for hardware revision %v, this device is %s", rel.Hardware, d.Hardware)
+		return RefuseHardware, fmt.Sprintf("the release is for hardware revision %s, this device is %s", strings.Join(rel.Hardware, ", "), d.Hardware)
 	case p.HoldCore && d.Class.CoreNetwork():
 		return RefuseCore, "core network gear is held back: it takes everything behind it down; release it by a policy of its own"
 	case c.Model.MayPatch.Value == firmward.VendorMayPatch:

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"regexp"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -53,8 +54,13 @@ func Timeout(err error) bool {
 	return ok && ne.Timeout()
 }
 
+// authorization is a header whose value would let somebody guess the password offline, also where it
+// is only the answer to a digest challenge.
+var authorization = regexp.MustCompile(`(?i)(\bauthorization:[ \t]*\w*)[^\r\n]*`)
+
+// mask takes secrets out of what is recorded.
 func mask(b []byte, secrets []string) []byte {
-	out := bytes.Clone(b)
+	out := authorization.ReplaceAll(b, []byte("$1 ***"))
 	for _, s := range secrets {
 		if s != "" {
 			out = bytes.ReplaceAll(out, []byte(s), bytes.Repeat([]byte("*"), len(s)))
