@@ -40,7 +40,26 @@ type NextStep struct {
 	Knowledge      string   // how deep the knowledge behind it is: never falsely green
 	Ref            string   // id of the rollout, work order or containment that carries it
 	Order          *Wanted  `json:",omitempty"` // a work order that must exist for the step
+	Fix            *Mending `json:",omitempty"` // what would mend it: steps with the same fix are one piece of work
+	Support        Support
 	DecidedAt      time.Time
+}
+
+// Mending is a version that would mend a device, with what it is worth there.
+type Mending struct {
+	Model   string
+	Version string
+	Release string // id when its file is in the depot, else empty
+	Closes  int    // findings that it mends
+	Minutes int    // maintenance time of the device
+}
+
+// Support says how long somebody still mends the device.
+type Support struct {
+	State    string    // supported, ending, ended, unknown
+	End      time.Time // zero when unknown
+	Forecast string    // now, 12-months, 18-months, later, unknown
+	Source   string
 }
 
 // Wanted is a work order that a step asks for.

@@ -8,7 +8,9 @@ package catalog
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -31,6 +33,7 @@ var files embed.FS
 type Catalogue struct {
 	Families []firmward.Family // sorted by name
 	Rules    *identify.Rules
+	Digest   string // hash of all files: another one means that other rules may read the same evidence differently
 }
 
 // Embedded reads the families that firmward ships.
@@ -43,12 +46,14 @@ func Read(dir fs.FS) (*Catalogue, error) {
 		return nil, fmt.Errorf("list catalogue: %w", err)
 	}
 	c := &Catalogue{}
+	sum := sha256.New()
 	var prints []firmward.Fingerprint
 	for _, name := range names {
 		b, err := fs.ReadFile(dir, name)
 		if err != nil {
 			return nil, fmt.Errorf("read catalogue: %w", err)
 		}
+		fmt.Fprintf(sum, "%s %d\n%s", name, len(b), b)
 		f, err := parse(b, strings.TrimSuffix(path.Base(name), ".yaml"))
 		if err != nil {
 			return nil, &firmward.Error{Code: firmward.Invalid, Message: "catalogue file " + name, Err: err}
@@ -59,6 +64,7 @@ func Read(dir fs.FS) (*Catalogue, error) {
 	if c.Rules, err = identify.Compile(prints); err != nil {
 		return nil, err
 	}
+	c.Digest = hex.EncodeToString(sum.Sum(nil))
 	return c, nil
 }
 

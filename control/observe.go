@@ -189,6 +189,34 @@ func (c *Control) reidentify(ctx context.Context, tx *store.Tx, id string, chang
 	return news, c.tellIdentity(ctx, tx, before, d)
 }
 
+// settingRules is the digest of the rules by which the stored identities were read.
+const settingRules = "catalogue-digest"
+
+// reread reads all stored evidence anew when the rules have changed since the last run. No device is
+// touched for it.
+func (c *Control) reread(ctx context.Context) error {
+	before, err := c.Store.Setting(ctx, settingRules)
+	if err != nil || before == c.Catalog.Digest {
+		return err
+	}
+	n := 0
+	if err := c.eachDevice(ctx, store.DeviceFilter{}, func(d firmward.Device) error {
+		n++
+		return c.Store.Tx(ctx, func(tx *store.Tx) error {
+			_, err := c.reidentify(ctx, tx, d.ID, store.Change{Actor: self, Source: "rules", At: c.Clock.Now()})
+			return err
+		})
+	}); err != nil {
+		return err
+	}
+	return c.Store.Tx(ctx, func(tx *store.Tx) error {
+		if err := tx.PutSetting(ctx, settingRules, c.Catalog.Digest); err != nil || n == 0 {
+			return err
+		}
+		return c.leaf(ctx, tx, self, "identities-reread", "all", map[string]string{"devices": fmt.Sprint(n), "rules": c.Catalog.Digest})
+	})
+}
+
 // sameClaim compares claims without the time and the observation that carried them.
 func sameClaim(a, b firmward.Claim) bool {
 	a.At, a.Observation = b.At, b.Observation

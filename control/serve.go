@@ -37,6 +37,9 @@ func (c *Control) recover(ctx context.Context) error {
 	if err := c.Store.FreeLeases(ctx, c.Clock.Now()); err != nil {
 		return fmt.Errorf("take over commands: %w", err)
 	}
+	if err := c.reread(ctx); err != nil {
+		return fmt.Errorf("read evidence by the new rules: %w", err)
+	}
 	if err := c.restoreWalls(ctx); err != nil {
 		return fmt.Errorf("set walls again: %w", err)
 	}

@@ -27,7 +27,26 @@ type NextStep struct {
 	Counterfactual string    `json:"counterfactual,omitempty"`
 	Knowledge      string    `json:"knowledge" doc:"how deep the knowledge behind it is"`
 	Ref            string    `json:"ref,omitempty" doc:"rollout, work order or containment that carries it"`
+	Fix            *Mending  `json:"fix,omitempty" doc:"what would mend it; steps with the same fix are one piece of work"`
+	Support        Support   `json:"support"`
 	DecidedAt      time.Time `json:"decidedAt"`
+}
+
+// Mending is a version that would mend a device, with what it is worth there.
+type Mending struct {
+	Model   string `json:"model"`
+	Version string `json:"version"`
+	Release string `json:"release,omitempty" doc:"id when its file is in the depot"`
+	Closes  int    `json:"closes" doc:"findings that it mends"`
+	Minutes int    `json:"minutes" doc:"maintenance time of the device"`
+}
+
+// Support says how long somebody still mends the device.
+type Support struct {
+	State    string    `json:"state" enum:"supported,ending,ended,unknown"`
+	End      time.Time `json:"end,omitzero" doc:"absent when unknown"`
+	Forecast string    `json:"forecast" enum:"now,12-months,18-months,later,unknown"`
+	Source   string    `json:"source,omitempty"`
 }
 
 // Phase is one part of the answer "now, then, finally".
@@ -47,7 +66,7 @@ func phaseOf(p *firmward.Phase) *Phase {
 
 func nextStepOf(s firmward.NextStep, d firmward.Device) NextStep {
 	return NextStep{
-		DeviceID: s.DeviceID, Device: d.Name, Site: d.Site, Bucket: s.Bucket(), Now: *phaseOf(&s.Now), Then: phaseOf(s.Then), Finally: phaseOf(s.Finally),
+		Fix: (*Mending)(s.Fix), Support: Support(s.Support), DeviceID: s.DeviceID, Device: d.Name, Site: d.Site, Bucket: s.Bucket(), Now: *phaseOf(&s.Now), Then: phaseOf(s.Then), Finally: phaseOf(s.Finally),
 		Why: list(s.Why), Blocker: s.Blocker, BlockerCode: s.BlockerCode, Risk: s.Risk, RiskAfter: s.RiskAfter, Counterfactual: s.Counterfactual,
 		Knowledge: s.Knowledge, Ref: s.Ref, DecidedAt: s.DecidedAt,
 	}

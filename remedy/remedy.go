@@ -41,7 +41,10 @@ type Facts struct {
 // Choose gives the one next step. It never fails and never says nothing.
 func Choose(f Facts, now time.Time) firmward.NextStep {
 	open, excused := split(f, now)
-	s := firmward.NextStep{DeviceID: f.Device.ID, DecidedAt: now, Knowledge: f.Knowledge}
+	s := firmward.NextStep{
+		DeviceID: f.Device.ID, DecidedAt: now, Knowledge: f.Knowledge,
+		Support: firmward.Support{State: string(f.Support.State), End: f.Support.End, Forecast: string(f.Support.Forecast), Source: f.Support.Source},
+	}
 	s.Risk, s.Why = risk(f, open)
 	s.RiskAfter = s.Risk
 	for _, rule := range [...]func(Facts, []firmward.Finding, *firmward.NextStep, time.Time) bool{
@@ -234,6 +237,7 @@ func patchable(f Facts, open []firmward.Finding, s *firmward.NextStep, now time.
 		return false
 	}
 	s.RiskAfter = riskWithout(f, open, rel.Version, rel.Fixes)
+	s.Fix = fix(f, open, rel.Version, rel.ID, rel.Fixes)
 	s.Counterfactual = fmt.Sprintf("update to %s: %d → %d", rel.Version, s.Risk, s.RiskAfter)
 	if kind := personal(f); kind != "" {
 		s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: ask(f, kind, rel.Version), By: due, Rule: rule}
@@ -303,6 +307,9 @@ func unmended(f Facts, open []firmward.Finding, s *firmward.NextStep, _ time.Tim
 	}
 	due, rule := clock(f, sure)
 	want := nearestFix(f, sure)
+	if want != "" {
+		s.Fix = fix(f, open, want, "", nil)
+	}
 	switch kind := personal(f); {
 	case kind != "":
 		s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: ask(f, kind, want), By: due, Rule: rule}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -106,9 +107,15 @@ func describe(fd firmward.Finding) string {
 	return s
 }
 
-// riskWithout is the expected risk once the device runs want: findings fixed at or before it, or
-// listed by the release, are gone. An empty want mends nothing.
+// riskWithout is the expected risk once the device runs want. An empty want mends nothing.
 func riskWithout(f Facts, open []firmward.Finding, want string, fixes []string) int {
+	r, _ := risk(f, without(f, open, want, fixes))
+	return r
+}
+
+// without is what is left of open once the device runs want: findings fixed at or before it, or listed
+// by the release, are gone.
+func without(f Facts, open []firmward.Finding, want string, fixes []string) []firmward.Finding {
 	var left []firmward.Finding
 	for _, fd := range open {
 		gone := slices.Contains(fixes, fd.AdvisoryID)
@@ -120,9 +127,23 @@ func riskWithout(f Facts, open []firmward.Finding, want string, fixes []string) 
 			left = append(left, fd)
 		}
 	}
-	r, _ := risk(f, left)
-	return r
+	return left
 }
+
+// fix says what a version would be worth for this device.
+func fix(f Facts, open []firmward.Finding, want, release string, fixes []string) *firmward.Mending {
+	minutes := outageUnknown
+	if n, err := strconv.Atoi(f.Model.Outage.Value); err == nil && n > 0 {
+		minutes = n
+	}
+	return &firmward.Mending{
+		Model: f.Device.Model, Version: want, Release: release,
+		Closes: len(open) - len(without(f, open, want, fixes)), Minutes: minutes,
+	}
+}
+
+// outageUnknown is the maintenance time, in minutes, of a model whose card does not tell.
+const outageUnknown = 10
 
 // nearestFix is the smallest version that mends every finding that has a fix, or "".
 func nearestFix(f Facts, open []firmward.Finding) string {

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,18 +20,23 @@ type NextCmd struct {
 	Kind   string `help:"Only of this kind." enum:",patch,ask,contain,replace,retire,accept,wait,look" default:""`
 	Bucket string `help:"Only of this bucket." enum:",act-now,plan,watch,accept" default:""`
 	Site   string `help:"Only of this site."`
+	By     string `help:"Group by fix, the one worth most per minute first, or by support end, the nearest first." enum:",fix,support" default:""`
 }
 
 // Help gives examples.
 func (NextCmd) Help() string {
 	return "Every device has exactly one next step. The highest risk comes first.\n\n" +
-		examples("firmward next", "firmward next --bucket act-now", "firmward next --kind patch --site clinic --json")
+		examples("firmward next", "firmward next --bucket act-now", "firmward next --kind patch --site clinic --json",
+			"firmward next --by fix", "firmward next --by support")
 }
 
 // Run carries it out.
 func (c *NextCmd) Run(ctx context.Context, a *app) error {
 	if err := a.client.settle(ctx); err != nil {
 		return err
+	}
+	if c.By != "" {
+		c.Limit = 0 // a group is only true when it is whole
 	}
 	q := values("kind", c.Kind, "bucket", c.Bucket, "site", c.Site)
 	var steps []httpapi.NextStep
@@ -68,6 +76,14 @@ func (c *NextCmd) Run(ctx context.Context, a *app) error {
 		return nil
 	}
 	fmt.Fprintln(a.out)
+	switch c.By {
+	case "fix":
+		byFix(steps).write(a)
+		return nil
+	case "support":
+		bySupport(steps).write(a)
+		return nil
+	}
 	t := table{head: []string{"RISK", "DEVICE", "NOW", "BY", "WHY"}}
 	for _, s := range steps {
 		t.rows = append(t.rows, []string{strconv.Itoa(s.Risk), s.Device, string(s.Now.Kind), day(s.Now.By), why(s)})
@@ -124,4 +140,63 @@ func why(s httpapi.NextStep) string {
 		text += ". Held up: " + s.Blocker
 	}
 	return text
+}
+
+// byFix groups steps by what would mend them: one firmware closes so many findings on so many devices.
+// The fix that takes most risk away per minute of maintenance comes first; devices without a fix are the
+// last line, so that nobody forgets them.
+func byFix(steps []httpapi.NextStep) table {
+	type work struct {
+		httpapi.Mending
+		devices, closes, minutes, risk int
+	}
+	groups := map[string]*work{}
+	none := 0
+	for _, s := range steps {
+		if s.Fix == nil {
+			if s.Risk >= 30 {
+				none++
+			}
+			continue
+		}
+		key := s.Fix.Model + "\x00" + s.Fix.Version
+		g := groups[key]
+		if g == nil {
+			g = &work{Mending: *s.Fix}
+			groups[key] = g
+		}
+		g.devices++
+		g.closes += s.Fix.Closes
+		g.minutes += s.Fix.Minutes
+		g.risk += s.Risk - s.RiskAfter
+	}
+	list := slices.SortedFunc(maps.Values(groups), func(a, b *work) int {
+		return cmp.Or(cmp.Compare(b.risk*a.minutes, a.risk*b.minutes), cmp.Compare(a.Model, b.Model), cmp.Compare(a.Version, b.Version))
+	})
+	t := table{head: []string{"FIX", "DEVICES", "CLOSES", "RISK REMOVED", "MINUTES", "FILE"}}
+	for _, g := range list {
+		file := g.Release
+		if file == "" {
+			file = "not in the depot"
+		}
+		t.rows = append(t.rows, []string{g.Model + " " + g.Version, strconv.Itoa(g.devices), strconv.Itoa(g.closes), strconv.Itoa(g.risk), strconv.Itoa(g.minutes), file})
+	}
+	if none > 0 {
+		t.rows = append(t.rows, []string{"no fix known", strconv.Itoa(none), "0", "0", "", "contain, replace or ask: firmward next"})
+	}
+	return t
+}
+
+// bySupport lists devices by how long somebody still mends them. Unknown is a line like every other.
+func bySupport(steps []httpapi.NextStep) table {
+	rank := map[string]int{"now": 0, "12-months": 1, "18-months": 2, "unknown": 3, "later": 4}
+	list := slices.Clone(steps)
+	slices.SortStableFunc(list, func(a, b httpapi.NextStep) int {
+		return cmp.Or(cmp.Compare(rank[a.Support.Forecast], rank[b.Support.Forecast]), a.Support.End.Compare(b.Support.End), cmp.Compare(a.Device, b.Device))
+	})
+	t := table{head: []string{"ENDS", "DEVICE", "SITE", "SUPPORT", "SINCE OR UNTIL", "SOURCE"}}
+	for _, s := range list {
+		t.rows = append(t.rows, []string{s.Support.Forecast, s.Device, s.Site, s.Support.State, day(s.Support.End), known(s.Support.Source)})
+	}
+	return t
 }
