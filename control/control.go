@@ -126,6 +126,9 @@ const (
 // Run runs the loops until ctx ends. It takes over what an earlier run of the same data left behind.
 func (c *Control) Run(ctx context.Context) error {
 	if err := c.recover(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
