@@ -19,6 +19,7 @@ import (
 	"github.com/firmward/firmward/control/controltest"
 	"github.com/firmward/firmward/httpapi"
 	"github.com/firmward/firmward/lab"
+	"github.com/firmward/firmward/store"
 )
 
 // house builds a whole firmward beside the standard lab: store on disk, loops, API served over the network
@@ -39,7 +40,12 @@ func house(t *testing.T, ctx context.Context) (demo.House, *control.Control) {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
 	stack := l.Attach("home")
+	// The disk is no part of the bubble: SQLite without waiting for it.
+	st, err := store.Open(ctx, store.Options{URL: "memory:"})
+	must(err)
+	t.Cleanup(func() { st.Close() })
 	c := controltest.Open(t, func(cfg *control.Config) {
+		cfg.Store = st
 		cfg.Network, cfg.Log, cfg.Lab = stack, log, true
 		cfg.Serve = netip.MustParseAddrPort("192.168.20.2:8390")
 		cfg.Self = []netip.Addr{netip.MustParseAddr("192.168.20.2"), netip.MustParseAddr("10.40.0.2")}
