@@ -134,7 +134,7 @@ func candidates(ctx context.Context, tx *store.Tx, o firmward.Observation, keys 
 		if err != nil && firmward.CodeOf(err) != firmward.NotFound {
 			return nil, err
 		}
-		out = append(out, identify.Candidate{ID: id, Keys: identify.Keys(known.Claims), Addrs: byID[id].Addrs, ByHand: byID[id].Origin == firmward.OriginByHand})
+		out = append(out, identify.Candidate{ID: id, Keys: identify.Keys(known.Claims), Addrs: byID[id].Addrs})
 	}
 	return out, nil
 }

@@ -45,10 +45,9 @@ func randomMAC(mac string) bool {
 
 // Candidate is a known device that an observation may belong to.
 type Candidate struct {
-	ID     string
-	Keys   []Key
-	Addrs  []netip.Addr
-	ByHand bool
+	ID    string
+	Keys  []Key
+	Addrs []netip.Addr
 }
 
 // Assignment says where an observation belongs.

@@ -18,7 +18,6 @@ type Candidate struct {
 	HasDriver bool
 	Staging   firmward.StagingVerdict
 	Deferred  string // reason of an open deferral, empty when there is none
-	Contained bool
 }
 
 // Refusal says why a device does not take part, or not now.
