@@ -31,6 +31,12 @@ type house struct {
 
 func newHouse(tb testing.TB) *house {
 	tb.Helper()
+	return houseOn(tb, "memory:")
+}
+
+// houseOn is a house whose database is at a URL, see store.Options.
+func houseOn(tb testing.TB, url string) *house {
+	tb.Helper()
 	must := func(err error) {
 		tb.Helper()
 		if err != nil {
@@ -40,7 +46,7 @@ func newHouse(tb testing.TB) *house {
 	h := &house{log: &bytes.Buffer{}, tokens: map[firmward.Role]string{}}
 	log := slog.New(slog.NewTextHandler(h.log, nil))
 	var err error
-	h.store, err = store.Open(tb.Context(), store.Options{URL: "memory:"})
+	h.store, err = store.Open(tb.Context(), store.Options{URL: url})
 	must(err)
 	tb.Cleanup(func() { h.store.Close() })
 	nobody, err := wire.ReadPortMap(strings.NewReader("[]"))

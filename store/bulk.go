@@ -86,12 +86,17 @@ func (t *Tx) bulkCopy(ctx context.Context, l load) error {
 	return err
 }
 
-func (t *Tx) bulkRows(ctx context.Context, l load) error {
+// insert is the statement that puts one row.
+func (l load) insert() string {
 	marks := make([]string, len(l.columns))
 	for i := range marks {
 		marks[i] = "$" + strconv.Itoa(i+1)
 	}
-	stmt, err := t.tx.PrepareContext(ctx, "INSERT INTO "+l.table+" ("+strings.Join(l.columns, ", ")+") VALUES ("+strings.Join(marks, ", ")+")"+l.conflict())
+	return "INSERT INTO " + l.table + " (" + strings.Join(l.columns, ", ") + ") VALUES (" + strings.Join(marks, ", ") + ")" + l.conflict()
+}
+
+func (t *Tx) bulkRows(ctx context.Context, l load) error {
+	stmt, err := t.tx.PrepareContext(ctx, l.insert())
 	if err != nil {
 		return err
 	}

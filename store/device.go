@@ -22,25 +22,20 @@ func (t *Tx) PutDevice(ctx context.Context, d firmward.Device, c Change) error {
 	if d.ID == "" {
 		return firmward.Errorf(firmward.Invalid, "a device needs an id")
 	}
-	d.LastSeen = time.Time{}
-	var old firmward.Device
-	found, err := t.row(ctx, "SELECT body FROM device WHERE id = $1", args(d.ID), body{&old})
+	d = kept(d)
+	olds, err := list(ctx, t.Reader, deviceRow, deviceSelect+" WHERE d.id = $1", d.ID)
 	if err != nil {
 		return err
+	}
+	var old firmward.Device
+	found := len(olds) > 0
+	if found {
+		old = kept(olds[0])
 	}
 	if err := t.addHistory(ctx, old, d, found, c); err != nil {
 		return err
 	}
-	search := strings.ToLower(strings.Join([]string{d.Name, d.Vendor, d.Model, d.Serial}, "\n"))
-	err = t.put(ctx, `INSERT INTO device (id, name, name_key, site, network, zone, class, family, vendor, model, serial_key, owner, spare, retired, search, body)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
-		ON CONFLICT (id) DO UPDATE SET name = excluded.name, name_key = excluded.name_key, site = excluded.site,
-		network = excluded.network, zone = excluded.zone, class = excluded.class, family = excluded.family,
-		vendor = excluded.vendor, model = excluded.model, serial_key = excluded.serial_key, owner = excluded.owner,
-		spare = excluded.spare, retired = excluded.retired, search = excluded.search, body = excluded.body`,
-		d.ID, d.Name, strings.ToLower(d.Name), d.Site, d.Network, d.Zone, d.Class, d.Family, d.Vendor, d.Model,
-		strings.ToLower(d.Serial), d.Owner, d.Spare, d.Retired, search, js{d})
-	if err != nil {
+	if err := t.writeDevice(ctx, d); err != nil {
 		return err
 	}
 	if found {
@@ -60,6 +55,34 @@ func (t *Tx) PutDevice(ctx context.Context, d firmward.Device, c Change) error {
 		return err
 	}
 	return t.putKeys(ctx, d.ID, "device", deviceKeys(d))
+}
+
+// kept gives a device in the form in which its row comes back, so that only real changes become history.
+func kept(d firmward.Device) firmward.Device {
+	d.LastSeen = time.Time{}
+	for _, at := range []*time.Time{&d.FirstSeen, &d.Released.From, &d.Released.To} {
+		*at = fromMicros(micros(*at))
+	}
+	if len(d.Addrs) == 0 {
+		d.Addrs = nil
+	}
+	if len(d.MACs) == 0 {
+		d.MACs = nil
+	}
+	return d
+}
+
+// writeDevice writes the row. It is columns alone: pages of devices are what people and loops read most.
+func (t *Tx) writeDevice(ctx context.Context, d firmward.Device) error {
+	addrs := make([]string, len(d.Addrs))
+	for i, a := range d.Addrs {
+		addrs[i] = addrText(a)
+	}
+	search := strings.ToLower(strings.Join([]string{d.Name, d.Vendor, d.Model, d.Serial}, "\n"))
+	return t.put(ctx, devicePut, d.ID, d.Name, d.Site, d.Network, d.Zone, d.Class, d.Family, d.Vendor, d.Model, d.Hardware, d.Serial,
+		d.Firmware, strings.Join(addrs, " "), strings.Join(d.MACs, " "), d.Origin, d.Owner, d.Function, d.Criticality, d.Location,
+		d.Spare, d.Lab, d.NeverContain, d.Exposed, d.Released.From, d.Released.To, d.Retired, d.FirstSeen,
+		strings.ToLower(d.Name), strings.ToLower(d.Serial), search)
 }
 
 func (t *Tx) countDevice(ctx context.Context, d firmward.Device, by int) error {
@@ -95,11 +118,39 @@ func (r Reader) Device(ctx context.Context, id string) (firmward.Device, error) 
 	return found[0], nil
 }
 
-const deviceSelect = "SELECT d.body, COALESCE((SELECT s.at FROM device_seen s WHERE s.device = d.id), 0) FROM device d"
+// deviceColumns are the columns of a firmward.Device in the order in which writeDevice and deviceRow name them. Addresses
+// and MACs are joined by spaces.
+const deviceColumns = `id name site network zone class family vendor model hardware serial firmware addrs macs origin owner
+	function criticality location spare lab never_contain exposed released_from released_to retired first_seen`
 
-func deviceRow(s scan) (d firmward.Device, err error) {
-	err = s(body{&d}, timeInto{&d.LastSeen})
-	return d, err
+var (
+	deviceRead   = "d." + strings.Join(strings.Fields(deviceColumns), ", d.") + ", COALESCE((SELECT s.at FROM device_seen s WHERE s.device = d.id), 0)"
+	deviceSelect = "SELECT " + deviceRead + " FROM device d"
+	devicePut    = load{table: "device", columns: strings.Fields(deviceColumns + " name_key serial_key search"), keys: 1}.insert()
+)
+
+func deviceRow(s scan) (firmward.Device, error) {
+	var d firmward.Device
+	var addrs, macs string
+	var from, to, first, last int64
+	err := s(&d.ID, &d.Name, &d.Site, &d.Network, (*string)(&d.Zone), (*string)(&d.Class), &d.Family, &d.Vendor, &d.Model, &d.Hardware,
+		&d.Serial, &d.Firmware, &addrs, &macs, (*string)(&d.Origin), &d.Owner, &d.Function, &d.Criticality, &d.Location,
+		&d.Spare, &d.Lab, &d.NeverContain, &d.Exposed, &from, &to, &d.Retired, &first, &last)
+	if err != nil {
+		return d, err
+	}
+	d.Released.From, d.Released.To, d.FirstSeen, d.LastSeen = fromMicros(from), fromMicros(to), fromMicros(first), fromMicros(last)
+	if macs != "" {
+		d.MACs = strings.Split(macs, " ")
+	}
+	for text := range strings.FieldsSeq(addrs) {
+		a, err := netip.ParseAddr(text)
+		if err != nil {
+			return d, err
+		}
+		d.Addrs = append(d.Addrs, a)
+	}
+	return d, nil
 }
 
 // DeviceFilter chooses devices. Zero fields choose nothing out.
@@ -128,8 +179,7 @@ func (r Reader) Devices(ctx context.Context, want DeviceFilter, p Page) ([]firmw
 		escaped := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(want.Text))
 		f.add(`d.search LIKE ? ESCAPE '\'`, "%"+escaped+"%")
 	}
-	return page(ctx, r, ordered("d.id"), p, f, "device d",
-		"d.body, COALESCE((SELECT s.at FROM device_seen s WHERE s.device = d.id), 0)", deviceRow)
+	return page(ctx, r, ordered("d.id"), p, f, "device d", deviceRead, deviceRow)
 }
 
 // DeviceCount is the number of devices of one site and class that are not retired.

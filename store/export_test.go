@@ -30,3 +30,6 @@ func pragma(t *testing.T, s *Store, text string) {
 func (s *Store) Migrate(ctx context.Context, path string, steps fs.FS) error {
 	return s.migrate(ctx, path, steps)
 }
+
+// Learned gives the number of statements that the writer of an SQLite database keeps parsed.
+func (s *Store) Learned() int { return len(s.learned.known) }

@@ -10,7 +10,7 @@
 // # Rows
 //
 // What is searched, sorted or kept unique is a column; the rest of a noun is JSON in the column body, so a noun may
-// grow a field without a migration. Time columns are microseconds since 1970 in UTC and 0 is the zero time; body
+// grow a field without a migration. Device is columns alone: its pages are read most. Time columns are microseconds since 1970 in UTC and 0 is the zero time; body
 // keeps times as they were given. Text columns hold valid UTF-8 without NUL, in byte order on both engines. Hot
 // state (last seen) has a narrow table, counts are kept in the transaction that changes them, and listings page by key.
 //
@@ -29,6 +29,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -56,7 +57,8 @@ type Store struct {
 	commits atomic.Int64
 	log     *slog.Logger
 
-	prepared  *prepared // nil on PostgreSQL
+	prepared  *prepared // statements of reads; nil on PostgreSQL
+	learned   *prepared // statements of the writer; nil on PostgreSQL
 	temporary string    // directory to remove on Close
 }
 
@@ -73,11 +75,16 @@ type Tx struct {
 	Reader
 	tx   *sql.Tx
 	conn *sql.Conn
+	w    execer
 }
 
 type queryer interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+type execer interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
 // Open opens the database, creates it when it is new, and brings an older schema up to date after a backup. Errors:
@@ -100,7 +107,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s.q = s.read
 	if s.d == sqliteDialect {
-		s.prepared = &prepared{db: s.read, known: map[string]*sql.Stmt{}}
+		s.prepared, s.learned = prepare(s.read), prepare(s.write)
 		s.q = s.prepared
 	}
 	if err := s.migrate(ctx, o.URL, schemaFiles); err != nil {
@@ -114,7 +121,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 // Close waits for running queries and closes the database.
 func (s *Store) Close() error {
 	var first error
-	if err := s.prepared.close(); err != nil {
+	if err := errors.Join(s.prepared.close(), s.learned.close()); err != nil {
 		first = fmt.Errorf("close database: %w", err)
 	}
 	for _, db := range []*sql.DB{s.read, s.write} {
@@ -156,6 +163,17 @@ func (s *Store) Tx(ctx context.Context, f func(*Tx) error) error {
 }
 
 func (s *Store) try(ctx context.Context, f func(*Tx) error) error {
+	if s.learned == nil {
+		return s.tryOn(ctx, f, nil)
+	}
+	session := &session{known: s.learned, stmts: map[string]*sql.Stmt{}}
+	err := s.tryOn(ctx, f, session)
+	session.learn(ctx)
+	return err
+}
+
+// tryOn runs the transaction; its statements go through the session unless that is nil.
+func (s *Store) tryOn(ctx context.Context, f func(*Tx) error, over *session) error {
 	conn, err := s.write.Conn(ctx)
 	if err != nil {
 		return s.d.plain("connect to the database", err)
@@ -166,7 +184,11 @@ func (s *Store) try(ctx context.Context, f func(*Tx) error) error {
 		return s.d.plain("begin transaction", err)
 	}
 	defer tx.Rollback() // after Commit it does nothing
-	t := &Tx{Reader: Reader{q: tx, d: s.d}, tx: tx, conn: conn}
+	t := &Tx{Reader: Reader{q: tx, d: s.d}, tx: tx, conn: conn, w: tx}
+	if over != nil {
+		over.tx = tx
+		t.q, t.w = over, over
+	}
 	if lock := s.d.lock(); lock != "" {
 		if _, err := tx.ExecContext(ctx, lock); err != nil {
 			return s.d.plain("wait for other writers", err)
@@ -197,7 +219,7 @@ func (t *Tx) exec(ctx context.Context, query string, args ...any) (int64, error)
 	if err != nil {
 		return 0, err
 	}
-	res, err := t.tx.ExecContext(ctx, query, args...)
+	res, err := t.w.ExecContext(ctx, query, args...)
 	if err != nil {
 		return 0, t.d.plain("write", err)
 	}

@@ -16,8 +16,11 @@ CREATE INDEX observation_device ON observation (device, probe, latest, at);
 CREATE TABLE device (
 	id @text PRIMARY KEY, name @text NOT NULL, name_key @text NOT NULL, site @text NOT NULL, network @text NOT NULL,
 	zone @text NOT NULL, class @text NOT NULL, family @text NOT NULL, vendor @text NOT NULL, model @text NOT NULL,
-	serial_key @text NOT NULL, owner @text NOT NULL, spare BIGINT NOT NULL, retired BIGINT NOT NULL,
-	search @text NOT NULL, body @text NOT NULL
+	hardware @text NOT NULL, serial @text NOT NULL, serial_key @text NOT NULL, firmware @text NOT NULL,
+	addrs @text NOT NULL, macs @text NOT NULL, origin @text NOT NULL, owner @text NOT NULL, function @text NOT NULL,
+	criticality BIGINT NOT NULL, location @text NOT NULL, spare BIGINT NOT NULL, lab BIGINT NOT NULL,
+	never_contain BIGINT NOT NULL, exposed BIGINT NOT NULL, released_from BIGINT NOT NULL, released_to BIGINT NOT NULL,
+	retired BIGINT NOT NULL, first_seen BIGINT NOT NULL, search @text NOT NULL
 ) @rowless;
 CREATE INDEX device_site ON device (site, id);
 CREATE INDEX device_class ON device (class, id);
