@@ -83,7 +83,7 @@ func (c *Control) keep(ctx context.Context, tx *store.Tx, network firmward.Netwo
 		a.Device = d.ID
 	}
 	for _, other := range a.Merge {
-		if err := c.merge(ctx, tx, a.Device, other, a.Why); err != nil {
+		if err := c.merge(ctx, tx, a.Device, other, a.Why, store.Change{Actor: self, Source: "identify", At: c.Clock.Now()}); err != nil {
 			return "", err
 		}
 	}
@@ -91,17 +91,6 @@ func (c *Control) keep(ctx context.Context, tx *store.Tx, network firmward.Netwo
 		return "", err
 	}
 	return a.Device, tx.Touch(ctx, []store.Seen{{Device: a.Device, Addr: o.Addr, At: o.At}})
-}
-
-func (c *Control) merge(ctx context.Context, tx *store.Tx, into, from, why string) error {
-	change := store.Change{Actor: self, Source: "identify", At: c.Clock.Now()}
-	if err := tx.MergeDevices(ctx, into, from, change); err != nil {
-		return err
-	}
-	if err := c.leaf(ctx, tx, self, "device-merge", into, map[string]string{"from": from, "why": why}); err != nil {
-		return err
-	}
-	return c.emit(ctx, tx, "device", into, "two addresses are one device: "+why)
 }
 
 // candidates are the devices that share a key or the address with an observation.
@@ -134,7 +123,11 @@ func candidates(ctx context.Context, tx *store.Tx, o firmward.Observation, keys 
 		if err != nil && firmward.CodeOf(err) != firmward.NotFound {
 			return nil, err
 		}
-		out = append(out, identify.Candidate{ID: id, Keys: identify.Keys(known.Claims), Addrs: byID[id].Addrs})
+		apart, err := tx.Apart(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, identify.Candidate{ID: id, Keys: identify.Keys(known.Claims), Addrs: byID[id].Addrs, Apart: apart})
 	}
 	return out, nil
 }

@@ -27,6 +27,7 @@ type DeviceDetail struct {
 	Targets        []Target        `json:"targets" doc:"its part in rollouts"`
 	Exceptions     []Exception     `json:"exceptions"`
 	Relations      []Relation      `json:"relations"`
+	Merges         []Merge         `json:"merges" doc:"devices that turned out to be this one; each can be split off again"`
 }
 
 // Claim is one statement about one field, with its evidence.
@@ -243,5 +244,7 @@ func (a *API) deviceDetail(ctx context.Context, ref string) (DeviceDetail, error
 	out.Exceptions = each(exceptions, exceptionOf)
 	relations, errR := a.Store.RelationsOf(ctx, d.ID)
 	out.Relations = each(relations, func(r firmward.Relation) Relation { return Relation(r) })
-	return out, cmp.Or(errID, errF, errS, errW, errC, errT, errE, errR)
+	merges, errM := a.Store.MergesOf(ctx, d.ID)
+	out.Merges = each(merges, mergeOf)
+	return out, cmp.Or(errID, errM, errF, errS, errW, errC, errT, errE, errR)
 }

@@ -48,6 +48,7 @@ type Candidate struct {
 	ID    string
 	Keys  []Key
 	Addrs []netip.Addr
+	Apart []string // devices of which a person said that they are not this one
 }
 
 // Assignment says where an observation belongs.
@@ -57,35 +58,71 @@ type Assignment struct {
 	Why    string
 }
 
+// tie is what binds an observation to a candidate: a strong key, the MAC, or the address alone.
+type tie struct {
+	Candidate
+	rank int
+	here bool // the candidate is known at the address
+	why  string
+}
+
+// The ranks of ties.
+const (
+	byKey = iota
+	byMAC
+	byAddr
+)
+
 // Assign finds the device of an observation made at addr with the given keys. Strong keys decide
 // first. MAC and address only tie where no strong key speaks against it: an address that changes
-// hands is a new device, not a changed one.
+// hands is a new device, not a changed one. Of several that tie equally the one that is known at the
+// address comes first; the others are the same device, unless their own keys or a person say no.
 func Assign(addr netip.Addr, keys []Key, candidates []Candidate) Assignment {
-	var strong, weak []string
-	why := ""
+	var ties []tie
 	for _, c := range candidates {
+		t := tie{Candidate: c, here: slices.Contains(c.Addrs, addr)}
 		switch field, ok := shared(keys, c.Keys); {
 		case ok && field != firmward.FieldMAC:
-			strong = append(strong, c.ID)
-			why = "same " + string(field)
+			t.rank, t.why = byKey, "same "+string(field)
 		case conflicts(keys, c.Keys):
+			continue
 		case ok:
-			weak = append(weak, c.ID)
-			if why == "" {
-				why = "same mac"
-			}
-		case slices.Contains(c.Addrs, addr) && !macConflict(keys, c.Keys):
-			weak = append(weak, c.ID)
-			if why == "" {
-				why = "same address and nothing against it"
-			}
+			t.rank, t.why = byMAC, "same mac"
+		case t.here && !macConflict(keys, c.Keys):
+			t.rank, t.why = byAddr, "same address and nothing against it"
+		default:
+			continue
 		}
+		ties = append(ties, t)
 	}
-	all := append(strong, weak...)
-	if len(all) == 0 {
+	if len(ties) == 0 {
 		return Assignment{Why: "nothing known matches"}
 	}
-	return Assignment{Device: all[0], Merge: all[1:], Why: why}
+	slices.SortStableFunc(ties, func(a, b tie) int {
+		if a.rank == b.rank && a.here != b.here {
+			if a.here {
+				return -1
+			}
+			return 1
+		}
+		return a.rank - b.rank
+	})
+	out := Assignment{Device: ties[0].ID, Why: ties[0].why}
+	known, apart := slices.Concat(keys, ties[0].Keys), slices.Clone(ties[0].Apart)
+	for _, t := range ties[1:] {
+		switch {
+		case slices.Contains(apart, t.ID):
+		case conflicts(known, t.Keys):
+		case t.rank == byAddr && macConflict(known, t.Keys):
+		default:
+			out.Merge = append(out.Merge, t.ID)
+			if t.why != ties[0].why {
+				out.Why = ties[0].why + ", " + t.why
+			}
+			known, apart = append(known, t.Keys...), append(apart, t.Apart...)
+		}
+	}
+	return out
 }
 
 func shared(a, b []Key) (firmward.Field, bool) {
@@ -97,19 +134,22 @@ func shared(a, b []Key) (firmward.Field, bool) {
 	return "", false
 }
 
-// conflicts reports whether both sides have a serial of the same vendor and none agrees.
+// conflicts reports whether both sides have a serial and none agrees. A serial of a vendor that is not
+// known yet speaks against none of the same value.
 func conflicts(a, b []Key) bool {
+	both := false
 	for _, k := range a {
-		if k.Field != firmward.FieldSerial {
-			continue
-		}
 		for _, o := range b {
-			if o.Field == firmward.FieldSerial && o != k {
-				return true
+			if k.Field != firmward.FieldSerial || o.Field != firmward.FieldSerial {
+				continue
 			}
+			if k.Value == o.Value && (k.Vendor == o.Vendor || k.Vendor == "" || o.Vendor == "") {
+				return false
+			}
+			both = true
 		}
 	}
-	return false
+	return both
 }
 
 // macConflict reports whether both sides know MACs and share none.

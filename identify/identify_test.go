@@ -52,6 +52,16 @@ func TestAssign(t *testing.T) {
 		{"same MAC, other address", []identify.Key{mac}, []identify.Candidate{{ID: "d", Keys: []identify.Key{mac}, Addrs: []netip.Addr{a2}}}, "d", nil},
 		{"same serial of another vendor", []identify.Key{serial}, []identify.Candidate{{ID: "d", Keys: []identify.Key{foreign}}}, "", nil},
 		{"two devices proven one", []identify.Key{serial, mac}, []identify.Candidate{{ID: "weak", Keys: []identify.Key{mac}}, {ID: "strong", Keys: []identify.Key{serial}}}, "strong", []string{"weak"}},
+		{"a third serial at the same address", []identify.Key{mac}, []identify.Candidate{
+			{ID: "d", Keys: []identify.Key{serial, mac}}, {ID: "other", Keys: []identify.Key{other}, Addrs: []netip.Addr{a1}},
+		}, "d", nil},
+		{"a cloned serial belongs to who is here", []identify.Key{serial}, []identify.Candidate{
+			{ID: "there", Keys: []identify.Key{serial}, Addrs: []netip.Addr{a2}, Apart: []string{"here"}},
+			{ID: "here", Keys: []identify.Key{serial}, Addrs: []netip.Addr{a1}, Apart: []string{"there"}},
+		}, "here", nil},
+		{"a serial before its vendor was known", []identify.Key{serial}, []identify.Candidate{
+			{ID: "d", Keys: []identify.Key{{Field: firmward.FieldSerial, Value: "S1"}}, Addrs: []netip.Addr{a1}},
+		}, "d", nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got := identify.Assign(a1, tc.keys, tc.known)

@@ -144,22 +144,19 @@ func refines(a, b string) bool {
 
 func wordEnd(s string, at int) bool { return at == len(s) || s[at] == ' ' }
 
-// Apply writes the winning claims into the device's fields. Owner-given fields are left alone; the
-// name is replaced only while nobody gave one.
+// Apply writes the winning claims into the device's fields; a field that nothing speaks for any more is empty. Owner-given
+// fields are left alone; the name is replaced only while nobody gave one.
 func Apply(d firmward.Device, id firmward.Identity) firmward.Device {
 	for f, to := range map[firmward.Field]*string{
 		firmward.FieldVendor: &d.Vendor, firmward.FieldModel: &d.Model, firmward.FieldHardware: &d.Hardware,
 		firmward.FieldSerial: &d.Serial, firmward.FieldFirmware: &d.Firmware, firmward.FieldFamily: &d.Family,
 	} {
-		if c, ok := id.Best(f); ok {
-			*to = c.Value
-		}
+		c, _ := id.Best(f)
+		*to = c.Value
 	}
+	d.Class = firmward.ClassUnknown
 	if c, ok := id.Best(firmward.FieldClass); ok {
 		d.Class = firmward.Class(c.Value)
-	}
-	if d.Class == "" {
-		d.Class = firmward.ClassUnknown
 	}
 	if c, ok := id.Best(firmward.FieldName); ok {
 		d.Name = c.Value

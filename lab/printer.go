@@ -16,6 +16,7 @@ type PrinterSpec struct {
 	Model      string // HP Color LaserJet MFP M478f if empty
 	Version    string // the true firmware, as SNMP says it; 20200612 if empty
 	IPPVersion string // what IPP says until the next update; as Version if empty
+	Serial     string // made up if empty
 }
 
 // printer is a printer whose two protocols may contradict each other.
@@ -38,7 +39,7 @@ func (l *Lab) AddPrinter(spec PrinterSpec) (*Device, error) {
 	}
 	p := &printer{Device: d, factoryVersion: spec.Version, ippVersion: or(spec.IPPVersion, spec.Version)}
 	d.model, d.hardware, d.bootTime, d.byHand = spec.Model, "W1A78A", printerBoot, true
-	d.serial = fmt.Sprintf("VNB3%06d", d.random('s').IntN(1_000_000))
+	d.serial = or(spec.Serial, fmt.Sprintf("VNB3%06d", d.random('s').IntN(1_000_000)))
 	ipp := http.NewServeMux()
 	ipp.HandleFunc("POST /ipp/print", p.serveIPP)
 	d.services = []service{

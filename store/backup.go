@@ -28,6 +28,8 @@ var tables = []struct{ name, key string }{
 	{"device_seen", "device"},
 	{"device_history", "seq"},
 	{"device_alias", "id"},
+	{"device_merge", "from_device"},
+	{"device_apart", "one, other"},
 	{"device_count", "site, class"},
 	{"identity", "device"},
 	{"transmission", "addr, seq"},

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 
 	"github.com/firmward/firmward"
 )
@@ -32,16 +33,22 @@ func (r Reader) Relations(ctx context.Context, p Page) ([]firmward.Relation, str
 	return page(ctx, r, ordered("from_device", "to_device", "kind"), p, filter{}, "relation", "body", bodies[firmward.Relation])
 }
 
-// mergeRelations moves the edges of a device that becomes part of another. An edge between the two goes.
-func (t *Tx) mergeRelations(ctx context.Context, into, from string) error {
+// mergeRelations moves the edges of a device that becomes part of another and tells how. An edge between the two goes.
+func (t *Tx) mergeRelations(ctx context.Context, into, from string) ([]mergedEdge, error) {
 	edges, err := t.RelationsOf(ctx, from)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, e := range edges {
-		if err := t.DeleteRelation(ctx, e); err != nil {
-			return err
+	have, err := t.RelationsOf(ctx, into)
+	if err != nil {
+		return nil, err
+	}
+	var out []mergedEdge
+	for _, was := range edges {
+		if err := t.DeleteRelation(ctx, was); err != nil {
+			return nil, err
 		}
+		e := was
 		if e.From == from {
 			e.From = into
 		}
@@ -49,11 +56,14 @@ func (t *Tx) mergeRelations(ctx context.Context, into, from string) error {
 			e.To = into
 		}
 		if e.From == e.To {
+			out = append(out, mergedEdge{Was: was})
 			continue
 		}
+		had := slices.ContainsFunc(have, func(h firmward.Relation) bool { return h.From == e.From && h.To == e.To && h.Kind == e.Kind })
+		out = append(out, mergedEdge{Was: was, Is: e, Had: had})
 		if err := t.PutRelation(ctx, e); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return out, nil
 }

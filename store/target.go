@@ -77,15 +77,15 @@ func (r Reader) CountTargets(ctx context.Context, rollout string) (map[firmward.
 	return out, err
 }
 
-// mergeTargets moves the targets of a device that becomes part of another.
-func (t *Tx) mergeTargets(ctx context.Context, into, from string) error {
+// mergeTargets moves the targets of a device that becomes part of another and gives their rollouts.
+func (t *Tx) mergeTargets(ctx context.Context, into, from string) (moved []string, err error) {
 	mine, err := t.TargetsOf(ctx, into)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	theirs, err := t.TargetsOf(ctx, from)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	have := make(map[string]firmward.Target, len(mine))
 	for _, g := range mine {
@@ -95,17 +95,23 @@ func (t *Tx) mergeTargets(ctx context.Context, into, from string) error {
 		other, both := have[g.RolloutID]
 		switch {
 		case both && (!other.State.Final() || !g.State.Final()):
-			return firmward.Errorf(firmward.Conflict, into+" and "+from+" both take part in rollout "+g.RolloutID+": merge them when it has ended")
+			return nil, firmward.Errorf(firmward.Conflict, into+" and "+from+" both take part in rollout "+g.RolloutID+": merge them when it has ended")
 		case both:
 			continue // the row of from stays as history of that rollout
 		}
-		if err := t.put(ctx, "DELETE FROM target WHERE rollout = $1 AND device = $2", g.RolloutID, from); err != nil {
-			return err
+		if err := t.moveTarget(ctx, g, into); err != nil {
+			return nil, err
 		}
-		g.DeviceID = into
-		if err := t.PutTarget(ctx, g); err != nil {
-			return err
-		}
+		moved = append(moved, g.RolloutID)
 	}
-	return nil
+	return moved, nil
+}
+
+// moveTarget gives a target to another device.
+func (t *Tx) moveTarget(ctx context.Context, g firmward.Target, to string) error {
+	if err := t.put(ctx, "DELETE FROM target WHERE rollout = $1 AND device = $2", g.RolloutID, g.DeviceID); err != nil {
+		return err
+	}
+	g.DeviceID = to
+	return t.PutTarget(ctx, g)
 }

@@ -80,6 +80,9 @@ func (c *DeviceCmd) print(a *app, d httpapi.DeviceDetail) {
 		{"Marks", marks(v)},
 		{"Origin", fmt.Sprintf("%s, first %s, last seen %s", v.Origin, when(v.FirstSeen), lastSeen(v))},
 	}
+	for _, m := range d.Merges {
+		facts = append(facts, [2]string{"Was also", fmt.Sprintf("%s, %s, until %s (%s: %s)", m.Part, m.Name, when(m.At), m.By, m.Why)})
+	}
 	for _, f := range facts {
 		fmt.Fprintf(a.out, "%-10s %s\n", f[0], clean(f[1]))
 	}

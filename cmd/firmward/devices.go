@@ -19,6 +19,8 @@ type DevicesCmd struct {
 	Add    DevicesAddCmd    `cmd:"" help:"Add a device that no scan finds."`
 	Set    DevicesSetCmd    `cmd:"" help:"Say something about a device."`
 	Import DevicesImportCmd `cmd:"" help:"Import an inventory as CSV."`
+	Merge  DevicesMergeCmd  `cmd:"" help:"Say that two entries are one device."`
+	Split  DevicesSplitCmd  `cmd:"" help:"Say that one entry is two devices: take a merge back."`
 }
 
 // DevicesListCmd lists devices.
@@ -199,5 +201,55 @@ func (c *DevicesImportCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	fmt.Fprintf(a.out, "%s added, %d changed.\n", plural(done.Added, "device", "devices"), done.Changed)
+	return nil
+}
+
+// DevicesMergeCmd joins two entries.
+type DevicesMergeCmd struct {
+	Ref   string `arg:"" help:"The entry that stays: id, name, address, serial number or MAC address."`
+	Other string `arg:"" help:"The entry that becomes part of it."`
+	Why   string `help:"How it is known." required:""`
+}
+
+// Help gives examples.
+func (DevicesMergeCmd) Help() string {
+	return examples(`firmward devices merge cam-1 "Door camera" --why "same sticker"`)
+}
+
+// Run carries it out.
+func (c *DevicesMergeCmd) Run(ctx context.Context, a *app) error {
+	var d httpapi.Device
+	if err := a.client.post(ctx, "/devices/"+url.PathEscape(c.Ref)+"/merge", httpapi.MergeBody{Device: c.Other, Why: c.Why}, &d); err != nil {
+		return err
+	}
+	if done, err := a.asJSON(d); done {
+		return err
+	}
+	fmt.Fprintf(a.out, "%s and %s are one device now, %s. Take it back: firmward devices split %s\n", d.Name, c.Other, d.ID, d.ID)
+	return nil
+}
+
+// DevicesSplitCmd takes a merge back.
+type DevicesSplitCmd struct {
+	Ref  string `arg:"" help:"The entry that is two devices: id, name, address, serial number or MAC address."`
+	Part string `arg:"" optional:"" help:"Id of the device that was merged away, as 'firmward device REF' shows it; may be left out when there is one only."`
+	Why  string `help:"How it is known." required:""`
+}
+
+// Help gives examples.
+func (DevicesSplitCmd) Help() string {
+	return examples(`firmward devices split cam-1 --why "two cameras with one cloned serial number"`)
+}
+
+// Run carries it out.
+func (c *DevicesSplitCmd) Run(ctx context.Context, a *app) error {
+	var d httpapi.Device
+	if err := a.client.post(ctx, "/devices/"+url.PathEscape(c.Ref)+"/split", httpapi.SplitBody{Part: c.Part, Why: c.Why}, &d); err != nil {
+		return err
+	}
+	if done, err := a.asJSON(d); done {
+		return err
+	}
+	fmt.Fprintf(a.out, "%s is a device of its own again, %s, and stays one: no evidence joins the two any more.\n", d.Name, d.ID)
 	return nil
 }

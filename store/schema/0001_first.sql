@@ -48,6 +48,11 @@ CREATE INDEX device_history_device ON device_history (device, seq);
 CREATE TABLE device_alias (id @text PRIMARY KEY, device @text NOT NULL) @rowless;
 CREATE INDEX device_alias_device ON device_alias (device);
 
+CREATE TABLE device_merge (from_device @text PRIMARY KEY, into_device @text NOT NULL, body @text NOT NULL) @rowless;
+
+CREATE TABLE device_apart (one @text, other @text, at BIGINT NOT NULL, actor @text NOT NULL, PRIMARY KEY (one, other)) @rowless;
+CREATE INDEX device_apart_other ON device_apart (other);
+
 CREATE TABLE device_count (site @text, class @text, n BIGINT NOT NULL, PRIMARY KEY (site, class)) @rowless;
 
 CREATE TABLE identity (device @text PRIMARY KEY, body @text NOT NULL) @rowless;

@@ -22,7 +22,7 @@ var inventory = []check{
 	{"devices", devices},
 	{"device history", history},
 	{"device keys", keys},
-	{"merge", merge},
+	{"merge and split", merge},
 	{"paging while rows come", paging},
 	{"collation", collation},
 	{"last seen", touch},
@@ -231,59 +231,6 @@ func keys(t *testing.T, s *store.Store) {
 	}
 	if got := must[[]firmward.Device](t)(s.DevicesByKey(ctx, store.Key{Field: firmward.FieldUUID, Value: "uuid:1"})); len(got) != 1 || got[0].ID != "b" {
 		t.Errorf("by uuid: %v", got)
-	}
-}
-
-func merge(t *testing.T, s *store.Store) {
-	ctx := t.Context()
-	put(t, s, t0, device("a", func(d *firmward.Device) { d.MACs = []string{"00:11:22:AA:BB:CC"} }),
-		device("b", func(d *firmward.Device) { d.Addrs = []netip.Addr{addr("10.0.0.7")}; d.FirstSeen = t0.Add(-time.Hour) }), device("c", nil))
-	write(t, s, func(tx *store.Tx) error {
-		if _, err := tx.AddObservation(ctx, "b", observe("o1", "x", t0)); err != nil {
-			return err
-		}
-		steps := []error{
-			tx.PutRelation(ctx, firmward.Relation{From: "b", To: "c", Kind: firmward.Behind}),
-			tx.PutRelation(ctx, firmward.Relation{From: "b", To: "a", Kind: firmward.Behind}),
-			tx.PutException(ctx, firmward.Exception{ID: "e", DeviceID: "b", Expires: t0.Add(time.Hour)}),
-			tx.PutNextStep(ctx, firmward.NextStep{DeviceID: "b", Risk: 80, Now: firmward.Phase{Kind: firmward.StepPatch}}),
-			tx.PutTarget(ctx, firmward.Target{RolloutID: "r", DeviceID: "b", State: firmward.TargetSucceeded}),
-			tx.Touch(ctx, []store.Seen{{Device: "b", Addr: addr("10.0.0.7"), At: t0.Add(time.Minute)}}),
-		}
-		for _, err := range steps {
-			if err != nil {
-				return err
-			}
-		}
-		_, err := tx.ReplaceFindings(ctx, "b", []firmward.Finding{{AdvisoryID: "CVE-1", Verdict: firmward.Affected}}, "o1", t0)
-		return err
-	})
-	write(t, s, func(tx *store.Tx) error {
-		return tx.MergeDevices(ctx, "a", "b", store.Change{Actor: "anna", At: t0.Add(time.Hour)})
-	})
-	got := must[firmward.Device](t)(s.Device(ctx, "b"))
-	if got.ID != "a" || len(got.Addrs) != 1 || len(got.MACs) != 1 || !got.FirstSeen.Equal(t0.Add(-time.Hour)) || !got.LastSeen.Equal(t0.Add(time.Minute)) {
-		t.Errorf("merged: %+v", got)
-	}
-	diff(t, "relations", []firmward.Relation{{From: "a", To: "c", Kind: firmward.Behind}}, must[[]firmward.Relation](t)(s.RelationsOf(ctx, "a")))
-	if e := must[firmward.Exception](t)(s.Exception(ctx, "e")); e.DeviceID != "a" {
-		t.Errorf("exception of %s", e.DeviceID)
-	}
-	if o := must[[]firmward.Observation](t)(s.ObservationsOf(ctx, "a")); len(o) != 1 {
-		t.Errorf("observations: %v", o)
-	}
-	if n := must[[]store.FindingCount](t)(s.CountFindings(ctx)); len(n) != 0 {
-		t.Errorf("findings: %v", n)
-	}
-	if n := must[[]store.StepCount](t)(s.CountSteps(ctx)); len(n) != 0 {
-		t.Errorf("steps: %v", n)
-	}
-	if n := must[[]store.DeviceCount](t)(s.CountDevices(ctx)); len(n) != 1 || n[0].N != 2 {
-		t.Errorf("devices: %v", n)
-	}
-	must[firmward.Target](t)(s.Target(ctx, "r", "a"))
-	if was := must[firmward.Device](t)(s.DeviceAsOf(ctx, "b", t0)); was.ID != "b" {
-		t.Errorf("before the merge: %+v", was)
 	}
 }
 

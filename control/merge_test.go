@@ -1,0 +1,86 @@
+package control_test
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/control"
+	"github.com/firmward/firmward/control/controltest"
+	"github.com/firmward/firmward/lab"
+	"github.com/firmward/firmward/store"
+)
+
+// TestSplitHolds: two printers whose maker gave both one serial number become one entry by the rules. A person
+// says that they are two, and they stay two however often firmward looks.
+func TestSplitHolds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := lab.New(lab.Options{})
+		defer l.Close()
+		here, there := netip.MustParseAddr("192.168.20.51"), netip.MustParseAddr("192.168.20.52")
+		for name, at := range map[string]netip.Addr{"printer-1": here, "printer-2": there} {
+			if _, err := l.AddPrinter(lab.PrinterSpec{Place: lab.Place{Name: name, Addr: at}, Serial: "CNB0000001"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c := controltest.Open(t, func(cfg *control.Config) {
+			cfg.Network, cfg.Lab, cfg.Self = l.Attach("home"), true, []netip.Addr{netip.MustParseAddr("192.168.20.2")}
+		})
+		anna := firmward.Person{Name: "anna", Role: firmward.Admin}
+		home := netip.MustParsePrefix("192.168.20.0/24")
+		if _, err := c.NameNetwork(t.Context(), anna, control.AddNetwork{Prefix: home, Site: "home", Profile: firmward.ProfileHome}); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- c.Run(ctx) }()
+		look := func() []firmward.Device {
+			t.Helper()
+			scan, err := c.StartScan(ctx, anna, home)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wait(t, func() bool {
+				s, err := c.ScanByID(scan.ID)
+				return err == nil && !s.Ended.IsZero()
+			})
+			all, _, err := c.Store.Devices(ctx, store.DeviceFilter{}, store.Page{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			slices.SortFunc(all, func(a, b firmward.Device) int { return a.Addrs[0].Compare(b.Addrs[0]) })
+			return all
+		}
+		one := look()
+		if len(one) != 1 || len(one[0].Addrs) != 2 {
+			t.Fatalf("%d devices: %+v", len(one), one)
+		}
+		part, err := c.SplitDevice(ctx, anna, one[0].ID, "", "two cases, one serial number")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			began := time.Now()
+			two := look()
+			if len(two) != 2 || !slices.Equal(two[0].Addrs, []netip.Addr{here}) || !slices.Equal(two[1].Addrs, []netip.Addr{there}) {
+				t.Fatalf("after the split: %+v", two)
+			}
+			for _, d := range two {
+				if d.Serial != "CNB0000001" || d.Model == "" || d.LastSeen.Before(began) {
+					t.Errorf("%s is a %s with serial %q, seen %s", d.Addrs, d.Model, d.Serial, d.LastSeen)
+				}
+			}
+			if two[0].ID != part.ID && two[1].ID != part.ID {
+				t.Errorf("%s is gone", part.ID)
+			}
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
