@@ -83,7 +83,8 @@ func (c *Control) keep(ctx context.Context, tx *store.Tx, network firmward.Netwo
 		a.Device = d.ID
 	}
 	for _, other := range a.Merge {
-		if err := c.merge(ctx, tx, a.Device, other, a.Why, store.Change{Actor: self, Source: "identify", At: c.Clock.Now()}); err != nil {
+		err := c.merge(ctx, tx, a.Device, other, a.Why, store.Change{Actor: self, Source: "identify", At: c.Clock.Now()})
+		if err != nil && firmward.CodeOf(err) != firmward.Conflict { // those that cannot be one now will be joined by a later look
 			return "", err
 		}
 	}

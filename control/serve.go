@@ -43,6 +43,9 @@ func (c *Control) recover(ctx context.Context) error {
 	if err := c.restoreWalls(ctx); err != nil {
 		return fmt.Errorf("set walls again: %w", err)
 	}
+	if err := c.resumeGrants(ctx); err != nil {
+		return fmt.Errorf("let devices fetch on: %w", err)
+	}
 	return c.resolveDoubt(ctx, c.Clock.Now())
 }
 

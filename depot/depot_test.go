@@ -239,6 +239,21 @@ func TestGrantRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// After a restart the same path works again for the same device.
+	w.s = depot.NewServer(w.depot, func() time.Time { return w.now }, nil)
+	if rec := w.get(t, path, "10.0.0.5:1"); rec.Code != 404 {
+		t.Errorf("a new server knows the grant: %d", rec.Code)
+	}
+	if err := w.s.Resume(path, info.SHA256, a, end); err != nil {
+		t.Fatal(err)
+	}
+	if rec := w.get(t, path, "10.0.0.5:1"); rec.Code != 200 || rec.Body.String() != "0123456789" {
+		t.Errorf("resumed: %d %q", rec.Code, rec.Body)
+	}
+	if rec := w.get(t, path, "10.0.0.6:1"); rec.Code != 404 {
+		t.Errorf("resumed for another device: %d", rec.Code)
+	}
+	wantCode(t, w.s.Resume(path, info.SHA256, a, w.now), firmward.Invalid)
 	w.s.Revoke(path)
 	if rec := w.get(t, path, "10.0.0.5:1"); rec.Code != 404 {
 		t.Errorf("revoked: %d", rec.Code)

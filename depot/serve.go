@@ -30,7 +30,7 @@ type Served struct {
 // fetch in parts and resume; the grant is used up when each byte was sent as often as it may be. Every refusal
 // is an empty 404, so nobody learns what is here.
 //
-// Grants live in memory. After a restart whoever steers the devices grants anew.
+// Grants live in memory. After a restart whoever steers the devices lets them go on, see Resume.
 type Server struct {
 	depot *Depot
 	now   func() time.Time
@@ -65,19 +65,31 @@ func (s *Server) Grant(sum, filename string, addr netip.Addr, expires time.Time)
 	if filename = path.Base(filename); strings.Trim(filename, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.+") != "" || strings.Trim(filename, ".") == "" {
 		return "", firmward.Errorf(firmward.Invalid, "the file name may hold letters, digits and - _ . + only")
 	}
+	granted := prefix + rand.Text() + "/" + filename
+	if err := s.Resume(granted, sum, addr, expires); err != nil {
+		return "", err
+	}
+	return granted, nil
+}
+
+// prefix is what every granted path begins with.
+const prefix = "/f/"
+
+// Resume makes a path that was granted before a restart work again, as if nothing had been fetched yet.
+func (s *Server) Resume(granted, sum string, addr netip.Addr, expires time.Time) error {
 	if !addr.IsValid() || !s.now().Before(expires) {
-		return "", firmward.Errorf(firmward.Invalid, "a grant needs the address of the device and an end in the future")
+		return firmward.Errorf(firmward.Invalid, "a grant needs the address of the device and an end in the future")
 	}
 	f, err := s.depot.Open(sum, -1)
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer f.Close()
 	st, err := f.Stat()
 	if err != nil {
-		return "", plain("open firmware file", err)
+		return plain("open firmware file", err)
 	}
-	token := rand.Text()
+	token, filename, _ := strings.Cut(strings.TrimPrefix(granted, prefix), "/")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for old, g := range s.grants {
@@ -86,14 +98,14 @@ func (s *Server) Grant(sum, filename string, addr netip.Addr, expires time.Time)
 		}
 	}
 	s.grants[token] = &grant{sum: sum, filename: filename, addr: addr.Unmap().WithZone(""), expires: expires, size: st.Size(), left: fetches * st.Size()}
-	return "/f/" + token + "/" + filename, nil
+	return nil
 }
 
 // Revoke ends the grant behind a path at once.
 func (s *Server) Revoke(granted string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	token, _, _ := strings.Cut(strings.TrimPrefix(granted, "/f/"), "/")
+	token, _, _ := strings.Cut(strings.TrimPrefix(granted, prefix), "/")
 	delete(s.grants, token)
 }
 
@@ -104,7 +116,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		served.Addr = ap.Addr().Unmap().WithZone("")
 	}
 	defer func() { s.log(served) }()
-	token, filename, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/f/"), "/")
+	token, filename, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, prefix), "/")
 	g, err := s.take(r, token, filename, served.Addr)
 	if err != nil {
 		served.Why = err.Error()
@@ -134,7 +146,7 @@ func (s *Server) take(r *http.Request, token, filename string, from netip.Addr) 
 	switch {
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		return nil, errors.New("a method other than GET and HEAD")
-	case !strings.HasPrefix(r.URL.Path, "/f/") || g == nil || filename != g.filename:
+	case !strings.HasPrefix(r.URL.Path, prefix) || g == nil || filename != g.filename:
 		return nil, errors.New("no such grant")
 	case !s.now().Before(g.expires):
 		delete(s.grants, token)

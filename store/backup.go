@@ -47,6 +47,7 @@ var tables = []struct{ name, key string }{
 	{"rollout", "id"},
 	{"target", "rollout, device"},
 	{"claim", "kind, name"},
+	{"image_grant", "path"},
 	{"workorder", "id"},
 	{"containment", "id"},
 	{"nextstep", "device"},

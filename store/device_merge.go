@@ -39,7 +39,7 @@ var mergedTables = []string{"observation", "exception", "workorder", "containmen
 // history of from stays under its own id. Findings and next step of from are dropped, they are to be worked out anew. Into
 // takes addresses and MACs of from, its word (owner, function, place, criticality) where it has none of its own, and what
 // people said of it where they said nothing of into. Conflict when both take part in the same unfinished
-// rollout, or when a person said that they are two: see UnmergeDevice.
+// rollout, or when a person said that they are two (see UnmergeDevice); then nothing was changed.
 func (t *Tx) MergeDevices(ctx context.Context, into, from, why string, c Change) error {
 	if into == from {
 		return firmward.Errorf(firmward.Invalid, "a device cannot be merged into itself")

@@ -92,11 +92,12 @@ func (t *Tx) mergeTargets(ctx context.Context, into, from string) (moved []strin
 		have[g.RolloutID] = g
 	}
 	for _, g := range theirs {
-		other, both := have[g.RolloutID]
-		switch {
-		case both && (!other.State.Final() || !g.State.Final()):
+		if other, both := have[g.RolloutID]; both && (!other.State.Final() || !g.State.Final()) {
 			return nil, firmward.Errorf(firmward.Conflict, into+" and "+from+" both take part in rollout "+g.RolloutID+": merge them when it has ended")
-		case both:
+		}
+	}
+	for _, g := range theirs {
+		if _, both := have[g.RolloutID]; both {
 			continue // the row of from stays as history of that rollout
 		}
 		if err := t.moveTarget(ctx, g, into); err != nil {

@@ -129,6 +129,8 @@ CREATE INDEX target_device ON target (device);
 CREATE TABLE claim (kind @text, name @text, rollout @text NOT NULL, device @text NOT NULL, PRIMARY KEY (kind, name)) @rowless;
 CREATE INDEX claim_device ON claim (device);
 
+CREATE TABLE image_grant (path @text PRIMARY KEY, sha256 @text NOT NULL, addr @text NOT NULL, expires BIGINT NOT NULL) @rowless;
+
 CREATE TABLE workorder (
 	id @text PRIMARY KEY, device @text NOT NULL, state @text NOT NULL, is_open BIGINT NOT NULL, due BIGINT NOT NULL, body @text NOT NULL
 ) @rowless;

@@ -17,6 +17,7 @@ var work = []check{
 	{"targets", targets},
 	{"what is due", due},
 	{"claims", claims},
+	{"grants", grants},
 	{"claims race", func(t *testing.T, s *store.Store) { claimsRace(t, s, s) }},
 	{"optimistic versions race", versionsRace},
 	{"work orders and containments", orders},
@@ -30,6 +31,18 @@ func Shared(t *testing.T, a, b *store.Store) {
 	t.Run("claims", func(t *testing.T) { claimsRace(t, a, b) })
 	t.Run("leases", func(t *testing.T) { leaseRace(t, a, b) })
 	t.Run("sequencer", func(t *testing.T) { sequenceRace(t, a, b) })
+}
+
+func grants(t *testing.T, s *store.Store) {
+	g := store.Grant{Path: "/f/A/fw.bin", SHA256: "aa", Addr: addr("10.0.0.7"), Expires: t0.Add(time.Hour)}
+	late := store.Grant{Path: "/f/B/fw.bin", SHA256: "bb", Addr: addr("fd00::7"), Expires: t0.Add(2 * time.Hour)}
+	write(t, s, func(tx *store.Tx) error {
+		return errors.Join(tx.PutGrant(t.Context(), g, t0), tx.PutGrant(t.Context(), late, t0))
+	})
+	diff(t, "both hold", []store.Grant{g, late}, must[[]store.Grant](t)(s.Grants(t.Context(), t0)))
+	diff(t, "one has expired", []store.Grant{late}, must[[]store.Grant](t)(s.Grants(t.Context(), g.Expires)))
+	write(t, s, func(tx *store.Tx) error { return tx.PutGrant(t.Context(), late, g.Expires) })
+	diff(t, "it is forgotten", []store.Grant{late}, must[[]store.Grant](t)(s.Grants(t.Context(), t0)))
 }
 
 func releases(t *testing.T, s *store.Store) {
