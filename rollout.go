@@ -21,6 +21,7 @@ type RolloutPolicy struct {
 	FailureFloor     int           // failures below this count never halt by percentage; a canary failure always halts
 	Approvals        int           // persons other than the author who must approve before the start
 	ApproveWaves     bool          // every wave after the canary needs its own approval
+	ApprovalValid    time.Duration // an approval that was not used within this time must be given anew; 0: it stays
 	Deadline         time.Duration // from the command until silence is failure
 	CommitWithin     time.Duration // dead-man time given to devices that support it
 	Window           Window

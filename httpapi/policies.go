@@ -22,6 +22,7 @@ type RolloutPolicy struct {
 	FailureFloor     int    `json:"failureFloor"`
 	Approvals        int    `json:"approvals" doc:"persons other than the author"`
 	ApproveWaves     bool   `json:"approveWaves"`
+	ApprovalValid    string `json:"approvalValid" doc:"an approval that was not used within this time must be given anew"`
 	Deadline         string `json:"deadline,omitempty" doc:"from the command until silence is failure"`
 	CommitWithin     string `json:"commitWithin,omitempty" doc:"dead-man time"`
 	Window           string `json:"window" doc:"maintenance window in the site's time zone"`
@@ -34,7 +35,7 @@ func rolloutPolicyOf(p firmward.RolloutPolicy, source string) RolloutPolicy {
 	return RolloutPolicy{
 		Name: p.Name, Select: source, Waves: list(p.Waves), CanarySoak: span(p.CanarySoak), WaveSoak: span(p.WaveSoak), MaxInFlight: p.MaxInFlight,
 		CanaryInFlight: p.CanaryInFlight, PerModelInFlight: p.PerModelInFlight, FailureBudget: p.FailureBudget, FailureFloor: p.FailureFloor,
-		Approvals: p.Approvals, ApproveWaves: p.ApproveWaves, Deadline: span(p.Deadline), CommitWithin: span(p.CommitWithin), Window: p.Window.String(),
+		Approvals: p.Approvals, ApproveWaves: p.ApproveWaves, ApprovalValid: span(p.ApprovalValid), Deadline: span(p.Deadline), CommitWithin: span(p.CommitWithin), Window: p.Window.String(),
 		RequireOwner: p.RequireOwner, RequireStaged: p.RequireStaged, HoldCore: p.HoldCore,
 	}
 }

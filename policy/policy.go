@@ -77,6 +77,7 @@ type rolloutYAML struct {
 	FailureFloor   int       `yaml:"failure-floor"`
 	Approvals      int       `yaml:"approvals"`
 	ApproveWaves   bool      `yaml:"approve-waves"`
+	ApprovalValid  *duration `yaml:"approval-valid"`
 	Deadline       duration  `yaml:"deadline"`
 	CommitWithin   duration  `yaml:"commit-within"`
 	Window         window    `yaml:"window"`
@@ -84,6 +85,9 @@ type rolloutYAML struct {
 	RequireStaged  bool      `yaml:"require-staged"`
 	HoldCore       *bool     `yaml:"hold-core-network"`
 }
+
+// approvalValid is how long an approval holds where a policy does not say: who approved a plan should still remember it.
+const approvalValid = 7 * 24 * time.Hour
 
 type riskYAML struct {
 	Name             string   `yaml:"name"`
@@ -148,8 +152,11 @@ func (in rolloutYAML) policy() (Rollout, error) {
 		FailureBudget: in.FailureBudget, FailureFloor: in.FailureFloor, Approvals: in.Approvals, ApproveWaves: in.ApproveWaves,
 		Deadline: time.Duration(in.Deadline), CommitWithin: time.Duration(in.CommitWithin), Window: firmward.Window(in.Window),
 		RequireOwner: in.RequireOwner == nil || *in.RequireOwner, RequireStaged: in.RequireStaged,
-		HoldCore: in.HoldCore == nil || *in.HoldCore,
+		HoldCore: in.HoldCore == nil || *in.HoldCore, ApprovalValid: approvalValid,
 	}}
+	if in.ApprovalValid != nil {
+		p.ApprovalValid = time.Duration(*in.ApprovalValid)
+	}
 	if in.Select.Kind != 0 {
 		p.Source = in.Select.Value
 		f, err := Selector(in.Select.Value)
@@ -174,6 +181,8 @@ func checkRollout(p firmward.RolloutPolicy) error {
 		return bad("deadline must be positive: silence must become failure at some time")
 	case p.FailureBudget < 0 || p.FailureBudget > 100 || p.FailureFloor < 0 || p.Approvals < 0 || p.CanaryInFlight < 0:
 		return bad("counts must not be negative and the failure budget is a percentage")
+	case p.ApprovalValid <= 0:
+		return bad("approval-valid must be positive: nobody's word holds for ever")
 	case p.CanarySoak <= 0:
 		return bad("canary-soak must be positive: a canary that is not watched proves nothing")
 	}

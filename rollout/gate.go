@@ -63,8 +63,8 @@ func promote(r *firmward.Rollout, c WaveCount, now time.Time) time.Time {
 	case c.Good == 0 && c.Ended > 0 && r.Wave > 0:
 		r.State = firmward.RolloutPaused
 		r.Why = fmt.Sprintf("inconclusive: wave %d had no success", r.Wave)
-	case r.Policy.ApproveWaves && approvals(r, r.Wave+1) < max(1, r.Policy.Approvals):
-		r.Why = fmt.Sprintf("wave %d waits for an approval", r.Wave+1)
+	case r.Policy.ApproveWaves && approvals(r, r.Wave+1, now) < max(1, r.Policy.Approvals):
+		r.Why = fmt.Sprintf("wave %d waits for an approval%s", r.Wave+1, lapsed(r, r.Wave+1, now))
 	default:
 		r.Wave++
 		r.WaveOpen, r.SoakFrom = now, time.Time{}
@@ -88,23 +88,47 @@ func Approve(r *firmward.Rollout, now time.Time) {
 		r.State, r.Why = firmward.RolloutHalted, "staging failed: nothing was sent to production devices"
 		return
 	}
-	have, want := approvals(r, 0), r.Policy.Approvals
+	have, want := approvals(r, 0, now), r.Policy.Approvals
 	if have < want {
-		r.Why = fmt.Sprintf("%d of %d approvals by somebody other than %s", have, want, r.Author)
+		r.Why = fmt.Sprintf("%d of %d approvals by somebody other than %s%s", have, want, r.Author, lapsed(r, 0, now))
 		return
 	}
 	r.State, r.Why, r.WaveOpen = firmward.RolloutRunning, "the canary wave is open", now
 }
 
-// approvals counts different persons other than the author who approved a wave.
-func approvals(r *firmward.Rollout, wave int) int {
+// approvals counts different persons other than the author whose approval of a wave still holds.
+func approvals(r *firmward.Rollout, wave int, now time.Time) int {
 	seen := map[string]bool{}
 	for _, a := range r.Approvals {
-		if a.Wave == wave && a.Actor != r.Author {
+		if a.Wave == wave && a.Actor != r.Author && holds(r, a, now) {
 			seen[a.Actor] = true
 		}
 	}
 	return len(seen)
+}
+
+func holds(r *firmward.Rollout, a firmward.Approval, now time.Time) bool {
+	return r.Policy.ApprovalValid == 0 || now.Before(a.At.Add(r.Policy.ApprovalValid))
+}
+
+// lapsed names an approval of a wave that was given and has lapsed unused.
+func lapsed(r *firmward.Rollout, wave int, now time.Time) string {
+	for _, a := range r.Approvals {
+		if a.Wave == wave && !holds(r, a, now) {
+			return fmt.Sprintf("; that of %s has lapsed after %s", a.Actor, days(r.Policy.ApprovalValid))
+		}
+	}
+	return ""
+}
+
+func days(d time.Duration) string {
+	switch {
+	case d == 24*time.Hour:
+		return "a day"
+	case d%(24*time.Hour) == 0:
+		return fmt.Sprintf("%d days", d/(24*time.Hour))
+	}
+	return d.String()
 }
 
 // Steer applies a person's order to a rollout: start, pause, resume, stop. It refuses orders that do

@@ -138,7 +138,7 @@ func (s *scenario) setPolicy(key, value string) (err error) {
 		"max-in-flight": &p.MaxInFlight, "canary-in-flight": &p.CanaryInFlight, "per-model": &p.PerModelInFlight,
 		"budget": &p.FailureBudget, "floor": &p.FailureFloor, "approvals": &p.Approvals,
 	}
-	span := map[string]*time.Duration{"canary-soak": &p.CanarySoak, "wave-soak": &p.WaveSoak, "deadline": &p.Deadline, "commit-within": &p.CommitWithin}
+	span := map[string]*time.Duration{"canary-soak": &p.CanarySoak, "wave-soak": &p.WaveSoak, "deadline": &p.Deadline, "commit-within": &p.CommitWithin, "approval-valid": &p.ApprovalValid}
 	switch {
 	case key == "waves":
 		p.Waves = nil
