@@ -46,15 +46,16 @@ type Config struct {
 	Depot     *depot.Depot
 	// Serve is where devices that fetch their image reach the depot, an address of this host that they
 	// can route to. Zero: devices that pull are refused with the reason.
-	Serve   netip.AddrPort
-	Self    []netip.Addr      // firmward's own addresses: stay reachable for contained devices
-	Witness []enforce.Vantage // places from which packets prove a containment
-	Secrets *secrets.Box
-	Signer  *audit.Signer
-	Clock   Clock
-	Log     *slog.Logger
-	Lab     bool          // the network is simulated
-	Lease   time.Duration // real time a crashed owner keeps a command; 60 s when 0
+	Serve    netip.AddrPort
+	Self     []netip.Addr      // firmward's own addresses: stay reachable for contained devices
+	Witness  []enforce.Vantage // places from which packets prove a containment
+	Secrets  *secrets.Box
+	Signer   *audit.Signer
+	KeyFiles []string // paths of the keys of both, for backups
+	Clock    Clock
+	Log      *slog.Logger
+	Lab      bool          // the network is simulated
+	Lease    time.Duration // real time a crashed owner keeps a command; 60 s when 0
 }
 
 // Control is the running loop. Its exported methods are what faces may ask for.

@@ -8,7 +8,10 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -99,14 +102,32 @@ func (c *Control) ExportAudit(ctx context.Context, w io.Writer) error {
 	return c.Store.ExportAudit(ctx, w)
 }
 
-// Backup records who took it and writes everything that the store holds into w, encrypted with the passphrase.
-func (c *Control) Backup(ctx context.Context, who firmward.Person, w io.Writer, passphrase string) error {
-	if err := c.Store.Tx(ctx, func(tx *store.Tx) error { return c.leaf(ctx, tx, who.Name, "backup", "store", nil) }); err != nil {
+// Backup records who took it and writes everything that the store holds into w, encrypted with the passphrase; with the key
+// files, so that a restored firmward opens its credentials and goes on signing its record, unless they are to be left out.
+func (c *Control) Backup(ctx context.Context, who firmward.Person, w io.Writer, passphrase string, withKeys bool) error {
+	files := map[string][]byte{}
+	if withKeys {
+		for _, path := range c.KeyFiles {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				return fmt.Errorf("read key file: %w", err)
+			}
+			files[filepath.Base(path)] = b
+		}
+	}
+	if err := c.Store.Tx(ctx, func(tx *store.Tx) error {
+		return c.leaf(ctx, tx, who.Name, "backup", "store", map[string]string{"keys": strconv.FormatBool(len(files) > 0)})
+	}); err != nil {
 		return err
 	}
 	enc, err := store.Encrypt(w, passphrase)
 	if err != nil {
 		return fmt.Errorf("encrypt backup: %w", err)
+	}
+	if len(files) > 0 {
+		if err := store.WriteKeys(enc, files); err != nil {
+			return err
+		}
 	}
 	if err := c.Store.Dump(ctx, enc); err != nil {
 		return err

@@ -60,31 +60,35 @@ func (a *API) auditRoutes() {
 				return Checkpoint{c.Origin, c.Size, c.Root.String(), c.At, string(c.Note)}
 			})}, err
 		})
-	a.stream(spec{
+	stream(a, spec{
 		method: http.MethodGet, path: "/audit/bundle", id: "get-bundle", role: firmward.Viewer, tag: "Audit", summary: "The whole log as a bundle",
 		download: "application/jsonl", doc: "Verify it offline with 'firmward audit verify'.",
-	}, "audit.jsonl", func(ctx context.Context, _ huma.Context, w http.ResponseWriter) error {
+	}, "audit.jsonl", func(ctx context.Context, _ *struct{ Download }, w http.ResponseWriter) error {
 		return a.Control.ExportAudit(ctx, w)
 	})
 }
 
 // stream registers an operation that writes a large answer piece by piece. An error before the first
 // byte is a problem; later the answer is cut off, so that a half one never looks whole.
-func (a *API) stream(s spec, name string, write func(context.Context, huma.Context, http.ResponseWriter) error) {
-	huma.Register(a.huma, a.operation(s), func(ctx context.Context, in *struct{ Download }) (*huma.StreamResponse, error) {
+func stream[I any, P interface {
+	*I
+	writer() http.ResponseWriter
+}](a *API, s spec, name string, write func(context.Context, P, http.ResponseWriter) error) {
+	huma.Register(a.huma, a.operation(s), func(ctx context.Context, in *I) (*huma.StreamResponse, error) {
 		done, err := a.large()
 		if err != nil {
 			return nil, a.problem(ctx, s.id, err)
 		}
-		return &huma.StreamResponse{Body: func(hctx huma.Context) {
+		w := P(in).writer()
+		return &huma.StreamResponse{Body: func(huma.Context) {
 			defer done()
-			out := &lazyWriter{ResponseWriter: in.w, contentType: s.download, name: name}
-			if err := write(ctx, hctx, out); err != nil {
+			out := &lazyWriter{ResponseWriter: w, contentType: s.download, name: name}
+			if err := write(ctx, in, out); err != nil {
 				p := a.problem(ctx, s.id, err)
 				if out.began {
 					panic(http.ErrAbortHandler)
 				}
-				writeProblem(in.w, p.(*Problem))
+				writeProblem(w, p.(*Problem))
 			}
 		}}, nil
 	})
@@ -98,6 +102,8 @@ func (d *Download) Resolve(ctx huma.Context) []error {
 	d.w = writerOf(ctx)
 	return nil
 }
+
+func (d *Download) writer() http.ResponseWriter { return d.w }
 
 // lazyWriter sends its header with the first byte.
 type lazyWriter struct {

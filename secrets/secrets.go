@@ -6,7 +6,7 @@
 // added, it seals from then on, and older ciphertext still opens.
 //
 // The key file lies in the data directory, readable by its owner only. A copy of the database without it reveals no
-// credential; a backup is worth nothing for credentials unless the key file is kept too, apart from it.
+// credential. A backup holds it too, encrypted with the passphrase, unless it was asked to leave it out.
 //
 // The form of a ciphertext: "fw1", the key id as 8 bytes, the sealed data key (nonce of 12 bytes, then 32+16), and the
 // sealed JSON of the secret (nonce of 12 bytes, then the rest).

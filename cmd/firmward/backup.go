@@ -1,35 +1,47 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/audit"
 	"github.com/firmward/firmward/httpapi"
 	"github.com/firmward/firmward/store"
 )
 
-// keepApart is said after a backup: what it deliberately does not hold.
-const keepApart = "Not in it: the key files audit.key and secrets.key of the data directory, and the firmware files in depot. Keep copies of the keys, apart from the backup."
+// What is said after a backup: what it holds, and what it does not.
+const (
+	withKeys    = "In it: the database and the keys that open its credentials and sign its record. Who has the file and its passphrase has all of that. Not in it: the firmware files in depot."
+	withoutKeys = "Not in it: the key files audit.key and secrets.key of the data directory, and the firmware files in depot. Keep copies of the keys, apart from the backup: without them credentials must be entered anew."
+	tryIt       = "Prove that it can be restored: firmward restore --try "
+)
 
 // minPassphrase is the shortest passphrase of a backup, in bytes; the server insists on it too.
 const minPassphrase = 12
 
 // BackupCmd writes a backup.
 type BackupCmd struct {
-	File string `arg:"" help:"File to write; it must not exist."`
+	File        string `arg:"" help:"File to write; it must not exist."`
+	WithoutKeys bool   `help:"Leave the key files out; keep copies of them elsewhere."`
 }
 
 // Help gives examples.
 func (BackupCmd) Help() string {
-	return "The passphrase is asked for without echo, or read from the first line of the input. " + keepApart + "\n\n" +
-		examples("firmward backup firmward-2026-11-22.age")
+	return "The passphrase is asked for without echo, or read from the first line of the input. " + withKeys + "\n\n" +
+		examples("firmward backup firmward-2026-11-22.age", "firmward restore --try firmward-2026-11-22.age   # prove that it can be restored",
+			"firmward backup --without-keys firmward-2026-11-22.age")
 }
 
 // Run carries it out.
@@ -43,31 +55,41 @@ func (c *BackupCmd) Run(ctx context.Context, a *app) error {
 	}
 	if err := newFile(c.File, func(f *os.File) error {
 		return a.client.do(ctx, call{
-			method: http.MethodGet, path: "/backup", header: http.Header{httpapi.PassphraseHeader: {url.QueryEscape(pass)}}, out: f,
+			method: http.MethodGet, path: "/backup", query: values("keys", strconv.FormatBool(!c.WithoutKeys)), header: http.Header{httpapi.PassphraseHeader: {url.QueryEscape(pass)}}, out: f,
 		})
 	}); err != nil {
 		return err
 	}
 	fmt.Fprintln(a.out, "The backup is in", c.File+".")
-	a.para(0, keepApart)
+	if c.WithoutKeys {
+		a.para(0, withoutKeys)
+	} else {
+		a.para(0, withKeys)
+	}
+	fmt.Fprintln(a.out, tryIt+c.File)
 	return nil
 }
 
 // RestoreCmd reads a backup.
 type RestoreCmd struct {
 	File string `arg:"" type:"existingfile" help:"Backup."`
+	Try  bool   `help:"Only prove that it can be restored: into a temporary database that is removed again."`
 }
 
 // Help gives examples.
 func (RestoreCmd) Help() string {
-	return "The data directory must hold no database. Put the key files there first, if you have them.\n\n" +
-		examples("firmward restore firmward-2026-11-22.age --data /srv/firmward-new")
+	return "The data directory must hold no database. Keys that the backup holds are put there too; keys that are there already must be the same. " +
+		"Commands that were under way are in doubt afterwards: devices are asked before anything is sent.\n\n" +
+		examples("firmward restore firmward-2026-11-22.age --data /srv/firmward-new", "firmward restore --try firmward-2026-11-22.age")
 }
 
 // Run carries it out.
-func (c *RestoreCmd) Run(ctx context.Context, a *app) (err error) {
-	if a.Server != "" {
+func (c *RestoreCmd) Run(ctx context.Context, a *app) error {
+	switch {
+	case a.Server != "":
 		return usageError("restore works on a data directory, not on a server")
+	case c.Try:
+		return c.try(ctx, a)
 	}
 	if err := makeDir(a.Data); err != nil {
 		return err
@@ -76,48 +98,139 @@ func (c *RestoreCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, unlock()) }()
 	db := a.DB
 	if db == "" {
 		db = filepath.Join(a.Data, fileDB)
 		if _, err := os.Stat(db); err == nil {
-			return firmward.Errorf(firmward.Conflict, a.Data+" holds a database already: choose an empty --data directory")
+			return errors.Join(firmward.Errorf(firmward.Conflict, a.Data+" holds a database already: choose an empty --data directory"), unlock())
 		}
 	}
-	f, err := os.Open(c.File)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	pass, err := a.hidden(ctx, "Passphrase of the backup: ")
-	if err != nil {
-		return err
-	}
-	plain, err := store.Decrypt(f, pass)
-	if err != nil {
-		return err
-	}
-	s, err := store.Open(ctx, store.Options{URL: db})
-	if err != nil {
-		return err
-	}
-	if err = s.Load(ctx, plain); err == nil {
-		err = s.DoubtAll(ctx, time.Now()) // devices are asked before anything is sent
-	}
-	err = errors.Join(err, s.Close())
-	if err != nil {
-		if a.DB == "" { // this command made it, and it holds nothing
-			for _, end := range []string{"", "-wal", "-shm"} {
-				os.Remove(db + end)
-			}
-		}
+	if err := errors.Join(c.restore(ctx, a, db), unlock()); err != nil {
 		return err
 	}
 	fmt.Fprintln(a.out, "The backup is restored into", a.Data+".")
 	for _, key := range []string{fileAudit, fileSecrets} {
 		if _, err := os.Stat(filepath.Join(a.Data, key)); err != nil {
-			a.para(0, key+" is missing there: put your copy in place before you go on, else a new one is made.")
+			a.para(0, key+" is missing there, and the backup holds none: put your copy in place before you go on, else a new one is made.")
 		}
 	}
 	return nil
+}
+
+// open asks for the passphrase and gives the keys and the dump of the backup.
+func (c *RestoreCmd) open(ctx context.Context, a *app) (keys map[string][]byte, dump io.Reader, end func(), err error) {
+	f, err := os.Open(c.File)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	pass, err := a.hidden(ctx, "Passphrase of the backup: ")
+	if err == nil {
+		dump, err = store.Decrypt(f, pass)
+	}
+	if err == nil {
+		keys, dump, err = store.ReadKeys(dump)
+	}
+	if err != nil {
+		f.Close()
+		return nil, nil, nil, err
+	}
+	return keys, dump, func() { f.Close() }, nil
+}
+
+// restore fills the database and puts the keys beside it. What it made is removed when something fails.
+func (c *RestoreCmd) restore(ctx context.Context, a *app, db string) (err error) {
+	keys, dump, end, err := c.open(ctx, a)
+	if err != nil {
+		return err
+	}
+	defer end()
+	var made []string
+	defer func() {
+		if err != nil {
+			for _, path := range made {
+				os.Remove(path)
+			}
+		}
+	}()
+	for _, name := range []string{fileAudit, fileSecrets} {
+		path, key := filepath.Join(a.Data, name), keys[name]
+		if len(key) == 0 {
+			continue
+		}
+		switch have, err := os.ReadFile(path); {
+		case err == nil && !bytes.Equal(have, key):
+			return firmward.Errorf(firmward.Conflict, path+" is another key than the one in the backup: move it away, or choose an empty --data directory")
+		case err == nil:
+			continue
+		}
+		if err := os.WriteFile(path, key, 0o600); err != nil {
+			return fmt.Errorf("write key file: %w", err)
+		}
+		made = append(made, path)
+	}
+	if a.DB == "" { // this command makes it, and it holds nothing
+		made = append(made, db, db+"-wal", db+"-shm")
+	}
+	s, err := store.Open(ctx, store.Options{URL: db})
+	if err != nil {
+		return err
+	}
+	if err = s.Load(ctx, dump); err == nil {
+		err = s.DoubtAll(ctx, time.Now()) // devices are asked before anything is sent
+	}
+	return errors.Join(err, s.Close())
+}
+
+// try restores into a database that ends with the command, and verifies the record in it.
+func (c *RestoreCmd) try(ctx context.Context, a *app) error {
+	keys, dump, end, err := c.open(ctx, a)
+	if err != nil {
+		return err
+	}
+	defer end()
+	s, err := store.Open(ctx, store.Options{URL: "memory:"})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if err := s.Load(ctx, dump); err != nil {
+		return err
+	}
+	counts, err := s.CountDevices(ctx)
+	if err != nil {
+		return err
+	}
+	devices := 0
+	for _, n := range counts {
+		devices += n.N
+	}
+	fmt.Fprintln(a.out, "The backup can be restored:", plural(devices, "device", "devices")+".")
+	if len(keys) == 0 {
+		a.para(0, "It holds no keys: keep audit.key and secrets.key elsewhere.")
+	} else {
+		fmt.Fprintln(a.out, "It holds the keys", join(slices.Sorted(maps.Keys(keys)))+".")
+	}
+	report, err := verifyRecord(ctx, s)
+	if err != nil {
+		return err
+	}
+	for _, line := range report.Statements {
+		a.para(0, line)
+	}
+	if !report.OK {
+		return exitWith(exitError)
+	}
+	return nil
+}
+
+// verifyRecord checks the audit log of a store as it stands.
+func verifyRecord(ctx context.Context, s *store.Store) (audit.Report, error) {
+	r, w := io.Pipe()
+	go func() { w.CloseWithError(s.ExportAudit(ctx, w)) }()
+	report, err := audit.Verify(r, audit.Options{})
+	r.Close()
+	if firmward.CodeOf(err) == firmward.NotFound && err != nil {
+		return audit.Report{OK: true, Statements: []string{"Its record was not sealed yet."}}, nil
+	}
+	return report, err
 }
