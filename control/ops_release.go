@@ -125,7 +125,8 @@ type Plan struct {
 }
 
 // PlanRollout plans who gets a release, in which wave, and why others do not. policyName may be empty:
-// then the policy of the first device that fits is used. Nothing starts.
+// then the policy of the first device that fits is used. Devices that fall under another policy are
+// refused: they have a plan of their own. Nothing starts.
 func (c *Control) PlanRollout(ctx context.Context, who firmward.Person, releaseID, policyName string, filter firmward.Filter) (Plan, error) {
 	var p Plan
 	rel, err := c.Store.Release(ctx, releaseID)
@@ -133,10 +134,8 @@ func (c *Control) PlanRollout(ctx context.Context, who firmward.Person, releaseI
 		return p, err
 	}
 	var cands []rollout.Candidate
-	err = c.eachDevice(ctx, store.DeviceFilter{Family: rel.Family}, func(d firmward.Device) error {
-		if d.Retired || !filter.Match(d) {
-			return nil
-		}
+	inUse := false
+	err = c.eachDevice(ctx, store.DeviceFilter{Family: rel.Family, Retired: &inUse, Where: filter}, func(d firmward.Device) error {
 		path := ""
 		if drv, ok := c.byDriver[c.Catalog.Model(d).Driver]; ok {
 			path = string(drv.Info().Path)
@@ -149,7 +148,7 @@ func (c *Control) PlanRollout(ctx context.Context, who firmward.Person, releaseI
 		return p, err
 	}
 	if len(cands) == 0 {
-		return p, firmward.Errorf(firmward.NotFound, "no device of family "+rel.Family+" is known")
+		return p, firmward.Errorf(firmward.NotFound, "no device of family "+rel.Family+" is known that the selection matches")
 	}
 	first := cands[0].Device
 	for _, cand := range cands {
@@ -161,6 +160,11 @@ func (c *Control) PlanRollout(ctx context.Context, who firmward.Person, releaseI
 	pol, err := c.policyFor(policyName, first)
 	if err != nil {
 		return p, err
+	}
+	for i, cand := range cands {
+		if own, ok := c.Policies.For(cand.Device); ok && own.Name != pol.Name {
+			cands[i].Policy = own.Name
+		}
 	}
 	p.Targets, p.Refusals = rollout.Plan(rel, pol.RolloutPolicy, cands)
 	now := c.Clock.Now()

@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -176,6 +177,18 @@ func TestRefuse(t *testing.T) {
 		if code, why := rollout.Refuse(r, p, c); code != want || why == "" {
 			t.Errorf("got %q (%s), want %s", code, why, want)
 		}
+	}
+}
+
+// TestOtherPolicy: the limits that somebody wrote for a device hold whatever the plan says.
+func TestOtherPolicy(t *testing.T) {
+	rel := firmward.Release{Family: "f", Models: []string{"M1"}, Hardware: []string{"*"}, Version: "2.0"}
+	home := rollout.Candidate{Device: firmward.Device{ID: "a", Name: "a", Model: "M1", Firmware: "1.0", Network: "n"}, HasDriver: true}
+	ward := home
+	ward.Device.ID, ward.Policy = "b", "clinical"
+	targets, refused := rollout.Plan(rel, usual, []rollout.Candidate{ward, home})
+	if len(targets) != 1 || targets[0].DeviceID != "a" || len(refused) != 1 || refused[0].Code != rollout.RefusePolicy || !strings.Contains(refused[0].Why, "--policy clinical") {
+		t.Errorf("%v %v", targets, refused)
 	}
 }
 

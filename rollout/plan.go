@@ -18,6 +18,7 @@ type Candidate struct {
 	HasDriver bool
 	Staging   firmward.StagingVerdict
 	Deferred  string // reason of an open deferral, empty when there is none
+	Policy    string // name of the policy that the device falls under, when that is not the one of the plan
 }
 
 // Refusal says why a device does not take part, or not now.
@@ -46,6 +47,7 @@ const (
 	RefuseWithdrawn = "release-withdrawn"
 	RefuseVersion   = "version-unknown"
 	RefuseUnseen    = "not-on-a-network"
+	RefusePolicy    = "other-policy"
 )
 
 // Plan decides who takes part, in which wave, and why everyone else does not. Wave 0 holds one
@@ -59,7 +61,11 @@ func Plan(rel firmward.Release, p firmward.RolloutPolicy, candidates []Candidate
 		if c.Device.Family != rel.Family && !rel.FitsModel(c.Device.Model) {
 			continue
 		}
-		if code, why := Refuse(rel, p, c); code != "" {
+		code, why := Refuse(rel, p, c)
+		if code == "" && c.Policy != "" {
+			code, why = RefusePolicy, fmt.Sprintf("the limits of policy %s hold for it, not those of %s: plan it with that one (--policy %[1]s)", c.Policy, p.Name)
+		}
+		if code != "" {
 			refused = append(refused, Refusal{c.Device.ID, code, why})
 			continue
 		}

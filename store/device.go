@@ -160,6 +160,7 @@ type DeviceFilter struct {
 	Class                                       firmward.Class
 	Text                                        string // part of name, vendor, model or serial, in any case
 	Spare, Retired                              *bool  // nil: both
+	Where                                       firmward.Filter
 }
 
 // Devices lists devices by id.
@@ -175,6 +176,9 @@ func (r Reader) Devices(ctx context.Context, want DeviceFilter, p Page) ([]firmw
 	f.is("d.class", want.Class)
 	f.truth("d.spare", want.Spare)
 	f.truth("d.retired", want.Retired)
+	if want.Where.Op != firmward.FilterAll {
+		f.add(f.match(want.Where))
+	}
 	if want.Text != "" {
 		escaped := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(want.Text))
 		f.add(`d.search LIKE ? ESCAPE '\'`, "%"+escaped+"%")

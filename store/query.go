@@ -213,8 +213,7 @@ type filter struct {
 
 func (f *filter) add(cond string, args ...any) {
 	for _, a := range args {
-		f.args = append(f.args, a)
-		cond = strings.Replace(cond, "?", "$"+strconv.Itoa(len(f.args)), 1)
+		cond = strings.Replace(cond, "?", f.mark(a), 1)
 	}
 	f.conds = append(f.conds, cond)
 }

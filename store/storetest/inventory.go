@@ -21,6 +21,7 @@ var inventory = []check{
 	{"observation evidence is kept", evidence},
 	{"devices", devices},
 	{"device history", history},
+	{"selectors", filters},
 	{"device keys", keys},
 	{"merge and split", merge},
 	{"paging while rows come", paging},
