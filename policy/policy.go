@@ -40,6 +40,18 @@ var builtin []byte
 // Builtin gives the policies that firmward ships.
 func Builtin() (File, error) { return Parse(builtin, "builtin.yaml") }
 
+// Complete takes a list that the file lacks from the policies that firmward ships.
+func (f File) Complete() (File, error) {
+	shipped, err := Builtin()
+	if len(f.Rollout) == 0 {
+		f.Rollout = shipped.Rollout
+	}
+	if len(f.Risk) == 0 {
+		f.Risk = shipped.Risk
+	}
+	return f, err
+}
+
 // Find gives the rollout policy of a name.
 func (f File) Find(name string) (Rollout, bool) {
 	for _, p := range f.Rollout {
@@ -85,6 +97,9 @@ type rolloutYAML struct {
 	RequireStaged  bool      `yaml:"require-staged"`
 	HoldCore       *bool     `yaml:"hold-core-network"`
 }
+
+// commitWithin is the dead-man time where a policy does not say: enough to boot and be looked at.
+const commitWithin = 15 * time.Minute
 
 // approvalValid is how long an approval holds where a policy does not say: who approved a plan should still remember it.
 const approvalValid = 7 * 24 * time.Hour
@@ -154,6 +169,9 @@ func (in rolloutYAML) policy() (Rollout, error) {
 		RequireOwner: in.RequireOwner == nil || *in.RequireOwner, RequireStaged: in.RequireStaged,
 		HoldCore: in.HoldCore == nil || *in.HoldCore, ApprovalValid: approvalValid,
 	}}
+	if p.CommitWithin == 0 {
+		p.CommitWithin = commitWithin
+	}
 	if in.ApprovalValid != nil {
 		p.ApprovalValid = time.Duration(*in.ApprovalValid)
 	}

@@ -23,8 +23,15 @@ func TestBuiltin(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	const good = "rollout-policies:\n  - name: a\n    waves: [50, 100]\n    canary-soak: 1h\n    max-in-flight: 1\n    deadline: 30m\n"
-	if _, err := policy.Parse([]byte(good), "p.yaml"); err != nil {
+	f, err := policy.Parse([]byte(good), "p.yaml")
+	if err != nil {
 		t.Fatal(err)
+	}
+	if p := f.Rollout[0]; p.CommitWithin != 15*time.Minute || p.ApprovalValid != 7*24*time.Hour || !p.RequireOwner || !p.HoldCore {
+		t.Errorf("what is left out: %+v", p)
+	}
+	if f, err = f.Complete(); err != nil || len(f.Rollout) != 1 || len(f.Risk) == 0 {
+		t.Errorf("completed: %+v, %v", f, err)
 	}
 	for want, text := range map[string]string{
 		"line 7":                good + "    colour: red\n",
@@ -40,6 +47,7 @@ func TestParseRefuses(t *testing.T) {
 		"needs a name":          strings.Replace(good, "name: a", "name: \"\"", 1),
 		"one document a file":   good + "---\n" + good,
 		"every clock must be":   "risk-policies:\n  - name: r\n    high: 1d\n",
+		"nobody's word":         good + "    approval-valid: 0s\n",
 		"the failure budget is": good + "    failure-budget-percent: 101\n",
 	} {
 		_, err := policy.Parse([]byte(text), "p.yaml")

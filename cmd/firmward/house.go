@@ -239,7 +239,11 @@ func readPolicies(path string) (policy.File, error) {
 	if err != nil {
 		return policy.File{}, fmt.Errorf("read policies: %w", err)
 	}
-	return policy.Parse(b, filepath.Base(path))
+	f, err := policy.Parse(b, filepath.Base(path))
+	if err != nil {
+		return f, err
+	}
+	return f.Complete()
 }
 
 // labNetwork reaches the simulated devices of a port map.
