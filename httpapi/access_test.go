@@ -17,7 +17,7 @@ var roleOf = map[string]firmward.Role{
 	"start-scan": "operator", "get-scan": "viewer",
 	"list-devices": "viewer", "add-device": "operator", "set-device": "operator", "import-devices": "operator", "get-device": "viewer",
 	"merge-devices": "operator", "split-device": "operator",
-	"get-device-history": "viewer", "get-device-transmissions": "viewer",
+	"get-device-history": "viewer", "get-device-then": "viewer", "get-device-transmissions": "viewer",
 	"set-credential": "admin", "list-feeds": "viewer", "import-feed": "admin", "list-advisories": "viewer", "get-advisory": "viewer",
 	"list-findings": "viewer", "list-exceptions": "viewer", "accept-risk": "approver", "list-next-steps": "viewer",
 	"list-releases": "viewer", "import-release": "admin", "withdraw-release": "admin", "list-policies": "viewer", "check-policies": "viewer",

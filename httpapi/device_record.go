@@ -159,6 +159,21 @@ func (a *API) deviceRecordRoutes() {
 			})
 		})
 	serve(a, spec{
+		method: http.MethodGet, path: "/devices/{ref}/then", id: "get-device-then", role: firmward.Viewer, tag: "Devices",
+		summary: "What was known of a device at a time", doc: "From the recorded history of its fields. When it was last seen is not part of that.",
+	}, func(ctx context.Context, in *struct {
+		Ref
+		At time.Time `query:"at" required:"true" doc:"RFC 3339"`
+	},
+	) (Device, error) {
+		d, err := a.Control.Find(ctx, in.Ref.Ref)
+		if err != nil {
+			return Device{}, err
+		}
+		then, err := a.Store.DeviceAsOf(ctx, d.ID, in.At)
+		return deviceOf(then), err
+	})
+	serve(a, spec{
 		method: http.MethodGet, path: "/devices/{ref}/transmissions", id: "get-device-transmissions", role: firmward.Viewer, tag: "Devices",
 		summary: "Every byte that was sent to a device", doc: "Address by address, the newest first. Passwords are replaced by asterisks.",
 	}, func(ctx context.Context, in *struct {

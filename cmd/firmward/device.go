@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/httpapi"
@@ -17,13 +18,15 @@ type DeviceCmd struct {
 	Ref     string `arg:"" help:"Id, name, address, serial number or MAC address."`
 	History bool   `help:"Show what changed, newest first."`
 	Sent    bool   `help:"Show every byte that was sent to it, newest first."`
+	At      string `help:"Show what was known of it then." placeholder:"YYYY-MM-DD|TIME"`
 	Closed  bool   `help:"Show findings that are closed or do not concern it, too."`
 	Limit   int    `help:"At most so many lines of history or of what was sent; 0 shows all." default:"50"`
 }
 
 // Help gives examples.
 func (DeviceCmd) Help() string {
-	return examples("firmward device cam-1", "firmward device 192.168.1.17 --sent", "firmward device ACCC8E123456 --history --json")
+	return examples("firmward device cam-1", "firmward device 192.168.1.17 --sent", "firmward device ACCC8E123456 --history --json",
+		"firmward device pump-7 --at 2026-03-01")
 }
 
 // Run carries it out.
@@ -43,6 +46,9 @@ func (c *DeviceCmd) Run(ctx context.Context, a *app) error {
 			return []string{when(t.At), fmt.Sprintf("%s %s %d", t.Network, t.Address, t.Port), t.Purpose, strconv.Itoa(t.Total), t.Text}
 		})
 	}
+	if c.At != "" {
+		return c.then(ctx, a, path)
+	}
 	if err := a.client.settle(ctx); err != nil {
 		return err
 	}
@@ -57,6 +63,24 @@ func (c *DeviceCmd) Run(ctx context.Context, a *app) error {
 	return nil
 }
 
+// then shows what was known at a time; a day means its end.
+func (c *DeviceCmd) then(ctx context.Context, a *app, path string) error {
+	at, err := dayOrTime(c.At)
+	if err != nil {
+		return err
+	}
+	var d httpapi.Device
+	if err := a.client.get(ctx, path+"/then", values("at", at.Format(time.RFC3339Nano)), &d); err != nil {
+		return err
+	}
+	if done, err := a.asJSON(d); done {
+		return err
+	}
+	fmt.Fprintln(a.out, a.bold(clean(d.Name)), " ", d.ID, " ", "as it was known", when(at))
+	printFacts(a, facts(d))
+	return nil
+}
+
 func orNone(s string) string {
 	if s == "" {
 		return "nothing"
@@ -65,9 +89,26 @@ func orNone(s string) string {
 }
 
 func (c *DeviceCmd) print(a *app, d httpapi.DeviceDetail) {
-	v := d.Device
-	fmt.Fprintln(a.out, a.bold(clean(v.Name)), " ", v.ID)
-	facts := [][2]string{
+	fmt.Fprintln(a.out, a.bold(clean(d.Device.Name)), " ", d.Device.ID)
+	known := append(facts(d.Device), [2]string{"Last seen", lastSeen(d.Device)})
+	for _, m := range d.Merges {
+		known = append(known, [2]string{"Was also", fmt.Sprintf("%s, %s, until %s (%s: %s)", m.Part, m.Name, when(m.At), m.By, m.Why)})
+	}
+	printFacts(a, known)
+	a.title("Next step")
+	printStep(a, d.NextStep)
+	a.title("Evidence")
+	printClaims(a, d)
+	a.title("Model card")
+	printModel(a, d.Model)
+	a.title("Findings")
+	c.printFindings(a, d.Findings)
+	printWork(a, d)
+}
+
+// facts are the fields of a device, label and text.
+func facts(v httpapi.Device) [][2]string {
+	return [][2]string{
 		{"Is", vendorModel(v.Vendor, v.Model) + hardware(v)},
 		{"Firmware", known(v.Firmware)},
 		{"Class", string(v.Class)},
@@ -78,23 +119,14 @@ func (c *DeviceCmd) print(a *app, d httpapi.DeviceDetail) {
 		{"Owner", known(v.Owner)},
 		{"Function", known(v.Function)},
 		{"Marks", marks(v)},
-		{"Origin", fmt.Sprintf("%s, first %s, last seen %s", v.Origin, when(v.FirstSeen), lastSeen(v))},
+		{"Origin", fmt.Sprintf("%s, first %s", v.Origin, when(v.FirstSeen))},
 	}
-	for _, m := range d.Merges {
-		facts = append(facts, [2]string{"Was also", fmt.Sprintf("%s, %s, until %s (%s: %s)", m.Part, m.Name, when(m.At), m.By, m.Why)})
-	}
+}
+
+func printFacts(a *app, facts [][2]string) {
 	for _, f := range facts {
 		fmt.Fprintf(a.out, "%-10s %s\n", f[0], clean(f[1]))
 	}
-	a.title("Next step")
-	printStep(a, d.NextStep)
-	a.title("Evidence")
-	printClaims(a, d)
-	a.title("Model card")
-	printModel(a, d.Model)
-	a.title("Findings")
-	c.printFindings(a, d.Findings)
-	printWork(a, d)
 }
 
 // vendorModel says the vendor once: many models begin with it ("AXIS P3265-LV").
