@@ -38,8 +38,12 @@ check: ## format, vet, modernisation and static checks: each must be silent
 race: ## all tests with the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -timeout $(TIMEOUT) $(PKGS)
 
-bench: ## measured tables: time and memory of store, feeds, index, API (BENCH=regexp BENCHTIME=1s)
-	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem -timeout 60m $(PKGS) | { grep -v -e 'no test files' -e '^PASS' -e '^ok ' || true; }
+bench: ## measured tables: start, memory, build, feeds, store, index, API (BENCH=regexp BENCHTIME=1s)
+	@$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -timeout 60m $(PKGS) | awk ' \
+		/^pkg:/ { sub(/^.*firmward\/firmward\/?/, ""); pkg = $$0 == "" ? "(root)" : $$0 } \
+		/^Benchmark/ { sub(/^Benchmark/, ""); sub(/-[0-9]+$$/, "", $$1); if (pkg != last) { print "\n" pkg; last = pkg } \
+			printf "  %-32s", $$1; for (i = 3; i < NF; i += 2) printf "  %12s %s", $$i, $$(i + 1); print "" } \
+		/SKIP|FAIL|_test.go:/ { print }'
 
 soak: ## the slow ones again and again: kills, walls, both databases (SOAK=times)
 	CGO_ENABLED=1 $(GO) test -race -count $(SOAK) -timeout 120m ./control/... ./enforce/... ./wire/... ./rollout/... ./store/... ./discover/...

@@ -179,3 +179,26 @@ func wait(t *testing.T, cond func() bool) {
 		}
 	}
 }
+
+// BenchmarkImportYear imports the real year 2018 as a person does: file to database, with its index and record. Wanted: at
+// most 10 s.
+func BenchmarkImportYear(b *testing.B) {
+	data := os.Getenv("FIRMWARD_TEST_DATA")
+	if data == "" {
+		b.Skip("set FIRMWARD_TEST_DATA to a directory with the real feed files")
+	}
+	path := filepath.Join(data, "nvd-1.1/nvdcve-1.1-2018.json.gz")
+	n := 0
+	for b.Loop() {
+		b.StopTimer()
+		c := controltest.Open(b, nil)
+		b.StartTimer()
+		s, err := c.ImportFeed(b.Context(), firmward.Person{Name: "anna", Role: firmward.Admin}, "", path, filepath.Base(path))
+		if err != nil {
+			b.Fatal(err)
+		}
+		n = s.Records
+	}
+	b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s-import")
+	b.ReportMetric(float64(n), "records")
+}
