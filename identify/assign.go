@@ -113,7 +113,6 @@ func Assign(addr netip.Addr, keys []Key, candidates []Candidate) Assignment {
 		switch {
 		case slices.Contains(apart, t.ID):
 		case conflicts(known, t.Keys):
-		case t.rank == byAddr && macConflict(known, t.Keys):
 		default:
 			out.Merge = append(out.Merge, t.ID)
 			if t.why != ties[0].why {

@@ -55,6 +55,9 @@ func TestAssign(t *testing.T) {
 		{"a third serial at the same address", []identify.Key{mac}, []identify.Candidate{
 			{ID: "d", Keys: []identify.Key{serial, mac}}, {ID: "other", Keys: []identify.Key{other}, Addrs: []netip.Addr{a1}},
 		}, "d", nil},
+		{"a second interface is no second device", []identify.Key{serial}, []identify.Candidate{
+			{ID: "d", Keys: []identify.Key{serial, mac}, Addrs: []netip.Addr{a2}}, {ID: "neighbour", Keys: []identify.Key{mac2}, Addrs: []netip.Addr{a1}},
+		}, "d", []string{"neighbour"}},
 		{"a cloned serial belongs to who is here", []identify.Key{serial}, []identify.Candidate{
 			{ID: "there", Keys: []identify.Key{serial}, Addrs: []netip.Addr{a2}, Apart: []string{"here"}},
 			{ID: "here", Keys: []identify.Key{serial}, Addrs: []netip.Addr{a1}, Apart: []string{"there"}},

@@ -159,7 +159,15 @@ func (s *Story) know(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.outcome(2, len(cam.Addrs) == 2, "cam-2 under two addresses is one device", fmt.Sprintf("%s is at %s and %s", cam.Name, cam.Addrs[0], cam.Addrs[len(cam.Addrs)-1]))
+	alone := len(cam.Addrs) == 2
+	for _, addr := range cam.Addrs {
+		there, err := s.Store.DevicesAt(ctx, cam.Site, addr)
+		if err != nil {
+			return err
+		}
+		alone = alone && len(there) == 1
+	}
+	s.outcome(2, alone, "cam-2 under two addresses is one device", fmt.Sprintf("%s is at %s and %s, and nobody else is", cam.Name, cam.Addrs[0], cam.Addrs[len(cam.Addrs)-1]))
 	printer, err := s.device(ctx, "printer-1")
 	if err != nil {
 		return err
