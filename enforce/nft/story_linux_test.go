@@ -3,8 +3,6 @@ package nft_test
 import (
 	"context"
 	"fmt"
-	"io"
-	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -66,38 +64,15 @@ func newHouse(t *testing.T) *house {
 	return h
 }
 
-// serveBoxes puts lab storage boxes behind real sockets of the namespace, one per address.
+// serveBoxes lets lab storage boxes answer on real sockets of the namespace, one per address.
 func (h *house) serveBoxes() {
 	l := lab.New(lab.Options{})
 	h.t.Cleanup(func() { l.Close() })
-	inside := l.Attach("home")
+	l.AddSite("home", homeNet)
 	for n := 2; n <= 6; n++ {
-		at := netip.MustParseAddr(fmt.Sprintf("192.168.20.%d", 30+n))
-		_, err := l.AddNAS(lab.NASSpec{Place: lab.Place{Name: fmt.Sprintf("nas-%d", n), Addr: at}})
+		box, err := l.AddNAS(lab.NASSpec{Place: lab.Place{Name: fmt.Sprintf("nas-%d", n), Addr: netip.MustParseAddr(h.addr(n))}})
 		h.must(err)
-		door, err := h.boxes.Listen(h.t.Context(), "tcp", fmt.Sprintf("10.99.7.%d:80", n))
-		h.must(err)
-		h.t.Cleanup(func() { door.Close() })
-		go relay(door, inside, netip.AddrPortFrom(at, 80).String())
-	}
-}
-
-func relay(door net.Listener, inside wire.Network, to string) {
-	for {
-		out, err := door.Accept()
-		if err != nil {
-			return
-		}
-		go func() {
-			defer out.Close()
-			in, err := inside.DialContext(context.Background(), "tcp", to)
-			if err != nil {
-				return
-			}
-			defer in.Close()
-			go func() { _, _ = io.Copy(in, out); _ = in.Close() }()
-			_, _ = io.Copy(out, in)
-		}()
+		h.must(box.ServeOn(h.t.Context(), h.boxes))
 	}
 }
 
