@@ -218,6 +218,17 @@ func TestStory(t *testing.T) {
 	if l := h.table(); l != "" {
 		t.Errorf("a table is left:\n%s", l)
 	}
+	leaves, err := h.st.Leaves(t.Context(), 0, 1000)
+	h.must(err)
+	decided := 0
+	for _, l := range leaves {
+		if l.Action == "containment-released" && l.Actor == "anna" && strings.Contains(l.Detail["why"], "the board took the risk") {
+			decided++
+		}
+	}
+	if decided != 3 {
+		t.Errorf("%d of 3 decisions stand in the record with their name", decided)
+	}
 }
 
 // TestGuards: those that keep people alive, or might, are never cut; no packet rule is ever set for them.
