@@ -179,7 +179,7 @@ func TestStory(t *testing.T) {
 
 	// Contained, with its proof: the peer is cut, firmward is not, the other boxes are as before.
 	began := time.Now()
-	got := h.contain(2, firmward.ContainContained, "", "proven by packets: 1 paths are cut, 1 stay open as wanted")
+	got := h.contain(2, firmward.ContainContained, "", "proven by packets: 1 path is cut, 1 stays open as wanted")
 	t.Logf("asked, applied, proven and confirmed in %s", time.Since(began).Round(time.Millisecond))
 	if len(got.Proof) != 2 || got.Enforcer != "nft" || len(got.Rules) != 4 {
 		t.Errorf("proof %+v, enforcer %s, %d rules", got.Proof, got.Enforcer, len(got.Rules))

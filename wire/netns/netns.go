@@ -77,10 +77,12 @@ func (s *Space) handle() string { return filepath.Join(handles, s.Name) }
 // closed. To remove it twice is no error.
 func (s *Space) Remove() error { return remove(context.Background(), s.ip, s.Name) }
 
-func remove(ctx context.Context, ip, name string) error {
-	err := run(ctx, ip, "netns", "del", name)
-	if _, gone := os.Lstat(filepath.Join(handles, name)); errors.Is(gone, os.ErrNotExist) {
-		return nil
+func remove(ctx context.Context, ip, name string) (err error) {
+	for range 3 { // Ctrl-C, once more: it may hit ip before ip has left our process group
+		err = run(ctx, ip, "netns", "del", name)
+		if _, gone := os.Lstat(filepath.Join(handles, name)); errors.Is(gone, os.ErrNotExist) {
+			return nil
+		}
 	}
 	return err
 }
@@ -118,8 +120,12 @@ func run(ctx context.Context, ip string, args ...string) error {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, ip, args...)
 	detach(cmd)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("ip %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(string(out)))
+	out, err := cmd.CombinedOutput()
+	if said := strings.TrimSpace(string(out)); err != nil && said != "" {
+		err = errors.New(said) // says more than the exit status
+	}
+	if err != nil {
+		return fmt.Errorf("ip %s: %w", strings.Join(args, " "), err)
 	}
 	return nil
 }
