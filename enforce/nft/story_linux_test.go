@@ -187,6 +187,9 @@ func TestStory(t *testing.T) {
 	if h.open(h.peer, 2) || !h.open(h.router, 2) || !h.open(h.peer, 3) {
 		t.Error("the packets say otherwise")
 	}
+	if l := h.table(); !strings.Contains(l, h.addr(2)) || strings.Contains(l, "expires") {
+		t.Errorf("a confirmed cut has an end:\n%s", l)
+	}
 	if dropped, err := h.wall.Dropped(t.Context()); err != nil || dropped.To == 0 {
 		t.Errorf("the wall counts %+v, %v", dropped, err)
 	}
