@@ -103,7 +103,14 @@ func Judge(proofs []Proof) (holds bool, why string) {
 	case kept == 0:
 		return false, "the device does not answer firmward either: switched off is not contained"
 	}
-	return true, fmt.Sprintf("%d paths are cut, %d stay open as wanted", cut, kept)
+	return true, count(cut, "path is", "paths are") + " cut, " + count(kept, "stays", "stay") + " open as wanted"
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		many = one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // Release says whether a containment may end: by evidence that nothing open is left that asked for
@@ -112,7 +119,7 @@ func Release(open []firmward.Finding, decision string) (ok bool, why string) {
 	for _, f := range open {
 		if f.Open() && f.Exploited {
 			if decision == "" {
-				return false, f.AdvisoryID + " is still open and exploited: release needs a recorded decision (--decision)"
+				return false, f.AdvisoryID + " is still open and exploited: release needs a recorded decision (--why)"
 			}
 			return true, "by decision: " + decision
 		}

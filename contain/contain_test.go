@@ -56,6 +56,9 @@ func TestJudge(t *testing.T) {
 			}
 		}
 	}
+	if _, why := contain.Judge([]contain.Proof{cut, kept, cut}); why != "2 paths are cut, 1 stays open as wanted" {
+		t.Error(why)
+	}
 }
 
 func TestRelease(t *testing.T) {

@@ -119,11 +119,13 @@ func (c *Control) applyContainment(ctx context.Context, h firmward.Containment) 
 	}
 	h.Rules = contain.Rules(d, c.Self, nil)
 	h.Enforcer = wall.Info().Name
+	// One moment on two clocks: the wall counts real time whatever the house's pace, the record tells house time.
+	undo := time.Now().Add(contain.UndoAfter)
 	h.ConfirmBy = c.Clock.Now().Add(c.Clock.Real(contain.UndoAfter))
 	if err := c.saveContainment(ctx, h, firmward.ContainApplied, "", "the rules are being set; without proof they undo themselves"); err != nil {
 		return time.Time{}, err
 	}
-	applied, err := wall.Apply(ctx, append(want, h.Rules...), time.Now().Add(contain.UndoAfter))
+	applied, err := wall.Apply(ctx, append(want, h.Rules...), undo)
 	if err != nil {
 		h.NextDue = c.Clock.Now().Add(containRetry)
 		return h.NextDue, c.saveContainment(ctx, h, firmward.ContainOpen, "enforcer-failed", wall.Info().Name+" failed: "+err.Error())
@@ -251,10 +253,14 @@ func (c *Control) keepOpen(ctx context.Context, h firmward.Containment, code, wh
 	return h.NextDue, c.saveContainment(ctx, h, firmward.ContainOpen, code, why)
 }
 
-// saveContainment writes the new state with its leaf.
+// saveContainment writes the new state with its leaf. A release is the act of a person, all else that of a rule.
 func (c *Control) saveContainment(ctx context.Context, h firmward.Containment, state firmward.ContainState, code, why string) error {
 	same := h.State == state && h.Code == code && h.Why == why
 	h.State, h.Code, h.Why = state, code, why
+	actor := self
+	if state == firmward.ContainReleased {
+		actor = h.ReleaseBy
+	}
 	switch state {
 	case firmward.ContainRefused, firmward.ContainUndone, firmward.ContainReleased:
 		h.EndedAt, h.NextDue = c.Clock.Now(), time.Time{}
@@ -273,7 +279,7 @@ func (c *Control) saveContainment(ctx context.Context, h firmward.Containment, s
 			}
 			detail["proof"] = string(b)
 		}
-		if err := c.leaf(ctx, tx, self, "containment-"+string(state), h.ID, detail); err != nil {
+		if err := c.leaf(ctx, tx, actor, "containment-"+string(state), h.ID, detail); err != nil {
 			return err
 		}
 		return c.emit(ctx, tx, "containment", h.ID, string(state)+": "+why)

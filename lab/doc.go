@@ -8,8 +8,8 @@
 // Devices stand in an in-memory network ([Net]) and are reached through a [Stack], which has the same methods as a
 // host's sockets. No packet leaves the process. All of it works inside a testing/synctest bubble, where days of house
 // time pass in milliseconds. [Lab.ServeLoopback] additionally opens one 127.0.0.1 socket per service, for clients that
-// need real sockets; bytes are carried between the socket and the in-memory network, so faults and counters are the
-// same on both ways.
+// need real sockets, and [Device.ServeOn] lets a device answer in a network of somebody else's making; bytes are carried
+// between the socket and the in-memory network, so faults and counters are the same on both ways.
 //
 // House time: everything that takes a device time (reboot, download, dead-man timer) is measured on the [Clock].
 // Only the pace of video packets is real time, because players live in real time.

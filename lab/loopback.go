@@ -37,9 +37,17 @@ func (m PortMap) String() string {
 	return b.String()
 }
 
-// bridge is the host of the lab's network in whose name loopback clients come. Its address is from the range for
-// shared address space (RFC 6598), which no site of the lab uses.
-var bridge = netip.AddrFrom4([4]byte{100, 64, 0, 1})
+// bridge is the host of the lab's network in whose name clients of real sockets come. Its address is from the range
+// for shared address space (RFC 6598), which no site of the lab uses.
+func (l *Lab) bridge() *Stack {
+	return l.net.Attach(netip.AddrFrom4([4]byte{100, 64, 0, 1}), net.HardwareAddr{0x02, 0x46, 0x57, 0, 0, 1})
+}
+
+// Sockets opens sockets of the kernel: [net.ListenConfig] on this host, a network namespace in its own network.
+type Sockets interface {
+	Listen(ctx context.Context, network, address string) (net.Listener, error)
+	ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error)
+}
 
 const (
 	udpIdle    = 60 * time.Second
@@ -56,7 +64,7 @@ const (
 func (l *Lab) ServeLoopback(ctx context.Context, basePort int) (PortMap, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	context.AfterFunc(l.ctx, cancel)
-	via := l.net.Attach(bridge, net.HardwareAddr{0x02, 0x46, 0x57, 0, 0, 1})
+	via := l.bridge()
 	var ports PortMap
 	for _, d := range l.Devices() {
 		for _, i := range d.host.ifaces {
@@ -69,7 +77,7 @@ func (l *Lab) ServeLoopback(ctx context.Context, basePort int) (PortMap, error) 
 				if basePort != 0 {
 					basePort++
 				}
-				at, err := l.serveReal(ctx, via, m, want)
+				at, err := l.serveReal(ctx, via, m, &net.ListenConfig{}, want)
 				if err != nil {
 					cancel()
 					return nil, fmt.Errorf("serve %s %s of %s on loopback: %w", s.network, m.Virtual, d.name, err)
@@ -86,17 +94,38 @@ func (l *Lab) ServeLoopback(ctx context.Context, basePort int) (PortMap, error) 
 	return ports, nil
 }
 
-func (l *Lab) serveReal(ctx context.Context, via *Stack, m PortMapping, want string) (net.Addr, error) {
-	var config net.ListenConfig
+// ServeOn lets a device answer at its own addresses and ports on real sockets too: where on opens them, these addresses
+// must exist. All else is as with [Lab.ServeLoopback]. The sockets close when ctx ends or the lab is closed. An error
+// names the socket that could not be opened; then none stays open.
+func (d *Device) ServeOn(ctx context.Context, on Sockets) error {
+	ctx, cancel := context.WithCancel(ctx)
+	context.AfterFunc(d.lab.ctx, cancel)
+	via := d.lab.bridge()
+	for _, i := range d.host.ifaces {
+		for _, s := range d.services {
+			if s.network == "" {
+				continue
+			}
+			m := PortMapping{Device: d.name, Network: s.network, Virtual: netip.AddrPortFrom(i.addr, s.port)}
+			if _, err := d.lab.serveReal(ctx, via, m, on, m.Virtual.String()); err != nil {
+				cancel()
+				return fmt.Errorf("serve %s %s of %s: %w", s.network, m.Virtual, d.name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (l *Lab) serveReal(ctx context.Context, via *Stack, m PortMapping, on Sockets, want string) (net.Addr, error) {
 	if m.Network == "udp" {
-		p, err := config.ListenPacket(ctx, "udp4", want)
+		p, err := on.ListenPacket(ctx, "udp", want)
 		if err != nil {
 			return nil, err
 		}
 		l.wg.Go(func() { l.carryPackets(ctx, via, m, p) })
 		return p.LocalAddr(), nil
 	}
-	listener, err := config.Listen(ctx, "tcp4", want)
+	listener, err := on.Listen(ctx, "tcp", want)
 	if err != nil {
 		return nil, err
 	}

@@ -296,3 +296,55 @@ func TestControl(t *testing.T) {
 		}
 	}
 }
+
+// elsewhere opens the sockets that are asked for on loopback, all but one.
+type elsewhere struct {
+	net.ListenConfig
+	taken string
+	real  map[string]string // "tcp 192.168.20.30:80" → where it is
+}
+
+func (e *elsewhere) Listen(ctx context.Context, network, address string) (net.Listener, error) {
+	if address == e.taken {
+		return nil, syscall.EADDRINUSE
+	}
+	l, err := e.ListenConfig.Listen(ctx, network, "127.0.0.1:0")
+	if err == nil {
+		e.real[network+" "+address] = l.Addr().String()
+	}
+	return l, err
+}
+
+func TestServeOn(t *testing.T) {
+	l, err := Standard(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	nas, _ := l.Device("nas-1")
+	sockets := &elsewhere{taken: "192.168.20.30:445", real: map[string]string{}}
+	if err := nas.ServeOn(t.Context(), sockets); !errors.Is(err, syscall.EADDRINUSE) || !contains(err.Error(), "tcp 192.168.20.30:445 of nas-1") {
+		t.Errorf("a port that is taken: %v", err)
+	}
+	first := sockets.real["tcp 192.168.20.30:80"]
+	deadline := time.Now().Add(5 * time.Second)
+	for c, err := net.Dial("tcp", first); err == nil; c, err = net.Dial("tcp", first) { // it closes beside this test
+		c.Close()
+		if time.Now().After(deadline) {
+			t.Fatal("the first socket stays open although the second could not be opened")
+		}
+	}
+	sockets.taken = ""
+	if err := nas.ServeOn(t.Context(), sockets); err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.Get("http://" + sockets.real["tcp 192.168.20.30:80"] + "/xml/info.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, _ := io.ReadAll(res.Body)
+	if !contains(string(body), "<ip>192.168.20.30</ip><device>DNS-320L</device>") || nas.Facts().Ports["tcp/80"].Conns == 0 {
+		t.Errorf("%s\n%+v", body, nas.Facts().Ports)
+	}
+}

@@ -9,8 +9,11 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 	"unicode/utf8"
 
@@ -31,7 +34,8 @@ type DemoCmd struct {
 
 // Help shows examples.
 func (DemoCmd) Help() string {
-	return "Two simulated sites live in this process; nothing leaves it and nothing is installed.\n\n" + examples(
+	return "Two simulated sites live in this process; nothing leaves it and nothing is installed. For root on Linux, with nft and ip, " +
+		"one device stands behind a real wall, in network namespaces that are the demo's own and go with it.\n\n" + examples(
 		"firmward demo                     # tell the story, then keep running",
 		"firmward demo --exit              # for scripts: a summary and an exit code",
 		"firmward lab fault cam-3 silent   # in a second terminal, break something")
@@ -39,22 +43,36 @@ func (DemoCmd) Help() string {
 
 // Run plays the demo in a data directory of its own that is removed at the end.
 func (c *DemoCmd) Run(ctx context.Context, a *app) error {
-	if c.Scale < time.Second {
-		return firmward.Errorf(firmward.Invalid, "the scale is house time per second of wall time: want for example 1h or 10m")
+	if c.Scale < time.Second || c.Scale > 24*time.Hour {
+		return firmward.Errorf(firmward.Invalid, "the scale is house time per second of wall time: want 1s to 24h, for example 1h or 10m")
 	}
+	// A terminal or reader that goes away must not leave files and namespaces behind.
+	gone := []os.Signal{syscall.SIGPIPE}
+	if !signal.Ignored(syscall.SIGHUP) { // nohup
+		gone = append(gone, syscall.SIGHUP)
+	}
+	watched, cancel := signal.NotifyContext(ctx, gone...)
+	defer cancel()
 	dir, err := os.MkdirTemp("", "firmward-demo-")
 	if err != nil {
 		return fmt.Errorf("make a directory for the demo: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	err = c.play(watched, a, dir)
+	if err != nil && watched.Err() != nil && ctx.Err() == nil {
+		return exitWith(exitError) // nobody is left to read why
+	}
+	return err
+}
+
+// play builds the house, tells the story in it and takes it down.
+func (c *DemoCmd) play(ctx context.Context, a *app, dir string) error {
 	story, stop, err := c.open(ctx, a, dir)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	c.intro(a)
+	c.intro(a, story)
 	began := time.Now()
 	if err := story.Play(ctx); err != nil {
 		return err
@@ -64,7 +82,7 @@ func (c *DemoCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	if !c.Exit {
-		c.invite(a, dir)
+		c.invite(a, story, dir)
 		c.follow(ctx, a, story)
 	}
 	if !good {
@@ -74,11 +92,16 @@ func (c *DemoCmd) Run(ctx context.Context, a *app) error {
 }
 
 // intro says what will be seen, and the few words that a newcomer needs.
-func (c *DemoCmd) intro(a *app) {
+func (c *DemoCmd) intro(a *app, s *demo.Story) {
+	wall := "none can stand here (" + s.NoWall + "), so no device will be called contained"
+	if s.Wall != nil {
+		wall = "nas-1 stands in a network namespace behind a router in another: real packets, and nftables in their way"
+	}
 	fmt.Fprintf(a.out, "%s: a home and a small clinic, simulated in this process alone.\n\n", a.bold("firmward demo"))
 	for _, line := range []string{
 		fmt.Sprintf("  time    1 s here is %s there; the story takes three to four days there", short(c.Scale)),
 		"  people  anna runs both places, ben approves, ward 3 owns the cameras",
+		"  wall    " + wall,
 		"  words   spare: a device to rehearse on; canary: the first device in use to get a release; soak: waiting and watching before the next wave",
 		"  ✓       it came true; below stands what was seen, on the simulated devices wherever one can look",
 	} {
@@ -86,61 +109,93 @@ func (c *DemoCmd) intro(a *app) {
 	}
 }
 
-// open starts lab, house and the API beside each other.
-func (c *DemoCmd) open(ctx context.Context, a *app, dir string) (*demo.Story, func(), error) {
+// open starts lab, house and the API beside each other. stop ends them, the last one first.
+func (c *DemoCmd) open(ctx context.Context, a *app, dir string) (story *demo.Story, stop func(), err error) {
+	var ends []func() error
+	takeDown := func() {
+		for _, end := range slices.Backward(ends) {
+			if err := end(); err != nil {
+				fmt.Fprintln(a.err, "firmward: end of the demo:", err)
+			}
+		}
+	}
+	defer func() {
+		if err != nil {
+			takeDown()
+		}
+	}()
 	start := time.Now()
 	factor := float64(c.Scale) / float64(time.Second)
 	l, err := lab.Standard(lab.Options{Clock: lab.ScaledClock(start, factor), Net: lab.NewNet()})
 	if err != nil {
 		return nil, nil, err
 	}
-	policies := filepath.Join(dir, "demo.yaml")
-	if err := os.WriteFile(policies, demo.Policies, 0o600); err != nil {
+	ends = append(ends, l.Close)
+	clock := control.Clock{Base: start, Start: start, Scale: factor}
+	cfg := houseConfig{
+		Dir: filepath.Join(dir, "data"), Policies: filepath.Join(dir, "demo.yaml"), Network: l.Attach("home"), Clock: clock, Lab: true,
+		DepotAddr: netip.AddrPortFrom(demo.Self[0], 8390), Self: demo.Self,
+	}
+	if err := os.WriteFile(cfg.Policies, demo.Policies, 0o600); err != nil {
 		return nil, nil, fmt.Errorf("write the demo's policies: %w", err)
 	}
-	clock := control.Clock{Base: start, Start: start, Scale: factor}
-	h, err := openHouse(ctx, houseConfig{
-		Dir: filepath.Join(dir, "data"), Policies: policies, Network: l.Attach("home"), Clock: clock, Lab: true,
-		DepotAddr: netip.MustParseAddrPort("192.168.20.2:8390"),
-		Self:      []netip.Addr{netip.MustParseAddr("192.168.20.2"), netip.MustParseAddr("10.40.0.2")},
-	})
+	wall, noWall, err := c.wall(ctx, l, &cfg)
 	if err != nil {
-		return nil, nil, errors.Join(err, l.Close())
+		return nil, nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	if wall != nil {
+		ends = append(ends, wall.Close)
+	}
+	h, err := openHouse(ctx, cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	ends = append(ends, h.Close)
+	running, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
-	go func() { done <- h.run(ctx) }()
-	servers := []*http.Server{}
-	for addr, handler := range map[string]http.Handler{c.Listen: h.API.Handler(), c.Lab: l.ControlHandler()} {
-		if srv := c.listen(a, addr, handler); srv != nil {
-			servers = append(servers, srv)
-		}
-	}
-	if srv, err := serveSocket(ctx, h, filepath.Join(dir, "data")); err == nil {
-		servers = append(servers, srv)
-	}
-	stop := func() {
-		for _, srv := range servers {
-			srv.Close()
-		}
-		cancel()
-		if err := errors.Join(<-done, h.Close(), l.Close()); err != nil {
-			fmt.Fprintln(a.err, "firmward: end of the demo:", err)
-		}
-	}
+	go func() { done <- h.run(running) }()
+	ends = append(ends, func() error { cancel(); return <-done })
+	ends = append(ends, c.serve(running, a, h, l, cfg.Dir)...)
 	anna, err := c.person(ctx, h, "anna", firmward.Admin)
 	if err != nil {
-		stop()
 		return nil, nil, err
 	}
 	ben, err := c.person(ctx, h, "ben", firmward.Approver)
 	if err != nil {
-		stop()
 		return nil, nil, err
 	}
-	return demo.New(demo.House{Store: h.Store, Lab: l, Clock: clock, Anna: anna, Ben: ben, Signer: h.Signer}, func(line string) {
-		say(a, line)
-	}), stop, nil
+	return demo.New(demo.House{
+		Store: h.Store, Lab: l, Clock: clock, Anna: anna, Ben: ben, Signer: h.Signer, Wall: wall, NoWall: noWall,
+	}, func(line string) { say(a, line) }), takeDown, nil
+}
+
+// wall puts one device behind a real wall and firmward before it; else it says why none can stand here.
+func (c *DemoCmd) wall(ctx context.Context, l *lab.Lab, cfg *houseConfig) (w *demo.Wall, noWall string, err error) {
+	w, err = demo.Build(ctx, l)
+	switch {
+	case ctx.Err() != nil:
+		if w != nil {
+			err = w.Close()
+		}
+		return nil, "", errors.Join(ctx.Err(), err)
+	case err != nil:
+		return nil, err.Error(), nil
+	}
+	cfg.Network, cfg.Enforcers, cfg.Witness = w.Network(l.Attach("home")), w.Enforcers(), w.Witness()
+	return w, "", nil
+}
+
+// serve lets the API, the lab's controls and the command line in, and gives how each ends.
+func (c *DemoCmd) serve(ctx context.Context, a *app, h *house, l *lab.Lab, dir string) (ends []func() error) {
+	for addr, handler := range map[string]http.Handler{c.Listen: h.API.Handler(), c.Lab: l.ControlHandler()} {
+		if srv := c.listen(a, addr, handler); srv != nil {
+			ends = append(ends, srv.Close)
+		}
+	}
+	if srv, err := serveSocket(ctx, h, dir); err == nil {
+		ends = append(ends, srv.Close)
+	}
+	return ends
 }
 
 // listen serves on a loopback address; a port that is taken costs only the convenience.
@@ -204,7 +259,14 @@ func (c *DemoCmd) summary(ctx context.Context, a *app, s *demo.Story, took time.
 	return came == len(s.Outcomes()), nil
 }
 
-func (c *DemoCmd) invite(a *app, dir string) {
+func (c *DemoCmd) invite(a *app, s *demo.Story, dir string) {
+	more := ""
+	if s.Wall != nil {
+		more = fmt.Sprintf(`
+  firmward contain nas-1 --why try   cut it off again, then look from the guests' laptop:
+  %s
+`, s.Wall.Try())
+	}
 	fmt.Fprintf(a.out, `
 It keeps running. In a second terminal:
 
@@ -213,10 +275,10 @@ It keeps running. In a second terminal:
   firmward device nas-1              what it is, and how firmward knows
   firmward rollout                   what went out, and what was halted
   firmward lab fault cam-3 silent    break something: what firmward notices is shown here
-
+%s
 Ctrl-C ends it and removes everything.
 
-`, filepath.Join(dir, "data"))
+`, filepath.Join(dir, "data"), more)
 }
 
 // short writes a duration without zero parts: 1h0m0s is 1 h.

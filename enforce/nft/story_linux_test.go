@@ -3,8 +3,6 @@ package nft_test
 import (
 	"context"
 	"fmt"
-	"io"
-	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -66,38 +64,15 @@ func newHouse(t *testing.T) *house {
 	return h
 }
 
-// serveBoxes puts lab storage boxes behind real sockets of the namespace, one per address.
+// serveBoxes lets lab storage boxes answer on real sockets of the namespace, one per address.
 func (h *house) serveBoxes() {
 	l := lab.New(lab.Options{})
 	h.t.Cleanup(func() { l.Close() })
-	inside := l.Attach("home")
+	l.AddSite("home", homeNet)
 	for n := 2; n <= 6; n++ {
-		at := netip.MustParseAddr(fmt.Sprintf("192.168.20.%d", 30+n))
-		_, err := l.AddNAS(lab.NASSpec{Place: lab.Place{Name: fmt.Sprintf("nas-%d", n), Addr: at}})
+		box, err := l.AddNAS(lab.NASSpec{Place: lab.Place{Name: fmt.Sprintf("nas-%d", n), Addr: netip.MustParseAddr(h.addr(n))}})
 		h.must(err)
-		door, err := h.boxes.Listen(h.t.Context(), "tcp", fmt.Sprintf("10.99.7.%d:80", n))
-		h.must(err)
-		h.t.Cleanup(func() { door.Close() })
-		go relay(door, inside, netip.AddrPortFrom(at, 80).String())
-	}
-}
-
-func relay(door net.Listener, inside wire.Network, to string) {
-	for {
-		out, err := door.Accept()
-		if err != nil {
-			return
-		}
-		go func() {
-			defer out.Close()
-			in, err := inside.DialContext(context.Background(), "tcp", to)
-			if err != nil {
-				return
-			}
-			defer in.Close()
-			go func() { _, _ = io.Copy(in, out); _ = in.Close() }()
-			_, _ = io.Copy(out, in)
-		}()
+		h.must(box.ServeOn(h.t.Context(), h.boxes))
 	}
 }
 
@@ -204,13 +179,16 @@ func TestStory(t *testing.T) {
 
 	// Contained, with its proof: the peer is cut, firmward is not, the other boxes are as before.
 	began := time.Now()
-	got := h.contain(2, firmward.ContainContained, "", "proven by packets: 1 paths are cut, 1 stay open as wanted")
+	got := h.contain(2, firmward.ContainContained, "", "proven by packets: 1 path is cut, 1 stays open as wanted")
 	t.Logf("asked, applied, proven and confirmed in %s", time.Since(began).Round(time.Millisecond))
 	if len(got.Proof) != 2 || got.Enforcer != "nft" || len(got.Rules) != 4 {
 		t.Errorf("proof %+v, enforcer %s, %d rules", got.Proof, got.Enforcer, len(got.Rules))
 	}
 	if h.open(h.peer, 2) || !h.open(h.router, 2) || !h.open(h.peer, 3) {
 		t.Error("the packets say otherwise")
+	}
+	if l := h.table(); !strings.Contains(l, h.addr(2)) || strings.Contains(l, "expires") {
+		t.Errorf("a confirmed cut has an end:\n%s", l)
 	}
 	if dropped, err := h.wall.Dropped(t.Context()); err != nil || dropped.To == 0 {
 		t.Errorf("the wall counts %+v, %v", dropped, err)
@@ -242,6 +220,17 @@ func TestStory(t *testing.T) {
 	}
 	if l := h.table(); l != "" {
 		t.Errorf("a table is left:\n%s", l)
+	}
+	leaves, err := h.st.Leaves(t.Context(), 0, 1000)
+	h.must(err)
+	decided := 0
+	for _, l := range leaves {
+		if l.Action == "containment-released" && l.Actor == "anna" && strings.Contains(l.Detail["why"], "the board took the risk") {
+			decided++
+		}
+	}
+	if decided != 3 {
+		t.Errorf("%d of 3 decisions stand in the record with their name", decided)
 	}
 }
 

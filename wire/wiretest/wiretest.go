@@ -1,42 +1,22 @@
 //go:build linux
 
-// Package wiretest builds networks for tests out of network namespaces: real kernels, real packets,
-// and no way from them to any network of this machine.
-//
-// A namespace starts with nothing but a loopback interface. It is joined only to other namespaces of
-// the same test, by veth pairs whose ends are made inside them; no end ever stands in the machine's own
-// namespace. Everything is removed when the test ends. Names carry the test process's id, so that the
-// next test removes what a killed one left behind.
+// Package wiretest gives tests networks made of network namespaces: those of netns, which end with the test.
 package wiretest
 
 import (
 	"bytes"
 	"context"
 	"fmt"
-	"net/netip"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
-	"strconv"
-	"strings"
-	"sync"
-	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/firmward/firmward/wire"
-)
-
-// prefix begins the name of every namespace of a test.
-const prefix = "fwtest-"
-
-var (
-	count   atomic.Int64
-	cleaned sync.Once
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/wire/netns"
 )
 
 // Missing skips the test, or fails it where FIRMWARD_REQUIRE_DAEMONS=1 demands that everything is there.
@@ -51,151 +31,79 @@ func Missing(t testing.TB, why string) {
 // Tool finds a program, also where only root's PATH leads.
 func Tool(t testing.TB, name, debianPackage string) string {
 	t.Helper()
-	if path, err := exec.LookPath(name); err == nil {
-		return path
+	path, err := netns.Program(name, debianPackage)
+	if err != nil {
+		Missing(t, err.Error())
 	}
-	for _, dir := range [...]string{"/usr/sbin", "/sbin"} {
-		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
-			return path
-		}
-	}
-	Missing(t, name+" is not installed: Debian package "+debianPackage)
-	return ""
+	return path
 }
 
-// Space is one namespace.
+// Space is a namespace of a test: what cannot be done fails it.
 type Space struct {
-	wire.Netns
-	t     testing.TB
-	ip    string
-	links int
+	*netns.Space
+	t testing.TB
 }
 
 // New makes a namespace. role is a short word of its name, for people.
 func New(t testing.TB, role string) *Space {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		Missing(t, "network namespaces need root: run the test as root")
+	made, err := netns.New(t.Context(), role)
+	if firmward.CodeOf(err) == firmward.NotSupported {
+		Missing(t, err.Error())
 	}
-	ip := Tool(t, "ip", "iproute2")
-	cleaned.Do(func() { removeLeftovers(t, ip) })
-	s := &Space{Netns: wire.Netns{Name: fmt.Sprintf("%s%d-%d-%s", prefix, os.Getpid(), count.Add(1), role)}, t: t, ip: ip}
-	if out, err := exec.CommandContext(t.Context(), ip, "netns", "add", s.Name).CombinedOutput(); err != nil {
-		Missing(t, "no network namespace can be made here: "+strings.TrimSpace(string(out)))
-	}
-	t.Cleanup(func() { remove(t, ip, s.Name) })
-	s.IP("link", "set", "lo", "up")
+	s := &Space{made, t}
+	s.must(err)
+	t.Cleanup(func() { s.must(made.Remove()) })
 	return s
 }
 
-func remove(t testing.TB, ip, name string) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	if out, err := exec.CommandContext(ctx, ip, "netns", "del", name).CombinedOutput(); err != nil {
-		t.Errorf("remove namespace %s: %v: %s", name, err, out)
-	}
-}
-
-// removeLeftovers removes namespaces of test processes that are gone.
-func removeLeftovers(t testing.TB, ip string) {
-	found, err := filepath.Glob("/run/netns/" + prefix + "*")
+func (s *Space) must(err error) {
+	s.t.Helper()
 	if err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range found {
-		owner, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(path), prefix), "-")
-		if pid, err := strconv.Atoi(owner); err == nil && syscall.Kill(pid, 0) == syscall.ESRCH {
-			remove(t, ip, filepath.Base(path))
-		}
+		s.t.Fatal(err)
 	}
 }
 
 // IP runs ip(8) with args inside the namespace.
 func (s *Space) IP(args ...string) {
 	s.t.Helper()
-	if out, err := exec.CommandContext(s.t.Context(), s.ip, append([]string{"-n", s.Name}, args...)...).CombinedOutput(); err != nil {
-		s.t.Fatalf("ip -n %s %s: %v: %s", s.Name, strings.Join(args, " "), err, out)
-	}
+	s.must(s.Space.IP(s.t.Context(), args...))
 }
 
-// Link joins two namespaces with a cable. An end may have several addresses, of both families.
+// Link joins two namespaces with a cable, as netns does.
 func (s *Space) Link(mine []string, other *Space, theirs []string) {
 	s.t.Helper()
-	end := s.plug()
-	s.cable(end, other, theirs)
-	s.up(end, mine)
-}
-
-func (s *Space) plug() string {
-	s.links++
-	return "e" + strconv.Itoa(s.links-1)
-}
-
-func (s *Space) up(link string, addrs []string) {
-	s.t.Helper()
-	for _, a := range addrs {
-		p, err := netip.ParsePrefix(a)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		args := []string{"addr", "add", a, "dev", link}
-		if p.Addr().Is6() {
-			args = append(args, "nodad") // usable at once
-		}
-		s.IP(args...)
-	}
-	s.IP("link", "set", link, "up")
+	s.must(s.Space.Link(s.t.Context(), mine, other.Space, theirs))
 }
 
 // Switch makes the namespace a switch and plugs the others into it, each with its addresses.
 func (s *Space) Switch(ports map[*Space][]string) {
 	s.t.Helper()
-	s.IP("link", "add", "br0", "type", "bridge")
-	s.IP("link", "set", "br0", "up")
+	plugged := map[*netns.Space][]string{}
 	for p, addrs := range ports {
-		mine := s.plug()
-		s.cable(mine, p, addrs)
-		s.IP("link", "set", mine, "master", "br0")
+		plugged[p.Space] = addrs
 	}
-}
-
-// cable joins an end of a given name that gets no address with another namespace.
-func (s *Space) cable(mine string, other *Space, theirs []string) {
-	s.t.Helper()
-	b := other.plug()
-	s.IP("link", "add", mine, "type", "veth", "peer", "name", b, "netns", other.Name)
-	s.up(mine, nil)
-	other.up(b, theirs)
+	s.must(s.Space.Switch(s.t.Context(), plugged))
 }
 
 // Route sends everything without a better route to via, for both families.
 func (s *Space) Route(via ...string) {
 	s.t.Helper()
-	for _, v := range via {
-		s.IP("route", "add", "default", "via", v)
-	}
+	s.must(s.Space.Route(s.t.Context(), via...))
 }
 
 // Forward makes the namespace a router for both families.
 func (s *Space) Forward() {
 	s.t.Helper()
-	s.Sysctl("net/ipv4/ip_forward", "1")
-	s.Sysctl("net/ipv6/conf/all/forwarding", "1")
-}
-
-// Sysctl sets a value below /proc/sys of the namespace.
-func (s *Space) Sysctl(name, value string) {
-	s.t.Helper()
-	if err := s.Do(func() error { return os.WriteFile("/proc/sys/"+name, []byte(value), 0) }); err != nil {
-		s.t.Fatal(err)
-	}
+	s.must(s.Space.Forward())
 }
 
 // Start runs a daemon inside the namespace until the test ends; it must stay in the foreground. What it
 // wrote is logged when the test has failed.
 func (s *Space) Start(env []string, program string, args ...string) {
 	s.t.Helper()
-	cmd := exec.CommandContext(context.WithoutCancel(s.t.Context()), s.ip, append([]string{"netns", "exec", s.Name, program}, args...)...)
+	ip := Tool(s.t, "ip", "iproute2")
+	cmd := exec.CommandContext(context.WithoutCancel(s.t.Context()), ip, append([]string{"netns", "exec", s.Name, program}, args...)...)
 	var out bytes.Buffer
 	cmd.Env, cmd.Stdout, cmd.Stderr = append(os.Environ(), env...), &out, &out
 	cmd.WaitDelay = 5 * time.Second

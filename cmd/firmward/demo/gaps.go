@@ -57,10 +57,29 @@ func (s *Story) Gaps(ctx context.Context) ([]string, error) {
 				gaps = append(gaps, fmt.Sprintf("refused    %s → %s: %s", d.Name, t.Want, t.Why))
 			}
 		}
-		if step.Now.Kind == firmward.StepContain && step.Blocker != "" {
-			gaps = append(gaps, "open       "+d.Name+" is not contained: "+step.Blocker)
+		if step.Now.Kind == firmward.StepContain {
+			why, err := s.notContained(ctx, step)
+			if err != nil {
+				return nil, err
+			}
+			gaps = append(gaps, "open       "+d.Name+" is not contained: "+why)
 		}
 	}
 	slices.Sort(gaps)
 	return append([]string{"knowledge  " + knowledge}, gaps...), nil
+}
+
+// notContained says why a device that should be contained is not.
+func (s *Story) notContained(ctx context.Context, step firmward.NextStep) (string, error) {
+	held, _, err := s.Store.Containments(ctx, store.ContainmentFilter{Device: step.DeviceID, State: firmward.ContainReleased}, store.Page{Limit: 1000})
+	switch {
+	case err != nil:
+		return "", err
+	case step.Blocker != "":
+		return step.Blocker, nil
+	case len(held) == 0:
+		return "nobody asked for it yet", nil
+	}
+	last := slices.MaxFunc(held, func(a, b firmward.Containment) int { return a.EndedAt.Compare(b.EndedAt) })
+	return "released by " + last.ReleaseBy + ", " + last.ReleaseOn, nil
 }

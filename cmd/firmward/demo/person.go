@@ -122,3 +122,10 @@ func (p Person) contain(ctx context.Context, ref, why string) (httpapi.Containme
 	err := p.post(ctx, "/devices/"+url.PathEscape(ref)+"/contain", httpapi.Reason{Why: why}, &out)
 	return out, err
 }
+
+// free asks for the end of a containment; why is her decision, or empty.
+func (p Person) free(ctx context.Context, ref, why string) (httpapi.Containment, error) {
+	var out httpapi.Containment
+	err := p.post(ctx, "/devices/"+url.PathEscape(ref)+"/release", httpapi.Reason{Why: why}, &out)
+	return out, err
+}

@@ -70,23 +70,6 @@ func (s *Story) workOn(ctx context.Context, name, version string) error {
 	return nil
 }
 
-// nas is story line 10. In memory no packet filter can stand in the way, so the step stays open with its
-// reason; the real wall is tested in network namespaces.
-func (s *Story) nas(ctx context.Context) error {
-	if _, err := s.Anna.contain(ctx, s.ids["pump-2"], "try"); firmward.CodeOf(err) == firmward.Refused && err != nil {
-		s.outcome(10, true, "a pump is never contained", err.Error())
-	} else {
-		s.outcome(10, false, "a pump is never contained", fmt.Sprint(err))
-	}
-	h, err := s.Anna.contain(ctx, s.ids["nas-1"], "exploited and nobody mends it")
-	if err != nil {
-		return err
-	}
-	honest := h.State == firmward.ContainOpen && h.Why != "" || h.State == firmward.ContainContained && len(h.Proof) > 0
-	s.outcome(10, honest, "the NAS is contained with proof, or stays open with its reason", string(h.State)+": "+h.Why)
-	return nil
-}
-
 // prove is story line 11.
 func (s *Story) prove(ctx context.Context) error {
 	if _, err := s.until(ctx, 24*time.Hour, func() (bool, error) {
@@ -121,16 +104,9 @@ func (s *Story) prove(ctx context.Context) error {
 // rewritten is story line 11's hardest case: somebody who holds the signing key writes the whole history
 // anew without the approval. Only a checkpoint that was kept elsewhere can show it.
 func (s *Story) rewritten(ctx context.Context) error {
-	var leaves []audit.Leaf
-	for {
-		more, err := s.Store.Leaves(ctx, int64(len(leaves)), 1000)
-		if err != nil {
-			return err
-		}
-		if len(more) == 0 {
-			break
-		}
-		leaves = append(leaves, more...)
+	leaves, err := s.leaves(ctx)
+	if err != nil {
+		return err
 	}
 	at := slices.IndexFunc(leaves, func(l audit.Leaf) bool { return l.Action == "network-allow" })
 	if at < 0 {
@@ -151,6 +127,18 @@ func (s *Story) rewritten(ctx context.Context) error {
 	}
 	s.outcome(11, alone.OK && !against.OK, "a history rewritten with the key is found against an earlier checkpoint", first(against))
 	return nil
+}
+
+// leaves is the whole record.
+func (s *Story) leaves(ctx context.Context) ([]audit.Leaf, error) {
+	var all []audit.Leaf
+	for {
+		more, err := s.Store.Leaves(ctx, int64(len(all)), 1000)
+		if err != nil || len(more) == 0 {
+			return all, err
+		}
+		all = append(all, more...)
+	}
 }
 
 // forge writes a bundle that is sound in itself over any leaves.

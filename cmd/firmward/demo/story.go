@@ -27,6 +27,8 @@ type House struct {
 	Anna   Person        // an administrator: she runs both places
 	Ben    Person        // an approver
 	Signer *audit.Signer // for the one who rewrites history in the last chapter
+	Wall   *Wall         // where the storage box really stands; nil: in memory, like everybody
+	NoWall string        // why it is nil
 }
 
 // Outcome is one line of the story and whether it came true.
@@ -69,7 +71,7 @@ func (s *Story) Play(ctx context.Context) error {
 		{"Act: a bad camera release in the clinic", s.badCamera},
 		{"Act: the mended camera release", s.goodCamera},
 		{"Act: work for people", s.work},
-		{"Contain: the abandoned NAS", s.nas},
+		{"Contain: the abandoned NAS", s.contain},
 		{"Prove: the record", s.prove},
 	} {
 		s.head(chapter.title)

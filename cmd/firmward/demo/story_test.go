@@ -22,9 +22,20 @@ import (
 	"github.com/firmward/firmward/store"
 )
 
-// house builds a whole firmward beside the standard lab: store on disk, loops, API served over the network
-// in memory.
-func house(t *testing.T, ctx context.Context) (demo.House, *control.Control) {
+// standard is the lab of the story.
+func standard(t *testing.T, clock *lab.Clock) *lab.Lab {
+	t.Helper()
+	l, err := lab.Standard(lab.Options{Clock: clock, Net: lab.NewNet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+// house builds a whole firmward beside the lab: a store, loops, an API served over the network in memory.
+// change alters what stands around it.
+func house(t *testing.T, ctx context.Context, l *lab.Lab, change func(*control.Config)) (demo.House, *control.Control) {
 	t.Helper()
 	must := func(err error) {
 		t.Helper()
@@ -32,9 +43,6 @@ func house(t *testing.T, ctx context.Context) (demo.House, *control.Control) {
 			t.Fatal(err)
 		}
 	}
-	l, err := lab.Standard(lab.Options{Clock: lab.RealClock(), Net: lab.NewNet()})
-	must(err)
-	t.Cleanup(func() { l.Close() })
 	log := slog.New(slog.DiscardHandler)
 	if os.Getenv("FIRMWARD_TEST_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
@@ -48,7 +56,10 @@ func house(t *testing.T, ctx context.Context) (demo.House, *control.Control) {
 		cfg.Store = st
 		cfg.Network, cfg.Log, cfg.Lab = stack, log, true
 		cfg.Serve = netip.MustParseAddrPort("192.168.20.2:8390")
-		cfg.Self = []netip.Addr{netip.MustParseAddr("192.168.20.2"), netip.MustParseAddr("10.40.0.2")}
+		cfg.Self = demo.Self
+		if change != nil {
+			change(cfg)
+		}
 	})
 	controltest.Starter(t, c)
 	api := httpapi.New(httpapi.Deps{Control: c, Store: c.Store, Log: log, Version: "test", Origin: c.Signer.Origin(), Hosts: []string{"192.168.20.2"}, TempDir: t.TempDir(), Alive: func() error { return nil }})
@@ -62,7 +73,7 @@ func house(t *testing.T, ctx context.Context) (demo.House, *control.Control) {
 		must(err)
 		return demo.Person{Name: name, Token: secret, Base: "http://192.168.20.2:8099", Client: &http.Client{Transport: &http.Transport{DialContext: stack.DialContext, DisableKeepAlives: true}}}
 	}
-	return demo.House{Store: c.Store, Lab: l, Anna: person("anna", firmward.Admin), Ben: person("ben", firmward.Approver), Signer: c.Signer}, c
+	return demo.House{Store: c.Store, Lab: l, Clock: c.Clock, Anna: person("anna", firmward.Admin), Ben: person("ben", firmward.Approver), Signer: c.Signer}, c
 }
 
 // tell plays the story once in a bubble and gives the state of every device at its end.
@@ -70,7 +81,7 @@ func tell(t *testing.T, say func(string)) (end []string, commits int64) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)))
 		ctx, cancel := context.WithCancel(t.Context())
-		h, c := house(t, ctx)
+		h, c := house(t, ctx, standard(t, lab.RealClock()), nil)
 		done := make(chan error, 1)
 		go func() { done <- c.Run(ctx) }()
 		s := demo.New(h, say)
