@@ -11,7 +11,6 @@ import (
 	"net"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -94,12 +93,11 @@ func readLine(r *bufio.Reader) (string, error) {
 // rtspSession is one connection to the camera's stream.
 type rtspSession struct {
 	conn    net.Conn
-	mu      sync.Mutex // guards writes
 	id      string
 	channel byte
 	ssrc    uint32
 	seq     uint16
-	playing context.CancelFunc
+	stop    func() // ends the stream and waits for its last packet; nil while none plays
 }
 
 // serveRTSP streams a still picture. It needs no password, which is a choice of the lab: the stream stands for "the
@@ -112,8 +110,8 @@ func (d *Device) rtspConn(ctx context.Context, c net.Conn) {
 	random := d.random('r')
 	s := &rtspSession{conn: c, ssrc: random.Uint32(), seq: uint16(random.Uint32())}
 	defer func() {
-		if s.playing != nil {
-			s.playing()
+		if s.stop != nil {
+			s.stop()
 		}
 	}()
 	r := bufio.NewReaderSize(c, rtspLine)
@@ -141,13 +139,7 @@ func (s *rtspSession) reply(cseq, status string, header []string, body string) e
 		fmt.Fprintf(&b, "Content-Length: %d\r\n", len(body))
 	}
 	b.WriteString("\r\n" + body)
-	return s.send([]byte(b.String()))
-}
-
-func (s *rtspSession) send(b []byte) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, err := s.conn.Write(b)
+	_, err := io.WriteString(s.conn, b.String())
 	return err
 }
 
@@ -182,19 +174,20 @@ func (s *rtspSession) serve(ctx context.Context, d *Device, req rtspRequest) err
 			return s.reply(cseq, "454 Session Not Found", nil, "")
 		}
 		err := s.reply(cseq, "200 OK", []string{"Session: " + s.id, "Range: npt=now-"}, "")
-		if err == nil && s.playing == nil {
+		if err == nil && s.stop == nil {
 			play, cancel := context.WithCancel(ctx)
-			s.playing = cancel
-			d.lab.wg.Go(func() { s.play(play) })
+			ended := make(chan struct{})
+			s.stop = func() { cancel(); <-ended }
+			d.lab.wg.Go(func() { defer close(ended); s.play(play) })
 		}
 		return err
 	case "PAUSE", "TEARDOWN":
 		if !session() {
 			return s.reply(cseq, "454 Session Not Found", nil, "")
 		}
-		if s.playing != nil {
-			s.playing()
-			s.playing = nil
+		if s.stop != nil {
+			s.stop()
+			s.stop = nil
 		}
 		err := s.reply(cseq, "200 OK", []string{"Session: " + s.id}, "")
 		if req.method == "TEARDOWN" {
@@ -262,7 +255,7 @@ func (s *rtspSession) play(ctx context.Context) {
 			binary.BigEndian.PutUint32(packet[8:], n*3600)
 			binary.BigEndian.PutUint32(packet[12:], s.ssrc)
 			s.seq++
-			if s.send(append(packet, nal...)) != nil {
+			if _, err := s.conn.Write(append(packet, nal...)); err != nil || ctx.Err() != nil {
 				return
 			}
 		}
