@@ -21,31 +21,72 @@ var ErrBound = errors.New("the answer passed its bound")
 func Bound(r io.Reader, limit int64) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err == nil && int64(len(b)) > limit {
-		return b[:limit], &firmward.Error{Code: firmward.TooLarge, Message: "answer cut", Err: ErrBound}
+		return b[:limit], passed()
 	}
 	return b, err
 }
 
-// DialLimit ends a dial that gets no answer. net/http lets a dial run on after its request has
-// ended, so the request's own limit does not reach it.
-const DialLimit = 5 * time.Second
+// MaxAnswer bounds the body of one HTTP answer of a device, in bytes.
+const MaxAnswer = 256 << 10
 
 // HTTPClient returns a client that dials through n only, keeps no connection, follows no redirect and
 // gives up after timeout (the whole exchange, so that a dripping device is cut); 0 leaves the limit to
-// the request's context.
+// the request's context. Reading more than MaxAnswer bytes of a body fails with ErrBound, also for a
+// RoundTripper put around this one that drains what it does not want.
 func HTTPClient(n Network, timeout time.Duration) *http.Client {
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
-		ctx, cancel := context.WithTimeout(ctx, DialLimit)
-		defer cancel()
+		if asked, ok := ctx.Value(request{}).(context.Context); ok {
+			ctx = asked
+		}
 		return n.DialContext(ctx, network, address)
 	}
 	return &http.Client{
-		Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10},
+		Transport: bounding{&http.Transport{DialContext: dial, DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10}},
 		Timeout:   timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		},
 	}
+}
+
+// request is the key under which a request's own context goes with it to the dial: net/http lets a dial
+// run on after its request has ended.
+type request struct{}
+
+// bounding is a RoundTripper whose dials end with their request and whose answers end at MaxAnswer.
+type bounding struct{ next http.RoundTripper }
+
+func (t bounding) RoundTrip(req *http.Request) (*http.Response, error) {
+	ctx := req.Context()
+	res, err := t.next.RoundTrip(req.WithContext(context.WithValue(ctx, request{}, ctx)))
+	if err == nil {
+		res.Body = &boundedBody{ReadCloser: res.Body, left: MaxAnswer}
+	}
+	return res, err
+}
+
+type boundedBody struct {
+	io.ReadCloser
+	left int
+}
+
+// Read gives what is left of the bound, then fails if there is more.
+func (b *boundedBody) Read(p []byte) (int, error) {
+	if b.left == 0 && len(p) > 0 {
+		var more [1]byte
+		n, err := b.ReadCloser.Read(more[:])
+		if n > 0 {
+			err = passed()
+		}
+		return 0, err
+	}
+	n, err := b.ReadCloser.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
+}
+
+func passed() error {
+	return &firmward.Error{Code: firmward.TooLarge, Message: "answer cut", Err: ErrBound}
 }
 
 // Timeout reports whether err says that nothing came back in time.
