@@ -43,7 +43,7 @@ func (Probe) Run(ctx context.Context, t discover.Target, report func(firmward.Ob
 	if a.Outcome == firmward.Answered {
 		attrs, err := ipp.PrinterAttributes(a.Body, id)
 		if a.Status != 200 || err != nil {
-			o.Outcome, o.Note = firmward.Closed, "a web server answers, but it is no printer"
+			o.Outcome, o.Note = a.Closed("a web server answers, but it is no printer")
 		}
 		for _, name := range wanted {
 			if v := attrs[name]; v != "" {

@@ -18,6 +18,7 @@ import (
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/discover"
 	"github.com/firmward/firmward/proto/rtsp"
+	"github.com/firmward/firmward/wire"
 )
 
 // Probe implements discover.Probe.
@@ -40,7 +41,8 @@ func (Probe) Run(ctx context.Context, t discover.Target, report func(firmward.Ob
 	port := t.PortOr(554)
 	at := netip.AddrPortFrom(t.Addr, port).String()
 	o := firmward.Observation{Addr: t.Addr, Port: port, Outcome: firmward.Answered}
-	c, err := t.Network.DialContext(ctx, "tcp", at)
+	ear := discover.Listening(t.Network)
+	c, err := ear.DialContext(ctx, "tcp", at)
 	if err != nil {
 		if firmward.CodeOf(err) == firmward.Refused {
 			return err
@@ -55,8 +57,8 @@ func (Probe) Run(ctx context.Context, t discover.Target, report func(firmward.Ob
 	s := session{c: c, r: bufio.NewReader(c), url: "rtsp://" + at + streamPath, secret: t.Secret.Password, user: t.Secret.User}
 	if err := s.play(&o); err != nil {
 		o.Outcome, o.Note = firmward.Closed, "no stream: "+discover.Note(err)
-		if ctx.Err() != nil {
-			o.Outcome = firmward.NoAnswer
+		if ctx.Err() != nil || wire.Timeout(err) {
+			o.Outcome, o.Note = ear.Failed(err)
 		}
 	}
 	report(o)
@@ -106,8 +108,8 @@ func (s *session) play(o *firmward.Observation) error {
 		return err
 	}
 	o.Readings = append(o.Readings, discover.Reading("rtsp.media", strconv.Itoa(len(frame))))
-	_, err = s.c.Write(rtsp.Request("TEARDOWN", s.url, s.seq+1, "Session: "+id))
-	return err
+	_, _ = s.c.Write(rtsp.Request("TEARDOWN", s.url, s.seq+1, "Session: "+id)) // a courtesy: the stream was seen
+	return nil
 }
 
 func (s *session) ask(method, url string, headers ...string) (rtsp.Response, error) {
