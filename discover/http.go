@@ -75,9 +75,13 @@ func elsewhere(location string, addr netip.Addr) bool {
 	return err != nil || u.Host != "" && u.Hostname() != addr.String()
 }
 
-// Closed says that what answered is not what the probe asks for. A note about the answer itself stays.
+// Closed says why an answer that came is not what the probe asked for. A note about the answer itself stays,
+// and a web server that is too busy has said nothing about what it is.
 func (a Answer) Closed(why string) (firmward.Outcome, string) {
-	if a.Note != "" {
+	switch {
+	case a.Status == http.StatusServiceUnavailable || a.Status == http.StatusTooManyRequests:
+		why = fmt.Sprintf("its web server is too busy (HTTP status %d)", a.Status)
+	case a.Note != "":
 		why += ": " + a.Note
 	}
 	return firmward.Closed, why

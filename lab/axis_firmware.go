@@ -175,7 +175,7 @@ func (c *camera) upgrade(w http.ResponseWriter, r *http.Request, q vapixRequest,
 	switch {
 	case !good || p.AutoCommit != "never" && p.AutoCommit != "boot" && p.AutoCommit != "started":
 		refuse = 400
-	case c.busy:
+	case c.busy || c.has(FaultBusy):
 		refuse = 423
 	case !c.committed:
 		refuse = 412

@@ -31,6 +31,7 @@ const (
 	ippNotSupported         = 0x0501
 	ippVersionNotSupported  = 0x0503
 	ippCharsetNotSupported  = 0x040d
+	ippServerBusy           = 0x0507
 )
 
 var errIPP = errors.New("malformed IPP request")
@@ -163,7 +164,7 @@ func encodeIPP(q ippRequest, status uint16, printer []ippAttribute) []byte {
 	return append(b, ippEnd)
 }
 
-// answerIPP answers a request out of the printer's attributes.
+// answerIPP answers a request out of the printer's attributes; a printer without any is busy.
 func answerIPP(body []byte, attributes []ippAttribute) []byte {
 	q, err := parseIPP(body)
 	switch {
@@ -179,6 +180,8 @@ func answerIPP(body []byte, attributes []ippAttribute) []byte {
 		return encodeIPP(q, ippNotSupported, nil)
 	case len(q.op["printer-uri"].values) != 1:
 		return encodeIPP(q, ippBadRequest, nil)
+	case len(attributes) == 0:
+		return encodeIPP(q, ippServerBusy, nil)
 	}
 	var wanted []string
 	for _, v := range q.op["requested-attributes"].values {

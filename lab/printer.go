@@ -136,14 +136,19 @@ func (p *printer) serveIPP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(answerIPP(body, p.attributes()))
 }
 
+// attributes are the printer's, none while it is busy.
 func (p *printer) attributes() []ippAttribute {
 	p.mu.Lock()
+	busy := p.has(FaultBusy)
 	version := p.version()
 	if version == p.factoryVersion {
 		version = p.ippVersion // the contradiction that ends with the first update
 	}
 	uptime := int(max(p.clock().Now().Sub(p.upSince).Seconds(), 1))
 	p.mu.Unlock()
+	if busy {
+		return nil
+	}
 	uri := fmt.Sprintf("ipp://%s:631/ipp/print", p.host.ifaces[0].addr)
 	return []ippAttribute{
 		ippStrings("charset-configured", ippCharset, "utf-8"),

@@ -156,6 +156,14 @@ func (s *rtspSession) serve(ctx context.Context, d *Device, req rtspRequest) err
 		}, "")
 	case "DESCRIBE":
 		base, _, _ := strings.Cut(req.url, "?")
+		d.mu.Lock()
+		huge := d.has(FaultHugeAnswer)
+		d.mu.Unlock()
+		if huge {
+			err := s.reply(cseq, "200 OK", []string{"Content-Type: application/sdp", fmt.Sprint("Content-Length: ", maxHuge)}, "")
+			writeHuge(s.conn)
+			return err
+		}
 		return s.reply(cseq, "200 OK", []string{
 			"Content-Type: application/sdp", "Content-Base: " + strings.TrimSuffix(base, "/") + "/",
 		}, sdp(s.conn.LocalAddr()))

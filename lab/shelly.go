@@ -147,7 +147,7 @@ func (p *plug) startUpdate(url string) *rpcError {
 			return &rpcError{codeUnavailable, "No update info!"}
 		}
 	}
-	if p.busy {
+	if p.busy || p.has(FaultBusy) {
 		return &rpcError{codePrecondition, "Already in progress!"}
 	}
 	if p.has(FaultAcceptedAndNothing) || p.power.Err() != nil {

@@ -38,7 +38,11 @@ func HTTPClient(n Network, timeout time.Duration) *http.Client {
 		if asked, ok := ctx.Value(request{}).(context.Context); ok {
 			ctx = asked
 		}
-		return n.DialContext(ctx, network, address)
+		c, err := n.DialContext(ctx, network, address)
+		if err != nil {
+			err = undialled{err}
+		}
+		return c, err
 	}
 	return &http.Client{
 		Transport: bounding{&http.Transport{DialContext: dial, DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10}},
@@ -48,6 +52,16 @@ func HTTPClient(n Network, timeout time.Duration) *http.Client {
 		},
 	}
 }
+
+// ErrUndialled is in errors of an HTTPClient whose connection was not made: no byte of the request was sent.
+var ErrUndialled = errors.New("no connection was made")
+
+// undialled says so of an error and keeps its words.
+type undialled struct{ error }
+
+func (e undialled) Is(target error) bool { return target == ErrUndialled }
+func (e undialled) Unwrap() error        { return e.error }
+func (e undialled) Timeout() bool        { return Timeout(e.error) }
 
 // request is the key under which a request's own context goes with it to the dial: net/http lets a dial
 // run on after its request has ended.

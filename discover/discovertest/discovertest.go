@@ -28,7 +28,7 @@ type Case struct {
 }
 
 // faults are those under which a probe must stay well-behaved.
-var faults = [...]string{"", "silent", "huge-answer", "drip", "slow", "redirect-elsewhere", "offline"}
+var faults = [...]string{"", "silent", "huge-answer", "drip", "slow", "redirect-elsewhere", "overloaded", "busy", "offline"}
 
 // Run runs the suite, each fault with a fresh device in its own bubble.
 func Run(t *testing.T, c Case) {
@@ -101,8 +101,13 @@ type watched struct {
 
 	mu   sync.Mutex
 	open int
+	read int
 	bad  []string
 }
+
+// muchRead is more than a probe takes from a device in one run: an HTTP answer at its bound, with its head
+// and what a buffer holds beyond it.
+const muchRead = 2 * wire.MaxAnswer
 
 func (w *watched) note(format string, args ...any) {
 	w.bad = append(w.bad, fmt.Sprintf(format, args...))
@@ -113,6 +118,9 @@ func (w *watched) end() []string {
 	defer w.mu.Unlock()
 	if w.open != 0 {
 		w.note("%d connections were left open", w.open)
+	}
+	if w.read > muchRead {
+		w.note("%d bytes were read", w.read)
 	}
 	return w.bad
 }
@@ -144,6 +152,15 @@ type conn struct {
 	net.Conn
 	w    *watched
 	once sync.Once
+}
+
+// Read reads and counts.
+func (c *conn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	c.w.read += n
+	return n, err
 }
 
 // Close closes and counts.

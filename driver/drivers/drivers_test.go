@@ -42,6 +42,11 @@ func device(t *testing.T, site, name string, secret wire.Secret, model, hardware
 				t.Fatal(err)
 			}
 		},
+		Mend: func() {
+			if err := l.ClearFaults(name); err != nil {
+				t.Fatal(err)
+			}
+		},
 		Truth:   func() string { return dev.Facts().InstalledVersion },
 		Flashes: func() int { return len(dev.Facts().Flashes) },
 		Bytes: func() (n int64) {

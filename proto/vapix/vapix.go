@@ -18,8 +18,14 @@ const (
 	FirmwarePath = "/axis-cgi/firmwaremanagement.cgi"
 )
 
-// Error is a VAPIX error object. The codes are those of the firmware management interface: 409
-// downgrade, 412 uncommitted, 415 invalid image, 421 wrong model, 423 busy.
+// Codes of the firmware management interface that say "not now".
+const (
+	Uncommitted = 412
+	Busy        = 423
+)
+
+// Error is a VAPIX error object. Further codes of the firmware management interface: 409 downgrade, 410
+// withdrawn version, 415 invalid image, 421 wrong model, 422 no signature.
 type Error struct {
 	Code    int    `json:"code"`
 	Message string `json:"message"`
@@ -36,6 +42,11 @@ func (e *Error) Refusal() bool {
 		return true
 	}
 	return false
+}
+
+// Upgraded is the data of the method "upgrade": the version that will run after the restart.
+type Upgraded struct {
+	Version string `json:"firmwareVersion"`
 }
 
 // Status is the data of the method "status".
