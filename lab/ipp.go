@@ -21,6 +21,10 @@ const (
 	ippCharset   = 0x47
 	ippLanguage  = 0x48
 	ippMIME      = 0x49
+
+	ippBegin  = 0x34 // a collection
+	ippFinish = 0x37
+	ippMember = 0x4a // the name of a collection's next member
 )
 
 // IPP operations and status codes (RFC 8011).
@@ -128,6 +132,16 @@ func ippBool(name string, v bool) ippAttribute {
 	return ippAttribute{name, ippBoolean, [][]byte{{b}}}
 }
 
+// ippCollection is an attribute of one collection of members (RFC 8010 §3.1.6): each is a name, then its values, which
+// bear no name of their own.
+func ippCollection(name string, members ...ippAttribute) []ippAttribute {
+	all := []ippAttribute{{name, ippBegin, [][]byte{{}}}}
+	for _, m := range members {
+		all = append(all, ippStrings("", ippMember, m.name), ippAttribute{"", m.tag, m.values})
+	}
+	return append(all, ippAttribute{"", ippFinish, [][]byte{{}}})
+}
+
 func appendIPP(b []byte, a ippAttribute) []byte {
 	for i, v := range a.values {
 		name := a.name
@@ -189,8 +203,12 @@ func answerIPP(body []byte, attributes []ippAttribute) []byte {
 	}
 	all := len(wanted) == 0 || slices.Contains(wanted, "all") || slices.Contains(wanted, "printer-description")
 	var found []ippAttribute
+	take := false
 	for _, a := range attributes {
-		if all || slices.Contains(wanted, a.name) {
+		if a.name != "" { // else it belongs to the collection that began before
+			take = all || slices.Contains(wanted, a.name)
+		}
+		if take {
 			found = append(found, a)
 		}
 	}

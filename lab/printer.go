@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -150,7 +151,7 @@ func (p *printer) attributes() []ippAttribute {
 		return nil
 	}
 	uri := fmt.Sprintf("ipp://%s:631/ipp/print", p.host.ifaces[0].addr)
-	return []ippAttribute{
+	return slices.Concat([]ippAttribute{
 		ippStrings("charset-configured", ippCharset, "utf-8"),
 		ippStrings("charset-supported", ippCharset, "us-ascii", "utf-8"),
 		ippBool("color-supported", true),
@@ -170,6 +171,7 @@ func (p *printer) attributes() []ippAttribute {
 		ippBool("printer-is-accepting-jobs", true),
 		ippStrings("printer-location", ippText, ""),
 		ippStrings("printer-make-and-model", ippText, p.model),
+		ippStrings("printer-more-info", ippURI, fmt.Sprintf("http://%s/", p.host.ifaces[0].addr)),
 		ippStrings("printer-name", ippName, p.name),
 		ippInt("printer-state", ippEnum, 3),
 		ippStrings("printer-state-reasons", ippKeyword, "none"),
@@ -179,5 +181,5 @@ func (p *printer) attributes() []ippAttribute {
 		ippInt("queued-job-count", ippInteger, 0),
 		ippStrings("uri-authentication-supported", ippKeyword, "none"),
 		ippStrings("uri-security-supported", ippKeyword, "none"),
-	}
+	}, ippCollection("media-col-default", ippStrings("media-type", ippKeyword, "stationery"), ippInt("media-top-margin", ippInteger, 423)))
 }
