@@ -297,6 +297,14 @@ func TestUDPAndMulticast(t *testing.T) {
 		if n := b.h.portCounts()["udp/7"]; n.Refused != 1 {
 			t.Errorf("closed UDP port: %+v", n)
 		}
+		if c, err := a.DialContext(t.Context(), "udp", "10.0.0.2:7"); err != nil {
+			t.Error(err)
+		} else {
+			c.Write([]byte("x"))
+			if _, err := c.Read(buf); !errors.Is(err, syscall.ECONNREFUSED) {
+				t.Errorf("a connected socket to a closed port: %v", err)
+			}
+		}
 		if n := b.h.portCounts()["udp/161"]; n != (PortCount{Conns: 1, Bytes: 4}) {
 			t.Errorf("open UDP port: %+v", n)
 		}

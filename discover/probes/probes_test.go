@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/catalog"
@@ -83,6 +84,20 @@ func TestIdentityOfTheLab(t *testing.T) {
 			d, _ := l.Device(tc.device)
 			if f := d.Facts(); f.Frozen {
 				t.Errorf("%s froze", tc.device)
+			}
+		}
+	})
+}
+
+// TestClosed asks a plug for what it has not: each probe says that the port is closed.
+func TestClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, net := standard(t)
+		for _, probe := range []string{"snmp", "rtsp", "ipp"} {
+			began := time.Now()
+			o := look(t, probe, discover.Target{Network: net, Addr: netip.MustParseAddr("192.168.20.11")})
+			if o.Outcome != firmward.Closed || o.Note == "" || time.Since(began) > 0 {
+				t.Errorf("%s: %s (%s) after %s", probe, o.Outcome, o.Note, time.Since(began))
 			}
 		}
 	})
