@@ -111,12 +111,27 @@ func Timeout(err error) bool {
 
 // authorization is a header whose value would let somebody guess the password offline, also where it
 // is only the answer to a digest challenge.
-var authorization = regexp.MustCompile(`(?i)(\bauthorization:[ \t]*\w*)[^\r\n]*`)
+var authorization = regexp.MustCompile(`(?i)(authorization:[ \t]*(?:digest|basic|bearer)?)[^\r\n]*`)
+
+// keep is what the record holds of a write: its first RecordMax bytes without secrets. A secret that
+// begins before that end is masked whole.
+func keep(b []byte, secrets []string) []byte {
+	longest := 1
+	for _, s := range secrets {
+		longest = max(longest, len(s))
+	}
+	window := b[:min(len(b), RecordMax+longest)]
+	out := mask(window, secrets)
+	if len(window) < len(b) {
+		out = out[:max(0, len(out)-longest+1)] // a secret may begin here and end beyond
+	}
+	return out[:min(len(out), RecordMax)]
+}
 
 // mask takes secrets out of what is recorded.
 func mask(b []byte, secrets []string) []byte {
 	out := bytes.Clone(b)
-	if bytes.Contains(b, []byte("uthorization")) || bytes.Contains(b, []byte("UTHORIZATION")) { // images are long
+	if bytes.Contains(bytes.ToLower(b), []byte("authorization")) { // images are long, and this is quicker than the pattern
 		out = authorization.ReplaceAll(b, []byte("$1 ***"))
 	}
 	for _, s := range secrets {

@@ -156,7 +156,7 @@ func (n *guarded) record(network string, to netip.AddrPort, b []byte) {
 	if n.g.Record == nil {
 		return
 	}
-	kept := mask(b[:min(len(b), RecordMax)], n.g.Secrets)
+	kept := keep(b, n.g.Secrets)
 	n.g.Record(Sent{Network: network, To: to, Purpose: n.g.Purpose, Bytes: kept, Total: len(b)})
 }
 

@@ -47,6 +47,9 @@ func (Secret) LogValue() slog.Value { return slog.StringValue("secret") }
 
 func (Secret) String() string { return "secret" }
 
+// MarshalJSON keeps secrets out of whatever is written as JSON, logs of structs among it.
+func (Secret) MarshalJSON() ([]byte, error) { return []byte(`"secret"`), nil }
+
 // GoString keeps secrets out of %#v.
 func (Secret) GoString() string { return "wire.Secret{}" }
 

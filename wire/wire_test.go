@@ -1,10 +1,13 @@
 package wire_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -168,7 +171,17 @@ func TestBound(t *testing.T) {
 
 func TestSecretNeverPrints(t *testing.T) {
 	s := wire.Secret{User: "root", Password: "hunter2"}
-	if got := fmt.Sprintf("%v %s %+v %#v", s, s, s, s); strings.Contains(got, "hunter2") {
+	c := wire.Conn{Addr: plug, Secret: s}
+	b, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	for _, h := range []slog.Handler{slog.NewJSONHandler(&log, nil), slog.NewTextHandler(&log, nil)} {
+		slog.New(h).InfoContext(t.Context(), "x", "secret", s, "conn", c, "pointer", &c)
+	}
+	got := fmt.Sprintf("%v %s %+v %#v %v %+v %#v %+v %s %s", s, s, s, s, c, c, c, &c, b, log.String())
+	if strings.Contains(got, "hunter2") || !strings.Contains(got, plug.String()) {
 		t.Error(got)
 	}
 }

@@ -44,8 +44,9 @@ type Error struct {
 	Message string `json:"message"`
 }
 
+// Error quotes the device's message, cut to what a person reads.
 func (e *Error) Error() string {
-	return fmt.Sprintf("the device answered error %d: %s", e.Code, e.Message)
+	return fmt.Sprintf("the device answered error %d: %.200q", e.Code, e.Message)
 }
 
 // NotNow reports whether the device lacks what it needs at this moment: it is at something else

@@ -31,8 +31,9 @@ type Error struct {
 	Message string `json:"message"`
 }
 
+// Error quotes the camera's message, cut to what a person reads.
 func (e *Error) Error() string {
-	return fmt.Sprintf("the camera answered error %d: %s", e.Code, e.Message)
+	return fmt.Sprintf("the camera answered error %d: %.200q", e.Code, e.Message)
 }
 
 // Refusal reports whether the camera refused the image itself: it will refuse it again.
