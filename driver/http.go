@@ -124,12 +124,17 @@ func authorize(ctx context.Context, c wire.Conn, client *http.Client, port uint1
 	if res.StatusCode != http.StatusUnauthorized {
 		return "", status(res)
 	}
-	challenge, err := digest.FindChallenge(res.Header)
+	return credentials(res.Header, req.URL.RequestURI(), c.Secret)
+}
+
+// credentials answers a challenge to POST.
+func credentials(header http.Header, uri string, secret wire.Secret) (string, error) {
+	challenge, err := digest.FindChallenge(header)
 	if err != nil {
 		return "", &firmward.Error{Code: firmward.Unauthorized, Message: "the device asks for its password in a way that firmward cannot answer", Err: err}
 	}
 	cred, err := digest.Digest(challenge, digest.Options{
-		Method: http.MethodPost, URI: req.URL.RequestURI(), Username: c.Secret.User, Password: c.Secret.Password, Count: 1,
+		Method: http.MethodPost, URI: uri, Username: secret.User, Password: secret.Password, Count: 1,
 	})
 	if err != nil {
 		return "", &firmward.Error{Code: firmward.Unauthorized, Message: "the device's challenge cannot be answered", Err: err}

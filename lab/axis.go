@@ -1,8 +1,10 @@
 package lab
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,6 +18,7 @@ type CameraSpec struct {
 	HardwareRev string // the HardwareID; 7A2 if empty
 	Version     string // 10.12.206 if empty
 	Password    string // of user root; lab-cam-secret if empty
+	Private     bool   // the stream wants the password too
 }
 
 // camera is an Axis camera. Its state is guarded by the device's mutex.
@@ -56,7 +59,13 @@ func (l *Lab) AddCamera(spec CameraSpec) (*Device, error) {
 	c.auth = newDigestAuth("AXIS_"+d.serial, "MD5", map[string]string{"root": spec.Password}, l.clock.Now, d.random('n'))
 	d.services = []service{
 		{name: "http", network: "tcp", port: 80, stream: d.serveHTTP(c.handler())},
-		{name: "rtsp", network: "tcp", port: 554, main: true, stream: d.serveRTSP},
+		{name: "rtsp", network: "tcp", port: 554, main: true, stream: d.serveConns(func(ctx context.Context, conn net.Conn) {
+			var auth *digestAuth
+			if spec.Private {
+				auth = c.auth
+			}
+			d.rtspConn(ctx, conn, auth)
+		})},
 	}
 	d.onBoot = c.booted
 	d.mu.Lock()

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -209,6 +210,27 @@ func TestFFProbeAgainstCamera(t *testing.T) {
 	expectAll(t, out, `codec_name="h264"`, "width=320", "height=240", `profile="Constrained Baseline"`, `pict_type="I"`)
 	if contains(out, "error") {
 		t.Errorf("ffprobe complains:\n%s", out)
+	}
+}
+
+// TestFFProbeAgainstPrivateCamera answers the challenge of a stream, request for request, as an independent client does.
+func TestFFProbeAgainstPrivateCamera(t *testing.T) {
+	ffprobe := tool(t, "ffprobe", "ffmpeg")
+	l := New(Options{})
+	defer l.Close()
+	if _, err := l.AddCamera(CameraSpec{Place: Place{Name: "cam"}, Private: true}); err != nil {
+		t.Fatal(err)
+	}
+	ports, err := l.ServeLoopback(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := ports[slices.IndexFunc(ports, func(m PortMapping) bool { return m.Virtual.Port() == 554 })].Real.String()
+	args := []string{"-v", "error", "-rtsp_transport", "tcp", "-show_entries", "stream=codec_name", "-of", "flat"}
+	expectAll(t, run(t, ffprobe, append(args, "rtsp://root:"+CameraPassword+"@"+at+"/axis-media/media.amp")...), `codec_name="h264"`)
+	out, err := exec.CommandContext(t.Context(), ffprobe, append(args, "rtsp://root:wrong@"+at+"/axis-media/media.amp")...).CombinedOutput()
+	if err == nil || !contains(string(out), "401 Unauthorized") {
+		t.Errorf("with a wrong password: %v\n%s", err, out)
 	}
 }
 

@@ -93,6 +93,7 @@ func readLine(r *bufio.Reader) (string, error) {
 // rtspSession is one connection to the camera's stream.
 type rtspSession struct {
 	conn    net.Conn
+	auth    *digestAuth // nil: no password
 	id      string
 	channel byte
 	ssrc    uint32
@@ -100,15 +101,11 @@ type rtspSession struct {
 	stop    func() // ends the stream and waits for its last packet; nil while none plays
 }
 
-// serveRTSP streams a still picture. It needs no password, which is a choice of the lab: the stream stands for "the
-// camera does its work", and probes must be able to see that.
-func (d *Device) serveRTSP(l net.Listener) func() {
-	return d.serveConns(d.rtspConn)(l)
-}
-
-func (d *Device) rtspConn(ctx context.Context, c net.Conn) {
+// rtspConn streams a still picture. auth is nil where the stream needs no password, which is a choice of the lab: the
+// stream stands for "the camera does its work", and probes must be able to see that.
+func (d *Device) rtspConn(ctx context.Context, c net.Conn, auth *digestAuth) {
 	random := d.random('r')
-	s := &rtspSession{conn: c, ssrc: random.Uint32(), seq: uint16(random.Uint32())}
+	s := &rtspSession{conn: c, auth: auth, ssrc: random.Uint32(), seq: uint16(random.Uint32())}
 	defer func() {
 		if s.stop != nil {
 			s.stop()
@@ -148,6 +145,11 @@ func (s *rtspSession) serve(ctx context.Context, d *Device, req rtspRequest) err
 	session := func() bool {
 		id, _, _ := strings.Cut(req.header["session"], ";")
 		return s.id != "" && id == s.id
+	}
+	if s.auth != nil && req.method != "OPTIONS" {
+		if ok, stale := s.auth.check(req.method, req.url, req.header["authorization"]); !ok {
+			return s.reply(cseq, "401 Unauthorized", []string{"WWW-Authenticate: " + s.auth.challenge(stale)}, "")
+		}
 	}
 	switch req.method {
 	case "OPTIONS":
