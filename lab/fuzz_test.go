@@ -155,3 +155,47 @@ func FuzzDigestHeader(f *testing.F) {
 		}
 	})
 }
+
+// FuzzStream writes and reads pieces of any sizes: what comes out is what went in, in order, and never more than a
+// window is held.
+func FuzzStream(f *testing.F) {
+	f.Add([]byte{1, 2, 3, 200, 150, 7}, []byte{3, 255, 1})
+	f.Add(bytes.Repeat([]byte{255}, 300), []byte{1, 255, 255})
+	f.Fuzz(func(t *testing.T, writes, reads []byte) {
+		s := newStream(nil)
+		var in, out []byte
+		for i := range max(len(writes), len(reads)) {
+			if i < len(writes) {
+				piece := bytes.Repeat([]byte{byte(i)}, int(writes[i])*int(writes[i])) // up to 65,025 bytes
+				piece = piece[:min(len(piece), window-s.n)]                           // more would wait for a reader
+				if n, err := s.write(piece); n != len(piece) || err != nil {
+					t.Fatal(n, err)
+				}
+				in = append(in, piece...)
+			}
+			if i < len(reads) && s.n > 0 {
+				buf := make([]byte, 1+int(reads[i])*int(reads[i]))
+				n, err := s.read(buf)
+				if n == 0 || err != nil {
+					t.Fatal(n, err)
+				}
+				out = append(out, buf[:n]...)
+			}
+			if s.n > window || len(s.ring) > window {
+				t.Fatalf("%d bytes are held in %d", s.n, len(s.ring))
+			}
+		}
+		s.change(func() { s.fin = true })
+		buf := make([]byte, window)
+		for {
+			n, err := s.read(buf)
+			out = append(out, buf[:n]...)
+			if err != nil {
+				break
+			}
+		}
+		if !bytes.Equal(in, out) {
+			t.Errorf("%d bytes went in, %d other ones came out", len(in), len(out))
+		}
+	})
+}
