@@ -258,7 +258,7 @@ func (c *Control) neighbours(ctx context.Context, network firmward.Network) ([]n
 	if !ok {
 		return nil, nil
 	}
-	door, _ := c.door(network, firmward.ClassUnknown, "neighbor", wire.Secret{})
+	door, _ := c.door(network, firmward.ClassUnknown, "neighbor", wire.Secret{}, p.Info().Timeout)
 	var seen []firmward.Observation
 	var hosts []netip.Addr
 	err := p.Run(ctx, discover.Target{Network: door, Prefix: network.Prefix}, func(o firmward.Observation) {
