@@ -43,6 +43,9 @@ func (DevicesListCmd) Help() string {
 
 // Run carries it out.
 func (c *DevicesListCmd) Run(ctx context.Context, a *app) error {
+	if err := siteKnown(ctx, a, c.Site); err != nil {
+		return err
+	}
 	q := values("site", c.Site, "class", c.Class, "vendor", c.Vendor, "model", c.Model, "owner", c.Owner, "text", c.Find)
 	if c.Spare {
 		q.Set("spare", "true")
@@ -105,21 +108,21 @@ func (f Facts) body() httpapi.DeviceFacts {
 // DevicesAddCmd adds a device by hand.
 type DevicesAddCmd struct {
 	Name    string  `arg:"" help:"What people call it."`
-	Site    string  `help:"Where it is." required:""`
-	Address *string `help:"Its address, when it has one."`
+	Site    *string `help:"Where it is: a known site (firmward sites). An address in a named network says it too." placeholder:"NAME"`
+	Address *string `help:"Its address, when it has one." placeholder:"IP"`
 	Facts
 }
 
 // Help gives examples.
 func (DevicesAddCmd) Help() string {
 	return examples(`firmward devices add "Storage box" --site home --vendor D-Link --model DNS-320L --firmware 1.11`,
-		"firmward devices add pump-7 --site clinic --class infusion-pump --owner 'Ward 3'")
+		"firmward devices add pump-7 --address 10.40.0.51 --class infusion-pump --owner 'Ward 3'")
 }
 
 // Run carries it out.
 func (c *DevicesAddCmd) Run(ctx context.Context, a *app) error {
 	in := c.body()
-	in.Name, in.Site, in.Address = &c.Name, &c.Site, c.Address
+	in.Name, in.Site, in.Address = &c.Name, c.Site, c.Address
 	var d httpapi.Device
 	if err := a.client.post(ctx, "/devices", in, &d); err != nil {
 		return err
@@ -200,8 +203,7 @@ func (c *DevicesImportCmd) Run(ctx context.Context, a *app) error {
 	}); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.out, "%s added, %d changed.\n", plural(done.Added, "device", "devices"), done.Changed)
-	return nil
+	return a.say(done, fmt.Sprintf("%s added, %d changed.", plural(done.Added, "device", "devices"), done.Changed))
 }
 
 // DevicesMergeCmd joins two entries.

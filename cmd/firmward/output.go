@@ -59,7 +59,16 @@ func listSorted[T any](ctx context.Context, a *app, path string, q url.Values, l
 	return nil
 }
 
-// show prints one thing as JSON when that was asked for; else it says false.
+// say prints what a command did: as one JSON object when that was asked for, else in words.
+func (a *app) say(v any, text string) error {
+	if done, err := a.asJSON(v); done {
+		return err
+	}
+	a.para(0, text)
+	return nil
+}
+
+// asJSON prints one thing as JSON when that was asked for; else it says false.
 func (a *app) asJSON(v any) (bool, error) {
 	if !a.JSON {
 		return false, nil
@@ -67,6 +76,26 @@ func (a *app) asJSON(v any) (bool, error) {
 	enc := json.NewEncoder(a.out)
 	enc.SetEscapeHTML(false)
 	return true, enc.Encode(v)
+}
+
+// jsonLines prints things as one JSON object a line.
+func (a *app) jsonLines(lines []any) error {
+	enc := json.NewEncoder(a.out)
+	enc.SetEscapeHTML(false)
+	for _, l := range lines {
+		if err := enc.Encode(l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func anys[T any](list []T) []any {
+	out := make([]any, len(list))
+	for i, v := range list {
+		out[i] = v
+	}
+	return out
 }
 
 // table is aligned text. Its last column wraps to the width of the page.
