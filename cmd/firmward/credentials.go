@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 
 	"github.com/firmward/firmward/httpapi"
@@ -41,6 +40,5 @@ func (c *CredentialsSetCmd) Run(ctx context.Context, a *app) error {
 	}}); err != nil {
 		return err
 	}
-	fmt.Fprintln(a.out, "The password is stored.")
-	return nil
+	return a.say(map[string]bool{"stored": true}, "The password is stored.")
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -81,13 +80,7 @@ func (c *FeedsStatusCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	if a.JSON {
-		enc := json.NewEncoder(a.out)
-		for _, f := range feeds.Items {
-			if err := enc.Encode(f); err != nil {
-				return err
-			}
-		}
-		return nil
+		return a.jsonLines(anys(feeds.Items))
 	}
 	a.para(0, "Knowledge: "+feeds.Knowledge)
 	t := table{head: []string{"FEED", "KIND", "RECORDS", "DATED", "IMPORTED", "STATE"}}

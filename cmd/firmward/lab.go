@@ -96,6 +96,9 @@ func (LabFaultCmd) Help() string {
 // Run carries it out.
 func (c *LabFaultCmd) Run(ctx context.Context, a *app) error {
 	if c.Device == "" {
+		if a.JSON {
+			return a.jsonLines(anys(lab.Faults()))
+		}
 		t := table{head: []string{"FAULT", "WHAT HAPPENS"}}
 		for _, f := range lab.Faults() {
 			t.rows = append(t.rows, []string{f.Name, f.Meaning})
@@ -137,8 +140,7 @@ func (c *LabFaultCmd) Run(ctx context.Context, a *app) error {
 	case resp.StatusCode >= 300:
 		return firmward.Errorf(firmward.Invalid, answer.Error)
 	}
-	fmt.Fprintf(a.out, "%s has now: %s\n", c.Device, join(answer.Faults))
-	return nil
+	return a.say(map[string]any{"device": c.Device, "faults": append([]string{}, answer.Faults...)}, fmt.Sprintf("%s has now: %s", c.Device, join(answer.Faults)))
 }
 
 // LabImageCmd makes firmware that simulated devices take.
@@ -178,9 +180,5 @@ func (c *LabImageCmd) Run(_ context.Context, a *app) error {
 	}
 	facts := d.Facts()
 	made := map[string]any{"file": c.File, "model": facts.Model, "hardware": facts.HardwareRev, "version": c.Version, "size": len(image)}
-	if done, err := a.asJSON(made); done {
-		return err
-	}
-	fmt.Fprintf(a.out, "%s: %s for model %s, hardware %s, %d bytes.\n", c.File, c.Version, facts.Model, facts.HardwareRev, len(image))
-	return nil
+	return a.say(made, fmt.Sprintf("%s: %s for model %s, hardware %s, %d bytes.", c.File, c.Version, facts.Model, facts.HardwareRev, len(image)))
 }

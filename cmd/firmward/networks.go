@@ -112,11 +112,7 @@ func (c *NetworksAllowCmd) Run(ctx context.Context, a *app) error {
 	if err := a.client.post(ctx, "/networks/"+url.PathEscape(c.Network)+"/allow", httpapi.AllowStep{Step: c.Step}, &n); err != nil {
 		return err
 	}
-	if done, err := a.asJSON(n); done {
-		return err
-	}
-	fmt.Fprintf(a.out, "%s: probes may be %s, allowed by %s.\n", n.Prefix, n.Allowed, n.Allower)
-	return nil
+	return a.say(n, fmt.Sprintf("%s: probes may be %s, allowed by %s.", n.Prefix, n.Allowed, n.Allower))
 }
 
 // NetworksRemoveCmd takes the name of a network back.

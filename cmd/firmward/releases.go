@@ -109,6 +109,5 @@ func (c *ReleasesWithdrawCmd) Run(ctx context.Context, a *app) error {
 	if err := a.client.post(ctx, "/releases/"+url.PathEscape(c.ID)+"/withdraw", httpapi.Reason{Why: c.Why}, &r); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.out, "%s %s is withdrawn.\n", r.ID, r.Version)
-	return nil
+	return a.say(r, fmt.Sprintf("%s %s is withdrawn.", r.ID, r.Version))
 }

@@ -91,6 +91,5 @@ func (c *WorkordersAssignCmd) Run(ctx context.Context, a *app) error {
 	if err := a.client.post(ctx, "/workorders/"+url.PathEscape(c.ID)+"/assign", httpapi.WorkAssignment{Assignee: c.To}, &w); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.out, "%s, %s: for %s.\n", w.ID, w.Device, w.Assignee)
-	return nil
+	return a.say(w, fmt.Sprintf("%s, %s: for %s.", w.ID, w.Device, w.Assignee))
 }
