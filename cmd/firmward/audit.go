@@ -40,7 +40,7 @@ func (c *AuditExportCmd) Run(ctx context.Context, a *app) error {
 type AuditVerifyCmd struct {
 	File    string   `arg:"" type:"existingfile" help:"Exported log."`
 	Earlier []string `help:"Checkpoint that was kept outside; may be repeated." type:"existingfile" placeholder:"FILE" sep:"none"`
-	Key     string   `help:"Public key known from elsewhere."`
+	Key     string   `help:"Public key known from elsewhere." placeholder:"KEY"`
 }
 
 // Help gives examples.

@@ -26,11 +26,11 @@ type DevicesCmd struct {
 // DevicesListCmd lists devices.
 type DevicesListCmd struct {
 	Listing
-	Site    string `help:"Only of this site."`
+	Site    string `help:"Only of this site." placeholder:"NAME"`
 	Class   string `help:"Only of this class." placeholder:"camera"`
-	Vendor  string `help:"Only of this vendor."`
-	Model   string `help:"Only of this model."`
-	Owner   string `help:"Only of this owner."`
+	Vendor  string `help:"Only of this vendor." placeholder:"VENDOR"`
+	Model   string `help:"Only of this model." placeholder:"MODEL"`
+	Owner   string `help:"Only of this owner." placeholder:"NAME"`
 	Find    string `help:"Part of name, vendor, model or serial." placeholder:"TEXT"`
 	Spare   bool   `help:"Only spares."`
 	Retired bool   `help:"Retired ones too."`
@@ -82,14 +82,14 @@ func firstAddr(d httpapi.Device) netip.Addr {
 
 // Facts are what a person may say of a device.
 type Facts struct {
-	Vendor       *string `help:"Vendor."`
-	Model        *string `help:"Model, exactly as the vendor writes it."`
-	Hardware     *string `help:"Hardware revision."`
+	Vendor       *string `help:"Vendor." placeholder:"VENDOR"`
+	Model        *string `help:"Model, exactly as the vendor writes it." placeholder:"MODEL"`
+	Hardware     *string `help:"Hardware revision." placeholder:"REVISION"`
 	Serial       *string `help:"Serial number."`
 	Firmware     *string `help:"Firmware version."`
 	Class        *string `help:"What it is for: camera, printer, infusion-pump, …"`
 	MAC          *string `help:"MAC address." name:"mac"`
-	Owner        *string `help:"Who answers for it."`
+	Owner        *string `help:"Who answers for it." placeholder:"NAME"`
 	Function     *string `help:"What it does, in the owner's words."`
 	Location     *string `help:"Where it stands."`
 	Criticality  *int    `help:"1 (spare) to 5 (life or plant depends on it)."`
@@ -115,8 +115,8 @@ type DevicesAddCmd struct {
 
 // Help gives examples.
 func (DevicesAddCmd) Help() string {
-	return examples(`firmward devices add "Storage box" --site home --vendor D-Link --model DNS-320L --firmware 1.11`,
-		"firmward devices add pump-7 --address 10.40.0.51 --class infusion-pump --owner 'Ward 3'")
+	return examples(`firmward devices add "Storage box" --site home --vendor D-Link \`, "    --model DNS-320L --firmware 1.11",
+		"firmward devices add pump-7 --address 10.40.0.51 --class infusion-pump")
 }
 
 // Run carries it out.
@@ -147,7 +147,7 @@ type DevicesSetCmd struct {
 // Help gives examples.
 func (DevicesSetCmd) Help() string {
 	return examples("firmward devices set cam-1 --owner Anna --criticality 3", "firmward devices set 192.168.1.17 --no-spare",
-		"firmward devices set pump-7 --released-from 2027-03-01T01:00:00Z --released-to 2027-03-01T05:00:00Z")
+		"firmward devices set pump-7 --released-from 2027-03-01T01:00:00Z \\", "    --released-to 2027-03-01T05:00:00Z")
 }
 
 // Run carries it out.

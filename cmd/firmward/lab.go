@@ -39,7 +39,7 @@ type LabServeCmd struct {
 // Help gives examples.
 func (LabServeCmd) Help() string {
 	return "Two sites: home (192.168.20.0/24) and clinic (10.40.0.0/24). No packet leaves this machine.\n\n" +
-		examples("firmward lab serve --map lab.json", "firmward scan 192.168.20.0/24 --site home --profile home --lab-map lab.json")
+		examples("firmward lab serve --map lab.json", "firmward scan 192.168.20.0/24 --site home --profile home \\", "    --lab-map lab.json")
 }
 
 // Run carries it out.
@@ -154,7 +154,7 @@ type LabImageCmd struct {
 // Help gives examples.
 func (LabImageCmd) Help() string {
 	return "The real devices that are simulated refuse it.\n\n" + examples("firmward lab image plug.bin --for plug-1 --version 1.4.4",
-		"firmward lab image bad.bin --for cam-1 --version 11.11.192 --flaw dead-stream")
+		"firmward lab image bad.bin --for cam-1 --version 11.11.192 --flaw boot-loop")
 }
 
 // Run carries it out.

@@ -44,7 +44,7 @@ type NetworksAddCmd struct {
 // Help gives examples.
 func (NetworksAddCmd) Help() string {
 	return examples("firmward networks add 192.168.1.0/24 --site home --profile home",
-		"firmward networks add 10.40.0.0/24 --site clinic --profile medical --time-zone Europe/Berlin")
+		"firmward networks add 10.40.0.0/24 --site clinic --profile medical \\", "    --time-zone Europe/Berlin")
 }
 
 // Run carries it out.
@@ -72,7 +72,7 @@ func (c *NetworksAddCmd) Run(ctx context.Context, a *app) error {
 // NetworksListCmd lists networks.
 type NetworksListCmd struct {
 	Listing
-	Site string `help:"Only of this site."`
+	Site string `help:"Only of this site." placeholder:"NAME"`
 }
 
 // Help gives examples.

@@ -15,10 +15,10 @@ import (
 // NextCmd shows next steps.
 type NextCmd struct {
 	Limit  int    `help:"Show at most so many; 0 shows all." default:"50"`
-	Kind   string `help:"Only of this kind." enum:",patch,ask,contain,replace,retire,accept,wait,look" default:""`
-	Bucket string `help:"Only of this bucket." enum:",act-now,plan,watch,accept" default:""`
+	Kind   string `help:"Only of this kind: patch, ask, contain, replace, retire, accept, wait, look." enum:",patch,ask,contain,replace,retire,accept,wait,look" default:"" placeholder:"KIND"`
+	Bucket string `help:"Only of this bucket: act-now, plan, watch, accept." enum:",act-now,plan,watch,accept" default:"" placeholder:"BUCKET"`
 	Site   string `help:"Only of this site." placeholder:"NAME"`
-	By     string `help:"Group by fix, the one worth most per minute first, or by support end, the nearest first." enum:",fix,support" default:""`
+	By     string `help:"fix: what one firmware mends, the one worth most per minute first; support: the nearest support end first." enum:",fix,support" default:"" placeholder:"BY"`
 }
 
 // Help gives examples.
@@ -229,7 +229,7 @@ func bySupport(steps []httpapi.NextStep) []httpapi.NextStep {
 }
 
 func supportTable(steps []httpapi.NextStep) table {
-	t := table{head: []string{"ENDS", "DEVICE", "SITE", "SUPPORT", "SINCE OR UNTIL", "SOURCE"}}
+	t := table{head: []string{"ENDS", "DEVICE", "SITE", "SUPPORT", "DAY", "SOURCE"}}
 	for _, s := range steps {
 		end := "unknown"
 		if !s.Support.End.IsZero() {

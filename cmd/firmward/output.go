@@ -98,63 +98,6 @@ func anys[T any](list []T) []any {
 	return out
 }
 
-// table is aligned text. Its last column wraps to the width of the page.
-type table struct {
-	head []string
-	rows [][]string
-}
-
-func (t table) write(a *app) {
-	if len(t.rows) == 0 {
-		fmt.Fprintln(a.out, "none")
-		return
-	}
-	widths := make([]int, len(t.head))
-	for _, row := range append([][]string{t.head}, t.rows...) {
-		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
-	}
-	indent := 0
-	for _, w := range widths[:len(widths)-1] {
-		indent += w + 2
-	}
-	last := max(a.width-indent, 24)
-	line := func(row []string, strong bool) {
-		var b strings.Builder
-		for i, cell := range row[:len(row)-1] {
-			b.WriteString(cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+2))
-		}
-		for n, part := range wrap(clean(row[len(row)-1]), last) {
-			if n > 0 {
-				b.WriteString("\n" + strings.Repeat(" ", indent))
-			}
-			b.WriteString(part)
-		}
-		text := trimLines(b.String())
-		if strong {
-			text = a.bold(text)
-		}
-		fmt.Fprintln(a.out, text)
-	}
-	line(t.head, true)
-	for _, row := range t.rows {
-		cleaned := make([]string, len(row))
-		for i, cell := range row {
-			cleaned[i] = clean(cell)
-		}
-		line(cleaned, false)
-	}
-}
-
-func trimLines(s string) string {
-	lines := strings.Split(s, "\n")
-	for i := range lines {
-		lines[i] = strings.TrimRight(lines[i], " ")
-	}
-	return strings.Join(lines, "\n")
-}
-
 // clean keeps what devices say from steering the terminal.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {

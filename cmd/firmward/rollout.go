@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,13 +28,13 @@ type RolloutCmd struct {
 // RolloutPlanCmd plans a rollout.
 type RolloutPlanCmd struct {
 	Release string `arg:"" help:"Release."`
-	Policy  string `help:"Rollout policy; that of the first device that fits unless given."`
+	Policy  string `help:"Rollout policy; that of the first device that fits unless given." placeholder:"NAME"`
 	Select  string `help:"Only devices for which this is true." placeholder:"EXPR"`
 }
 
 // Help gives examples.
 func (RolloutPlanCmd) Help() string {
-	return examples("firmward rollout plan rel-0123456789ab", `firmward rollout plan rel-0123456789ab --select 'site == "clinic" && criticality < 4'`)
+	return examples("firmward rollout plan rel-0123456789ab", `firmward rollout plan rel-0123456789ab --select 'criticality < 4'`)
 }
 
 // Run carries it out.
@@ -56,7 +58,7 @@ func (c *RolloutPlanCmd) Run(ctx context.Context, a *app) error {
 // Steer is what the commands that steer a rollout have in common.
 type Steer struct {
 	ID  string `arg:"" help:"Rollout."`
-	Why string `help:"Why."`
+	Why string `help:"Why." placeholder:"WHY"`
 }
 
 func (s Steer) run(ctx context.Context, a *app, order string) error {
@@ -125,7 +127,7 @@ func (c *RolloutStopCmd) Run(ctx context.Context, a *app) error { return c.run(c
 type RolloutApproveCmd struct {
 	ID   string `arg:"" help:"Rollout."`
 	Wave int    `help:"Wave; 0 is the start." default:"0"`
-	Note string `help:"A note for the record."`
+	Note string `help:"A note for the record." placeholder:"TEXT"`
 }
 
 // Help gives examples.
@@ -202,6 +204,7 @@ func printRollout(a *app, d httpapi.RolloutDetail) {
 	if len(d.Targets) > 0 {
 		a.title("Devices")
 		t := table{head: []string{"WAVE", "DEVICE", "FROM", "TO", "STATE", "WHY"}}
+		slices.SortStableFunc(d.Targets, func(x, y httpapi.Target) int { return cmp.Compare(x.Wave, y.Wave) })
 		for _, g := range d.Targets {
 			wave := strconv.Itoa(g.Wave)
 			if g.Wave == 0 {
@@ -227,7 +230,7 @@ func printRollout(a *app, d httpapi.RolloutDetail) {
 // RolloutListCmd lists rollouts.
 type RolloutListCmd struct {
 	Listing
-	Release string `help:"Only of this release."`
+	Release string `help:"Only of this release." placeholder:"ID"`
 }
 
 // Help gives examples.

@@ -12,7 +12,7 @@ import (
 type StopCmd struct {
 	All bool   `help:"Everything, everywhere." required:""`
 	End bool   `help:"Release the button."`
-	Why string `help:"Why."`
+	Why string `help:"Why." placeholder:"WHY"`
 }
 
 // Help gives examples.

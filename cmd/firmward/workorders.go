@@ -55,7 +55,7 @@ func orNobody(s string) string {
 // WorkordersDoneCmd reports a work order as done.
 type WorkordersDoneCmd struct {
 	ID   string `arg:"" help:"Work order."`
-	Note string `help:"A note for the record."`
+	Note string `help:"A note for the record." placeholder:"TEXT"`
 }
 
 // Help gives examples.
