@@ -237,9 +237,10 @@ func printStep(a *app, s *httpapi.NextStep) {
 	}
 	risk := fmt.Sprintf("Risk: %d of 100", s.Risk)
 	switch {
+	case s.RiskAfter == s.Risk:
 	case s.Counterfactual != "":
 		risk += " (" + s.Counterfactual + ")"
-	case s.RiskAfter != s.Risk:
+	default:
 		risk += fmt.Sprintf(", then %d", s.RiskAfter)
 	}
 	a.para(0, risk)

@@ -167,7 +167,11 @@ func printWork(a *app, d httpapi.DeviceDetail) {
 	}
 	for _, t := range d.Targets {
 		a.title("Rollout " + t.Rollout)
-		a.para(0, fmt.Sprintf("wave %d, %s → %s: %s. %s", t.Wave, known(t.From), t.Want, t.State, t.Why))
+		where := ""
+		if t.Wave >= 0 { // who is refused is in no wave
+			where = waveName(t.Wave) + ", " + known(t.From) + " → "
+		}
+		a.para(0, fmt.Sprintf("%s%s: %s, %s", where, t.Want, t.State, t.Why))
 	}
 	for _, e := range d.Exceptions {
 		a.title("Exception " + e.ID)

@@ -73,12 +73,17 @@ func (a *app) saySteered(r httpapi.Rollout) error {
 	if done, err := a.asJSON(r); done {
 		return err
 	}
-	why := strings.TrimRight(strings.TrimPrefix(r.Why, string(r.State)+": "), ": ")
-	a.para(0, strings.TrimSuffix(fmt.Sprintf("%s is %s: %s", r.ID, r.State, why), ": "))
+	a.para(0, fmt.Sprintf("%s is %s", r.ID, stateText(r)))
 	if a.client.local != nil && r.State == firmward.RolloutRunning {
 		a.para(0, "No server runs, and this is work that takes days: start 'firmward serve' and leave it running.")
 	}
 	return nil
+}
+
+// stateText is the state with its reason, which may begin with the state itself.
+func stateText(r httpapi.Rollout) string {
+	why := strings.TrimRight(strings.TrimPrefix(r.Why, string(r.State)+": "), ".: ")
+	return strings.TrimSuffix(string(r.State)+": "+why, ": ")
 }
 
 // RolloutStartCmd starts a rollout.
@@ -165,6 +170,14 @@ func (c *RolloutShowCmd) Run(ctx context.Context, a *app) error {
 	return nil
 }
 
+// waveName is the wave of a device: 0 is the canary.
+func waveName(wave int) string {
+	if wave == 0 {
+		return "canary"
+	}
+	return "wave " + strconv.Itoa(wave)
+}
+
 // waveShort is the wave in a table.
 func waveShort(r httpapi.Rollout) string {
 	switch {
@@ -192,8 +205,12 @@ func waveText(r httpapi.Rollout) string {
 
 func printRollout(a *app, d httpapi.RolloutDetail) {
 	r := d.Rollout
-	a.para(0, fmt.Sprintf("%s: %s to %s, %s: %s.", r.ID, d.Release.Version, plural(r.Total, "device", "devices"), r.State, strings.TrimRight(r.Why, ".: ")))
-	a.para(0, fmt.Sprintf("Policy %s: window %s, approvals %d of %d, %s.", r.Policy.Name, r.Policy.Window, len(r.Approvals), r.Policy.Approvals, waveText(r)))
+	a.para(0, fmt.Sprintf("%s: %s to %s, %s.", r.ID, d.Release.Version, plural(r.Total, "device", "devices"), stateText(r)))
+	approvals := fmt.Sprintf("approvals %d of %d", len(r.Approvals), r.Policy.Approvals)
+	if r.Policy.Approvals == 0 {
+		approvals = "no approval needed"
+	}
+	a.para(0, fmt.Sprintf("Policy %s: window %s, %s, %s.", r.Policy.Name, r.Policy.Window, approvals, waveText(r)))
 	if r.Started > 0 {
 		a.para(0, fmt.Sprintf("So far %d started: %d succeeded, %d failed, %d under way.", r.Started, r.Succeeded, r.Failed, r.InFlight))
 	}
@@ -206,11 +223,7 @@ func printRollout(a *app, d httpapi.RolloutDetail) {
 		t := table{head: []string{"WAVE", "DEVICE", "FROM", "TO", "STATE", "WHY"}}
 		slices.SortStableFunc(d.Targets, func(x, y httpapi.Target) int { return cmp.Compare(x.Wave, y.Wave) })
 		for _, g := range d.Targets {
-			wave := strconv.Itoa(g.Wave)
-			if g.Wave == 0 {
-				wave = "canary"
-			}
-			t.rows = append(t.rows, []string{wave, g.Device, known(g.From), g.Want, string(g.State), g.Why})
+			t.rows = append(t.rows, []string{waveName(g.Wave), g.Device, known(g.From), g.Want, string(g.State), g.Why})
 		}
 		t.write(a)
 	}

@@ -32,7 +32,7 @@ type ServeCmd struct {
 	TLSKey        string   `name:"tls-key" help:"Its key." type:"existingfile" and:"tls" placeholder:"FILE"`
 	TLSSelfSigned bool     `name:"tls-self-signed" help:"Make a certificate in the data directory and show its fingerprint."`
 	Host          []string `help:"Name under which the server is reached; may be repeated." placeholder:"NAME"`
-	Policies      string   `help:"Policy file; the policies that firmward ships unless given." type:"existingfile" placeholder:"FILE"`
+	Policies      string   `help:"Policy file; for a list that it lacks the policies that firmward ships hold." type:"existingfile" placeholder:"FILE"`
 	DepotAddr     string   `help:"Address of this machine at which devices fetch their images." placeholder:"IP:PORT"`
 	Witness       []string `help:"Second address of this machine, in another segment than the devices: packets from it prove that a contained device is cut off. Needs root and nftables on the router." placeholder:"IP"`
 	LogJSON       bool     `name:"log-json" help:"Write the log as JSON."`
