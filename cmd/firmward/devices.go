@@ -240,7 +240,7 @@ type DevicesSplitCmd struct {
 
 // Help gives examples.
 func (DevicesSplitCmd) Help() string {
-	return examples(`firmward devices split cam-1 --why "two cameras with one cloned serial number"`)
+	return examples(`firmward devices split cam-1 --why "one cloned serial number"`)
 }
 
 // Run carries it out.
