@@ -218,6 +218,14 @@ func (c *Control) setFacts(ctx context.Context, tx *store.Tx, who firmward.Perso
 }
 
 func checkFacts(in DeviceFacts) error {
+	if in.Class != nil && *in.Class != "" {
+		if _, err := identify.Class(*in.Class); err != nil {
+			return err
+		}
+	}
+	if in.MAC != nil && *in.MAC != "" && identify.ByHand(firmward.FieldMAC, *in.MAC, "").Value == "" {
+		return firmward.Errorf(firmward.Invalid, *in.MAC+" is no MAC address: want one such as 3C:52:82:01:46:4A")
+	}
 	if in.Criticality != nil && (*in.Criticality < 0 || *in.Criticality > 5) {
 		return firmward.Errorf(firmward.Invalid, "criticality is 1 (spare) to 5 (life or plant depends on it)")
 	}
