@@ -177,6 +177,13 @@ func (c *Control) SetCredential(ctx context.Context, who firmward.Person, in Cre
 		scope = "device:" + d.ID
 	case in.Family == "" || in.Site == "":
 		return firmward.Errorf(firmward.Invalid, "name a device, or a family and a site")
+	default:
+		if _, ok := c.Catalog.Family(in.Family); !ok {
+			return firmward.Errorf(firmward.NotFound, "the catalogue has no family "+in.Family+" (firmward device REF --json names a device's family)")
+		}
+		if _, err := knownSite(ctx, c.Store.Reader, in.Site); err != nil {
+			return err
+		}
 	}
 	sealed, err := c.seal(scope, in.User, in.Password)
 	if err != nil {
