@@ -211,12 +211,15 @@ func (c *Control) sweep(ctx context.Context, s *Scan, network firmward.Network) 
 	if network.Allowed < firmward.Polite {
 		return nil
 	}
-	targets := hosts
-	if !network.Zone().Careful() && network.Prefix.Addr().Is4() && network.Prefix.Bits() >= maxSweep {
+	targets, notSwept := hosts, unswept(network)
+	if notSwept == "" {
 		targets = addresses(network.Prefix)
-	} else if blind {
+	} else if targets, err = c.withInventory(ctx, network, hosts); err != nil {
+		return err
+	}
+	if blind && notSwept != "" {
 		c.mu.Lock()
-		s.Withheld = "this host cannot see its neighbours there, and a careful zone is not swept address by address: add its devices by hand or by import"
+		s.Withheld = "this host cannot see its neighbours there, and " + notSwept + " is not swept address by address: only devices of the inventory were asked. Add others with their addresses, by hand or by import"
 		c.mu.Unlock()
 	}
 	c.mu.Lock()
@@ -250,6 +253,35 @@ func (c *Control) sweep(ctx context.Context, s *Scan, network firmward.Network) 
 	}
 	_, err = c.neighbours(ctx, network) // who was asked stands in the table by now: MACs for everybody
 	return err
+}
+
+// unswept says what keeps a network from being swept address by address, or nothing.
+func unswept(n firmward.Network) string {
+	switch {
+	case n.Zone().Careful():
+		return "a careful zone"
+	case !n.Prefix.Addr().Is4():
+		return "a network of IPv6"
+	case n.Prefix.Bits() < maxSweep:
+		return "a network of more than a /16"
+	}
+	return ""
+}
+
+// withInventory adds the addresses of the site's known devices to those of the neighbour table: whoever is in the
+// inventory is asked, also behind a router.
+func (c *Control) withInventory(ctx context.Context, network firmward.Network, hosts []netip.Addr) ([]netip.Addr, error) {
+	out, inUse := slices.Clone(hosts), false
+	err := c.eachDevice(ctx, store.DeviceFilter{Site: network.Site, Retired: &inUse}, func(d firmward.Device) error {
+		for _, a := range d.Addrs {
+			if network.Prefix.Contains(a) {
+				out = append(out, a)
+			}
+		}
+		return nil
+	})
+	slices.SortFunc(out, netip.Addr.Compare)
+	return slices.Compact(out), err
 }
 
 // neighbours records who is there by the neighbour table and gives their addresses, sorted.

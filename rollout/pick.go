@@ -100,7 +100,7 @@ func hold(r *firmward.Rollout, s Slot, claims Claims, stopAll bool) (code, why s
 	case !open && change.IsZero():
 		return "window", "the maintenance window never opens"
 	case !open:
-		return "window", "waits for the maintenance window at " + change.Format("2006-01-02 15:04")
+		return "window", "waits for the maintenance window at " + change.Format("2006-01-02 15:04 MST")
 	case !change.IsZero() && s.Local.Add(Outage(s.Candidate.Model)).After(change):
 		return "window", "the window closes before the device would be back"
 	}

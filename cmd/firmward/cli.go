@@ -47,7 +47,7 @@ type CLI struct {
 	Restore RestoreCmd `cmd:"" group:"run" help:"Read a backup into an empty data directory."`
 
 	Networks    NetworksCmd    `cmd:"" group:"see" help:"Name the networks that firmward may look at."`
-	Sites       SitesCmd       `cmd:"" group:"see" help:"List sites."`
+	Sites       SitesCmd       `cmd:"" group:"see" help:"Places with their clocks."`
 	Scan        ScanCmd        `cmd:"" group:"see" help:"Look who is there and what they are."`
 	Devices     DevicesCmd     `cmd:"" group:"see" help:"List, add and describe devices."`
 	Device      DeviceCmd      `cmd:"" group:"see" help:"Show all that is known of one device, with the evidence."`

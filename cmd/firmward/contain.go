@@ -12,7 +12,7 @@ import (
 // ContainCmd cuts a device off.
 type ContainCmd struct {
 	Ref string `arg:"" help:"Device."`
-	Why string `help:"Why." required:""`
+	Why string `help:"Why." required:"" placeholder:"WHY"`
 }
 
 // Help gives examples.
@@ -29,7 +29,7 @@ func (c *ContainCmd) Run(ctx context.Context, a *app) error {
 // ReleaseCmd ends a containment.
 type ReleaseCmd struct {
 	Ref string `arg:"" help:"Device."`
-	Why string `help:"The decision, when evidence alone does not do."`
+	Why string `help:"The decision, when evidence alone does not do." placeholder:"WHY"`
 }
 
 // Help gives examples.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // sites have clocks, also on a machine without the zone files
 )
 
 func main() {

@@ -28,11 +28,11 @@ import (
 // ServeCmd runs the server.
 type ServeCmd struct {
 	Listen        string   `help:"Address of API and start page." default:"127.0.0.1:8099" placeholder:"ADDR"`
-	TLSCert       string   `name:"tls-cert" help:"Certificate; needed for any address but loopback." type:"existingfile" and:"tls"`
-	TLSKey        string   `name:"tls-key" help:"Its key." type:"existingfile" and:"tls"`
+	TLSCert       string   `name:"tls-cert" help:"Certificate; needed for any address but loopback." type:"existingfile" and:"tls" placeholder:"FILE"`
+	TLSKey        string   `name:"tls-key" help:"Its key." type:"existingfile" and:"tls" placeholder:"FILE"`
 	TLSSelfSigned bool     `name:"tls-self-signed" help:"Make a certificate in the data directory and show its fingerprint."`
-	Host          []string `help:"Name under which the server is reached; may be repeated."`
-	Policies      string   `help:"Policy file; the policies that firmward ships unless given." type:"existingfile"`
+	Host          []string `help:"Name under which the server is reached; may be repeated." placeholder:"NAME"`
+	Policies      string   `help:"Policy file; for a list that it lacks the policies that firmward ships hold." type:"existingfile" placeholder:"FILE"`
 	DepotAddr     string   `help:"Address of this machine at which devices fetch their images." placeholder:"IP:PORT"`
 	Witness       []string `help:"Second address of this machine, in another segment than the devices: packets from it prove that a contained device is cut off. Needs root and nftables on the router." placeholder:"IP"`
 	LogJSON       bool     `name:"log-json" help:"Write the log as JSON."`
@@ -40,7 +40,7 @@ type ServeCmd struct {
 
 // Help gives examples.
 func (ServeCmd) Help() string {
-	return examples("firmward serve", "firmward serve --listen 0.0.0.0:8099 --host patch.example --tls-cert cert.pem --tls-key key.pem",
+	return examples("firmward serve", "firmward serve --listen 0.0.0.0:8099 --host patch.example \\", "    --tls-cert cert.pem --tls-key key.pem",
 		"firmward serve --depot-addr 192.168.1.5:8090", "firmward serve --lab-map lab.json --data ./try")
 }
 
