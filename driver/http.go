@@ -69,6 +69,9 @@ type Form struct {
 // first, so that the image is sent once. An error from before the image was on its way wraps ErrNotBegun.
 // ctx limits the time for sending and for the device's work; the answer itself is bounded as for Post.
 func Upload(ctx context.Context, c wire.Conn, port uint16, path string, f Form) ([]byte, error) {
+	if f.Size <= 0 {
+		return nil, NotBegun(firmward.Errorf(firmward.Invalid, "the size of the image is not known"))
+	}
 	img := &lazy{open: f.Open}
 	b, err := upload(ctx, c, port, path, f, img)
 	if err != nil && img.untouched() {
@@ -219,12 +222,4 @@ func hurry(ctx context.Context, cancel context.CancelCauseFunc) context.Context 
 			return nil
 		},
 	})
-}
-
-// SettleOr gives the driver's settle time, or the fallback when it names none.
-func (i Info) SettleOr(fallback time.Duration) time.Duration {
-	if i.Settle > 0 {
-		return i.Settle
-	}
-	return fallback
 }

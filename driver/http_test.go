@@ -31,6 +31,14 @@ func FuzzCredentials(f *testing.F) {
 	})
 }
 
+// TestUploadNeedsTheSize: a request of unknown length is never begun.
+func TestUploadNeedsTheSize(t *testing.T) {
+	_, err := Upload(t.Context(), wire.Conn{}, 80, "/", Form{Open: func() (io.ReadCloser, error) { panic("opened") }})
+	if !errors.Is(err, ErrNotBegun) {
+		t.Errorf("%v", err)
+	}
+}
+
 // TestLazy tells whether an image was touched, and closes it for good when it was not.
 func TestLazy(t *testing.T) {
 	opened := 0
