@@ -33,33 +33,40 @@ func (c *Control) AddDevice(ctx context.Context, who firmward.Person, in DeviceF
 	if in.Name == nil || strings.TrimSpace(*in.Name) == "" {
 		return firmward.Device{}, firmward.Errorf(firmward.Invalid, "a device added by hand needs a name")
 	}
-	return c.addDevice(ctx, who, "person:"+who.Name, firmward.OriginByHand, in)
-}
-
-func (c *Control) addDevice(ctx context.Context, who firmward.Person, source string, origin firmward.Origin, in DeviceFacts) (firmward.Device, error) {
-	d := firmward.Device{ID: store.NewID("dev"), Class: firmward.ClassUnknown, Origin: origin, FirstSeen: c.Clock.Now(), Lab: c.Lab}
+	id := ""
 	err := c.Store.Tx(ctx, func(tx *store.Tx) error {
 		at, err := placeOf(ctx, tx.Reader, in)
-		if err != nil {
-			return err
+		if err == nil {
+			err = notThereYet(ctx, tx.Reader, at.site, in)
 		}
-		d.Site, d.Zone, d.Network = at.site, at.zone, at.network
-		if in.Addr != nil {
-			d.Addrs = []netip.Addr{*in.Addr}
+		if err == nil {
+			id, err = c.addDevice(ctx, tx, who, "person:"+who.Name, firmward.OriginByHand, at, in)
 		}
-		if err := tx.PutDevice(ctx, d, store.Change{Actor: who.Name, Source: source, At: c.Clock.Now()}); err != nil {
-			return err
-		}
-		if err := c.leaf(ctx, tx, who.Name, "device-add", d.ID, map[string]string{"name": *in.Name, "site": d.Site}); err != nil {
-			return err
-		}
-		return c.setFacts(ctx, tx, who, source, d.ID, in)
+		return err
 	})
 	if err != nil {
-		return d, err
+		return firmward.Device{}, err
 	}
-	c.touch(d.ID)
-	return c.Store.Device(ctx, d.ID)
+	c.touch(id)
+	return c.Store.Device(ctx, id)
+}
+
+// addDevice writes a new device in a transaction and gives its id.
+func (c *Control) addDevice(ctx context.Context, tx *store.Tx, who firmward.Person, source string, origin firmward.Origin, at place, in DeviceFacts) (string, error) {
+	d := firmward.Device{
+		ID: store.NewID("dev"), Class: firmward.ClassUnknown, Origin: origin, FirstSeen: c.Clock.Now(), Lab: c.Lab,
+		Site: at.site, Zone: at.zone, Network: at.network,
+	}
+	if in.Addr != nil {
+		d.Addrs = []netip.Addr{*in.Addr}
+	}
+	if err := tx.PutDevice(ctx, d, store.Change{Actor: who.Name, Source: source, At: c.Clock.Now()}); err != nil {
+		return "", err
+	}
+	if err := c.leaf(ctx, tx, who.Name, "device-add", d.ID, map[string]string{"name": *in.Name, "site": d.Site}); err != nil {
+		return "", err
+	}
+	return d.ID, c.setFacts(ctx, tx, who, source, d, in)
 }
 
 // place is where a device that a person tells of stands.
@@ -68,8 +75,7 @@ type place struct {
 	zone          firmward.Zone
 }
 
-// placeOf says where a new device stands, and refuses an unknown site, a site that is not that of the
-// network, and a place at which the device is already.
+// placeOf says where a new device stands, and refuses an unknown site and one that is not that of the network.
 func placeOf(ctx context.Context, r store.Reader, in DeviceFacts) (place, error) {
 	at := place{zone: firmward.ZoneUnmarked}
 	if in.Site != nil {
@@ -98,7 +104,7 @@ func placeOf(ctx context.Context, r store.Reader, in DeviceFacts) (place, error)
 	if at.site == "" {
 		return at, firmward.Errorf(firmward.Invalid, "a new device needs a site (--site), or an address in a named network")
 	}
-	return at, notThereYet(ctx, r, at.site, in)
+	return at, nil
 }
 
 // notThereYet refuses a second device with the same name or address at one site: it would be the same.
@@ -134,7 +140,11 @@ func (c *Control) SetDevice(ctx context.Context, who firmward.Person, ref string
 		return d, firmward.Errorf(firmward.Invalid, "site and address come from the network; add the device anew if they are wrong")
 	}
 	if err := c.Store.Tx(ctx, func(tx *store.Tx) error {
-		return c.setFacts(ctx, tx, who, "person:"+who.Name, d.ID, in)
+		d, err := tx.Device(ctx, d.ID)
+		if err != nil {
+			return err
+		}
+		return c.setFacts(ctx, tx, who, "person:"+who.Name, d, in)
 	}); err != nil {
 		return d, err
 	}
@@ -144,11 +154,7 @@ func (c *Control) SetDevice(ctx context.Context, who firmward.Person, ref string
 }
 
 // setFacts writes owner-given fields, turns the others into claims, and works the identity out anew.
-func (c *Control) setFacts(ctx context.Context, tx *store.Tx, who firmward.Person, source, id string, in DeviceFacts) error {
-	d, err := tx.Device(ctx, id)
-	if err != nil {
-		return err
-	}
+func (c *Control) setFacts(ctx context.Context, tx *store.Tx, who firmward.Person, source string, d firmward.Device, in DeviceFacts) error {
 	if err := checkFacts(in); err != nil {
 		return err
 	}
@@ -176,11 +182,8 @@ func (c *Control) setFacts(ctx context.Context, tx *store.Tx, who firmward.Perso
 		d.Released, detail["released"] = *in.Released, in.Released.From.Format(time.RFC3339)+"/"+in.Released.To.Format(time.RFC3339)
 	}
 	change := store.Change{Actor: who.Name, Source: source, At: c.Clock.Now()}
-	if err := tx.PutDevice(ctx, d, change); err != nil {
-		return err
-	}
-	old, err := tx.Identity(ctx, id)
-	if err != nil && firmward.CodeOf(err) != firmward.NotFound {
+	old, err := tx.Identity(ctx, d.ID)
+	if err != nil {
 		return err
 	}
 	claims := slices.Clone(old.Claims)
@@ -208,13 +211,10 @@ func (c *Control) setFacts(ctx context.Context, tx *store.Tx, who firmward.Perso
 			claims = append(claims, cl)
 		}
 	}
-	if err := tx.PutIdentity(ctx, id, firmward.Identity{Claims: claims}); err != nil {
+	if _, err := c.workOut(ctx, tx, d, firmward.Identity{Claims: claims}, change); err != nil {
 		return err
 	}
-	if _, err := c.reidentify(ctx, tx, id, change); err != nil {
-		return err
-	}
-	return c.leaf(ctx, tx, who.Name, "device-set", id, detail)
+	return c.leaf(ctx, tx, who.Name, "device-set", d.ID, detail)
 }
 
 func checkFacts(in DeviceFacts) error {

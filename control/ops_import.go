@@ -26,10 +26,9 @@ var inventoryColumns = [...]string{
 
 // inventoryRow is one line of an inventory file.
 type inventoryRow struct {
-	line   int
-	facts  DeviceFacts
-	ref    []string
-	device firmward.Device // the known one; zero for a new device
+	line  int
+	facts DeviceFacts
+	ref   []string // what may name a known device
 }
 
 // readInventory reads an inventory file: columns by comma or, as spreadsheets of some countries write them, by
@@ -101,67 +100,65 @@ func (c *Control) ImportDevices(ctx context.Context, who firmward.Person, docume
 	if err != nil {
 		return 0, 0, err
 	}
-	// Every row is checked and matched before the first is written.
-	news := map[string]int{} // reference → line of a new device
-	for i, r := range all {
-		d, err := c.checkRow(ctx, r.line, r.facts, r.ref, news)
-		if err != nil {
-			return 0, 0, &firmward.Error{Code: firmward.CodeOf(err), Message: fmt.Sprintf("%s: line %d", document, r.line), Err: err}
-		}
-		all[i].device = d
-	}
-	source := "import:" + document
-	for _, r := range all {
-		if r.device.ID == "" {
-			if _, err := c.addDevice(ctx, who, source, firmward.OriginImported, r.facts); err != nil {
-				return added, changed, fmt.Errorf("%s: line %d: %w", document, r.line, err)
+	var touched []string
+	err = c.Store.Tx(ctx, func(tx *store.Tx) error {
+		touched, added, changed = touched[:0], 0, 0
+		lines := map[string]int{} // device → line that is about it
+		for _, r := range all {
+			id, isNew, err := c.importRow(ctx, tx, who, "import:"+document, r)
+			if other := lines[id]; err == nil && other > 0 {
+				err = firmward.Errorf(firmward.Invalid, fmt.Sprintf("this device stands in line %d already", other))
 			}
-			added++
-			continue
+			if err != nil {
+				return &firmward.Error{Code: firmward.CodeOf(err), Message: fmt.Sprintf("%s: line %d", document, r.line), Err: err}
+			}
+			lines[id], touched = r.line, append(touched, id)
+			if isNew {
+				added++
+			} else {
+				changed++
+			}
 		}
-		r.facts.Site, r.facts.Addr = nil, nil
-		if err := c.Store.Tx(ctx, func(tx *store.Tx) error { return c.setFacts(ctx, tx, who, source, r.device.ID, r.facts) }); err != nil {
-			return added, changed, fmt.Errorf("%s: line %d: %w", document, r.line, err)
-		}
-		c.touch(r.device.ID)
-		changed++
+		return nil
+	})
+	if err != nil {
+		return 0, 0, err
 	}
+	c.touch(touched...)
 	return added, changed, nil
 }
 
-// checkRow gives the known device that a row is about, or the zero device for one that can be added.
-func (c *Control) checkRow(ctx context.Context, line int, f DeviceFacts, refs []string, news map[string]int) (firmward.Device, error) {
+// importRow finds the device of a row and adds to it, or makes it.
+func (c *Control) importRow(ctx context.Context, tx *store.Tx, who firmward.Person, source string, r inventoryRow) (id string, isNew bool, err error) {
+	f := r.facts
 	if f.Site != nil {
-		if _, err := knownSite(ctx, c.Store.Reader, *f.Site); err != nil {
-			return firmward.Device{}, err
+		if _, err := knownSite(ctx, tx.Reader, *f.Site); err != nil {
+			return "", false, err
 		}
 	}
-	d, found, err := c.known(ctx, f, refs)
-	if err != nil || found {
-		return d, err
+	d, found, err := known(ctx, tx.Reader, f, r.ref)
+	switch {
+	case err != nil:
+		return "", false, err
+	case found:
+		f.Site, f.Addr = nil, nil
+		return d.ID, false, c.setFacts(ctx, tx, who, source, d, f)
+	case f.Name == nil:
+		return "", false, firmward.Errorf(firmward.Invalid, "no known device matches "+strings.Join(r.ref, ", ")+", and a new one needs a name")
 	}
-	if f.Name == nil {
-		return d, firmward.Errorf(firmward.Invalid, "no known device matches "+strings.Join(refs, ", ")+", and a new one needs a name")
-	}
-	at, err := placeOf(ctx, c.Store.Reader, f)
+	at, err := placeOf(ctx, tx.Reader, f)
 	if err != nil {
-		return d, err
+		return "", false, err
 	}
-	for _, ref := range refs {
-		key := at.site + "\n" + strings.ToLower(ref)
-		if other := news[key]; other > 0 {
-			return d, firmward.Errorf(firmward.Invalid, fmt.Sprintf("%s stands in line %d already", ref, other))
-		}
-		news[key] = line
-	}
-	return d, nil
+	id, err = c.addDevice(ctx, tx, who, source, firmward.OriginImported, at, f)
+	return id, true, err
 }
 
 // known finds the device that a row is about. A name counts at the row's site only; address, serial and
 // MAC say which device it is everywhere.
-func (c *Control) known(ctx context.Context, f DeviceFacts, refs []string) (firmward.Device, bool, error) {
+func known(ctx context.Context, read store.Reader, f DeviceFacts, refs []string) (firmward.Device, bool, error) {
 	for _, ref := range refs {
-		found, err := c.Store.FindDevices(ctx, ref)
+		found, err := read.FindDevices(ctx, ref)
 		if err != nil {
 			return firmward.Device{}, false, err
 		}
