@@ -175,6 +175,32 @@ func TestHelp(t *testing.T) {
 	walk(parser.Model.Node)
 }
 
+// TestPackaging: what the unit and the container start is a command line that firmward understands.
+func TestPackaging(t *testing.T) {
+	for file, command := range map[string]*regexp.Regexp{
+		"firmward.service": regexp.MustCompile(`(?m)^ExecStart=/usr/bin/firmward (.*) \$FIRMWARD_SERVE$`),
+		"Containerfile":    regexp.MustCompile(`(?m)^CMD \[(.*)\]$`),
+	} {
+		b, err := os.ReadFile(filepath.Join("..", "..", "packaging", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := command.FindSubmatch(b)
+		if found == nil {
+			t.Fatalf("%s starts nothing", file)
+		}
+		var cli CLI
+		parser, err := newParser(&cli, io.Discard, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		args := strings.Fields(strings.NewReplacer(`"`, "", ",", "").Replace(string(found[1])))
+		if got, err := parser.Parse(args); err != nil || got.Command() != "serve" || cli.Data != "/var/lib/firmward" {
+			t.Errorf("%s: %v: %v", file, args, err)
+		}
+	}
+}
+
 // TestOneOwner: a data directory has one owner at a time.
 func TestOneOwner(t *testing.T) {
 	dir := t.TempDir()
