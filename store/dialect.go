@@ -95,6 +95,11 @@ func (d dialect) plain(doing string, err error) error {
 			return say(firmward.Unavailable, "the database file may not be written. Give firmward the right to write it and its folder")
 		case sqlite3.SQLITE_CORRUPT:
 			return say(firmward.Internal, "the database file is damaged. Restore the last backup")
+		case sqlite3.SQLITE_IOERR:
+			if se.Code() == sqlite3.SQLITE_IOERR_SHMSIZE { // a database is opened on a full disk
+				return say(firmward.DiskFull, full)
+			}
+			return say(firmward.Unavailable, "the disk does not read or write the database file. Look at the system's log, and at the last backup")
 		}
 	}
 	if pe, ok := errors.AsType[*pgconn.PgError](err); ok {
@@ -144,6 +149,11 @@ func (s *Store) openSQLite(path string) error {
 			return s.d.plain("make a temporary database", err)
 		}
 		s.temporary, path, sync = dir, filepath.Join(dir, "firmward.db"), "synchronous(OFF)"
+	}
+	if f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err == nil { // it holds hashes of tokens; else the engine says why
+		if err := f.Close(); err != nil {
+			return s.d.plain("make the database file", err)
+		}
 	}
 	pragmas := []string{"busy_timeout(" + strconv.FormatInt(later.Milliseconds(), 10) + ")", "journal_mode(WAL)", sync, "foreign_keys(1)", "cache_size(-16000)"}
 	var err error

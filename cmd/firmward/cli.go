@@ -37,6 +37,14 @@ type Globals struct {
 	JSON   bool   `help:"One JSON object a line instead of a table." name:"json"`
 }
 
+// checkDB refuses what is no PostgreSQL URL: it would become a file of that name.
+func (g Globals) checkDB() error {
+	if g.DB == "" || strings.HasPrefix(g.DB, "postgres://") || strings.HasPrefix(g.DB, "postgresql://") {
+		return nil
+	}
+	return usageError("--db wants the URL of a PostgreSQL database: postgres://user@host/name")
+}
+
 // CLI is the command line.
 type CLI struct {
 	Globals
@@ -138,7 +146,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	}
 	a.client = newClient(a)
 	kctx.BindTo(ctx, (*context.Context)(nil))
-	err = kctx.Run(a)
+	if err = cli.checkDB(); err == nil {
+		err = kctx.Run(a)
+	}
 	if cerr := a.client.close(ctx); err == nil {
 		err = cerr
 	}
@@ -226,10 +236,6 @@ func exitOf(err error) int {
 
 func hintFor(err error) string {
 	switch firmward.CodeOf(err) {
-	case firmward.NewerSchema:
-		return "Use the newer firmward that wrote it, or restore a backup of the older one into another data directory."
-	case firmward.DiskFull:
-		return "Free space where the data directory is and try again: nothing was half-written."
 	case firmward.Unauthorized:
 		return "An administrator makes tokens: firmward tokens add NAME --role viewer. Give yours with --token or FIRMWARD_TOKEN."
 	}
