@@ -29,12 +29,13 @@ const (
 
 // Globals are the options of every command.
 type Globals struct {
-	Data   string `help:"Data directory." type:"path" env:"FIRMWARD_DATA" placeholder:"DIR" default:"${data}"`
-	Server string `help:"Use the server at this URL instead of the data directory." env:"FIRMWARD_SERVER" placeholder:"URL"`
-	Token  string `help:"Token for --server." env:"FIRMWARD_TOKEN" placeholder:"fw_…"`
-	DB     string `help:"Database; an SQLite file in the data directory unless given." name:"db" env:"FIRMWARD_DB" placeholder:"postgres://…"`
-	LabMap string `help:"Reach simulated devices through this port map of 'lab serve', and no other device." name:"lab-map" env:"FIRMWARD_LAB_MAP" type:"path" placeholder:"FILE"`
-	JSON   bool   `help:"One JSON object a line instead of a table." name:"json"`
+	Data        string `help:"Data directory." type:"path" env:"FIRMWARD_DATA" placeholder:"DIR" default:"${data}"`
+	Server      string `help:"Use the server at this URL instead of the data directory." env:"FIRMWARD_SERVER" placeholder:"URL"`
+	Token       string `help:"Token for --server." env:"FIRMWARD_TOKEN" placeholder:"fw_…"`
+	Fingerprint string `help:"Fingerprint of the certificate of --server, as 'serve --tls-self-signed' shows it." name:"fingerprint" env:"FIRMWARD_FINGERPRINT" placeholder:"SHA256"`
+	DB          string `help:"Database; an SQLite file in the data directory unless given." name:"db" env:"FIRMWARD_DB" placeholder:"postgres://…"`
+	LabMap      string `help:"Reach simulated devices through this port map of 'lab serve', and no other device." name:"lab-map" env:"FIRMWARD_LAB_MAP" type:"path" placeholder:"FILE"`
+	JSON        bool   `help:"One JSON object a line instead of a table." name:"json"`
 }
 
 // checkDB refuses what is no PostgreSQL URL: it would become a file of that name.

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 // TestScripts runs the command line as people do. Beside testscript's own commands there are
 //
 //	exits N firmward …          the command ends with exactly this code
-//	start NAME TEXT firmward …  runs in the background; goes on once TEXT was printed. $NAME_url and $NAME_token are what it printed
+//	start NAME TEXT firmward …  runs in the background; goes on once TEXT was printed, with all before it in NAME.out. $NAME_url, $NAME_token, $NAME_fingerprint are what it printed
 //	stop NAME                   interrupts it; it must end well
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -72,6 +72,7 @@ type running struct {
 
 var (
 	printedURL   = regexp.MustCompile(`https?://[0-9.:]+`)
+	printedPrint = regexp.MustCompile(`\b[0-9a-f]{64}\b`)
 	printedToken = regexp.MustCompile(`fw_[a-z2-7]+`)
 )
 
@@ -127,6 +128,8 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 		_, addr, _ := strings.Cut(last, "://")
 		ts.Setenv(name+"_addr", addr)
 	}
+	ts.Check(os.WriteFile(ts.MkAbs(name+".out"), []byte(printed), 0o600))
+	ts.Setenv(name+"_fingerprint", printedPrint.FindString(printed))
 	ts.Setenv(name+"_token", printedToken.FindString(printed))
 }
 
