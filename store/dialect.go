@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -111,13 +112,25 @@ func (d dialect) plain(doing string, err error) error {
 		case pe.Code == "55P03":
 			return say(firmward.Locked, "another process holds the database")
 		case strings.HasPrefix(pe.Code, "08"), strings.HasPrefix(pe.Code, "57"), strings.HasPrefix(pe.Code, "28"), pe.Code == "3D000", pe.Code == "53300":
-			return say(firmward.Unavailable, "the PostgreSQL server refuses ("+pe.Message+")")
+			return &firmward.Error{Code: firmward.Unavailable, Message: doing + ": the PostgreSQL server refuses", Err: oneLine(err)}
 		}
 	}
 	if ce, ok := errors.AsType[*pgconn.ConnectError](err); ok {
-		return &firmward.Error{Code: firmward.Unavailable, Message: doing + ": the PostgreSQL server does not answer", Err: ce}
+		return &firmward.Error{Code: firmward.Unavailable, Message: doing + ": the PostgreSQL server does not answer", Err: oneLine(ce)}
 	}
 	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// oneLine says once what the driver says of each address and way that it tried.
+func oneLine(err error) error {
+	var parts []string
+	for line := range strings.Lines(err.Error()) {
+		line = strings.TrimSpace(line)
+		if line != "" && !strings.HasSuffix(line, "server refused TLS connection") && !slices.Contains(parts, line) {
+			parts = append(parts, line)
+		}
+	}
+	return errors.New(strings.Join(parts, " "))
 }
 
 func (s *Store) openPostgres(address string) error {
