@@ -282,6 +282,7 @@ func TestDepth(t *testing.T) {
 		"starter set only":           {{Kind: "starter", Records: 6}},
 		"feed nvd is stale":          {{Name: "nvd", Kind: "advisories", Records: 9, Stale: true}},
 		"9 advisories, newest dated": {{Kind: "advisories", Records: 9, Dated: now}, {Kind: "exploited", Records: 5}},
+		"nobody knows of when":       {{Kind: "advisories", Records: 9}, {Kind: "starter", Records: 5, Dated: now}},
 	} {
 		if got := remedy.Depth(feeds); !strings.Contains(got, want) {
 			t.Errorf("%q, want %q", got, want)

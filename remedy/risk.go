@@ -189,7 +189,7 @@ func clock(f Facts, open []firmward.Finding) (due time.Time, rule string) {
 // taken for safety.
 func Depth(feeds []firmward.FeedStatus) string {
 	advisories, deep, stale := 0, false, ""
-	dated := time.Time{}
+	dated := map[string]time.Time{}
 	for _, s := range feeds {
 		if s.Kind != "advisories" && s.Kind != "starter" {
 			continue
@@ -199,17 +199,20 @@ func Depth(feeds []firmward.FeedStatus) string {
 		if s.Stale {
 			stale = s.Name
 		}
-		if s.Dated.After(dated) {
-			dated = s.Dated
+		if s.Dated.After(dated[s.Kind]) {
+			dated[s.Kind] = s.Dated
 		}
 	}
 	switch {
 	case advisories == 0:
 		return "no vulnerability knowledge at all: nothing here says that anything is safe"
 	case !deep:
-		return fmt.Sprintf("starter set only: %d facts, dated %s; import feeds before you trust a short list", advisories, day(dated))
+		return fmt.Sprintf("starter set only: %d facts, dated %s; import feeds before you trust a short list", advisories, day(dated["starter"]))
 	case stale != "":
 		return fmt.Sprintf("%d advisories, but feed %s is stale: newer vulnerabilities are missing", advisories, stale)
 	}
-	return fmt.Sprintf("%d advisories, newest dated %s", advisories, day(dated))
+	if dated["advisories"].IsZero() {
+		return fmt.Sprintf("%d advisories, nobody knows of when: newer vulnerabilities may be missing", advisories)
+	}
+	return fmt.Sprintf("%d advisories, newest dated %s", advisories, day(dated["advisories"]))
 }
