@@ -90,6 +90,42 @@ func TestIdentityOfTheLab(t *testing.T) {
 	})
 }
 
+// TestIdentityOfWLED: the start page suggests the family, the path that its file declares says the rest.
+func TestIdentityOfWLED(t *testing.T) {
+	cat, err := catalog.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fam, _ := cat.Family("wled")
+	synctest.Test(t, func(t *testing.T) {
+		l := lab.New(lab.Options{})
+		defer l.Close()
+		d, err := l.AddWLED(lab.WLEDSpec{Place: lab.Place{Name: "strip"}, PIN: "7391"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := d.Facts()
+		for _, tc := range []struct {
+			paths []string
+			want  map[firmward.Field]string
+		}{
+			{nil, map[firmward.Field]string{firmward.FieldFamily: "wled", firmward.FieldModel: "", firmward.FieldFirmware: ""}},
+			{fam.Paths, map[firmward.Field]string{
+				firmward.FieldFamily: "wled", firmward.FieldVendor: "WLED", firmward.FieldClass: "light", firmward.FieldModel: f.Model, firmward.FieldFirmware: f.InstalledVersion,
+				firmward.FieldHardware: f.HardwareRev, firmward.FieldSerial: f.Serial, firmward.FieldMAC: strings.ToUpper(f.MACs[0]), firmward.FieldName: "strip",
+			}},
+		} {
+			o := look(t, "http", discover.Target{Network: l.Attach("home"), Addr: f.Addrs[0], Paths: tc.paths})
+			id := identify.Merge(cat.Rules.Claims(o))
+			for field, want := range tc.want {
+				if c, _ := id.Best(field); c.Value != want {
+					t.Errorf("with paths %v: %s is %q, want %q\n%+v", tc.paths, field, c.Value, want, o.Readings)
+				}
+			}
+		}
+	})
+}
+
 // TestPrivateStream plays a stream that wants the password for every request.
 func TestPrivateStream(t *testing.T) {
 	for password, want := range map[string]struct {
