@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/catalog"
 	"github.com/firmward/firmward/driver"
 	"github.com/firmward/firmward/driver/drivers"
 	"github.com/firmward/firmward/driver/drivertest"
@@ -221,6 +222,17 @@ func TestCatalogueNames(t *testing.T) {
 			t.Errorf("driver %q is not found by its name, or twice", name)
 		}
 		seen[name] = true
+	}
+	cat, err := catalog.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range cat.Families {
+		for _, m := range f.Models {
+			if _, ok := drivers.Named(m.Driver); !ok && m.Driver != "" {
+				t.Errorf("the card of %s %s binds driver %q, which is not here", f.Name, m.Name, m.Driver)
+			}
+		}
 	}
 	if _, ok := drivers.Named("no-such"); ok {
 		t.Error("a driver without a name was found")
