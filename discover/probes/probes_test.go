@@ -126,6 +126,34 @@ func TestIdentityOfWLED(t *testing.T) {
 	})
 }
 
+// TestOneFileFamily names a printer whose family is one catalogue file and no Go.
+func TestOneFileFamily(t *testing.T) {
+	cat, err := catalog.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		l := lab.New(lab.Options{})
+		defer l.Close()
+		d, err := l.AddPrinter(lab.PrinterSpec{Place: lab.Place{Name: "printer"}, Model: "Brother HL-L2350DW series", Version: "1.76"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := identify.Merge(cat.Rules.Claims(look(t, "ipp", discover.Target{Network: l.Attach("home"), Addr: d.Facts().Addrs[0]})))
+		for field, want := range map[firmward.Field]string{
+			firmward.FieldVendor: "Brother", firmward.FieldModel: "Brother HL-L2350DW", firmward.FieldFamily: "brother-printer", firmward.FieldClass: "printer", firmward.FieldFirmware: "1.76",
+		} {
+			if c, _ := id.Best(field); c.Value != want {
+				t.Errorf("%s is %q, want %q", field, c.Value, want)
+			}
+		}
+	})
+	card := cat.Model(firmward.Device{Family: "brother-printer", Model: "Brother HL-L2350DW"})
+	if card.Mechanism.Value != "manual-download" || card.Rollback.Value != "" || len(card.Update.Steps) == 0 {
+		t.Errorf("model card: %+v", card)
+	}
+}
+
 // TestPrivateStream plays a stream that wants the password for every request.
 func TestPrivateStream(t *testing.T) {
 	for password, want := range map[string]struct {
