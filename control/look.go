@@ -138,7 +138,7 @@ func (c *Control) look(ctx context.Context, d firmward.Device) (seenNow, error) 
 					out.Note = "it cannot be read: " + o.Note
 				}
 				if p.Info().Service && slices.Contains(model.Services, name) {
-					out.Services = append(out.Services, firmward.ServiceState{Probe: name, OK: o.Outcome == firmward.Answered, Note: o.Note})
+					out.Services = append(out.Services, firmward.ServiceState{Probe: name, OK: discover.Serves(o), Note: o.Note})
 				}
 				kept = append(kept, o)
 			}
