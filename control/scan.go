@@ -196,7 +196,11 @@ func (c *Control) runScan(ctx context.Context, s *Scan) {
 // sweep looks at a whole network: first at the neighbour table, then, as far as the network allows,
 // at each host.
 func (c *Control) sweep(ctx context.Context, s *Scan, network firmward.Network) error {
-	hosts, err := c.neighbours(ctx, network)
+	inner, err := c.innerNetworks(ctx, network)
+	if err != nil {
+		return err
+	}
+	hosts, err := c.neighbours(ctx, network, inner)
 	if err != nil && firmward.CodeOf(err) != firmward.NotSupported {
 		return err
 	}
@@ -217,12 +221,9 @@ func (c *Control) sweep(ctx context.Context, s *Scan, network firmward.Network) 
 	} else if targets, err = c.withInventory(ctx, network, hosts); err != nil {
 		return err
 	}
-	if blind && notSwept != "" {
-		c.mu.Lock()
-		s.Withheld = "this host cannot see its neighbours there, and " + notSwept + " is not swept address by address: only devices of the inventory were asked. Add others with their addresses, by hand or by import"
-		c.mu.Unlock()
-	}
+	targets = inner.leaveOut(targets)
 	c.mu.Lock()
+	s.Withheld = withheld(blind, notSwept, inner)
 	s.Targets, s.Answered, s.Devices = len(targets), 0, 0
 	c.mu.Unlock()
 	g, gctx := errgroup.WithContext(ctx)
@@ -251,12 +252,12 @@ func (c *Control) sweep(ctx context.Context, s *Scan, network firmward.Network) 
 	if err := g.Wait(); err != nil || blind {
 		return err
 	}
-	_, err = c.neighbours(ctx, network) // who was asked stands in the table by now: MACs for everybody
+	_, err = c.neighbours(ctx, network, inner) // who was asked stands in the table by now: MACs for everybody
 	return err
 }
 
 // neighbours records who is there by the neighbour table and gives their addresses, sorted.
-func (c *Control) neighbours(ctx context.Context, network firmward.Network) ([]netip.Addr, error) {
+func (c *Control) neighbours(ctx context.Context, network firmward.Network, inner prefixes) ([]netip.Addr, error) {
 	p, ok := c.byProbe["neighbor"]
 	if !ok {
 		return nil, nil
@@ -265,7 +266,7 @@ func (c *Control) neighbours(ctx context.Context, network firmward.Network) ([]n
 	var seen []firmward.Observation
 	var hosts []netip.Addr
 	err := p.Run(ctx, discover.Target{Network: door, Prefix: network.Prefix}, func(o firmward.Observation) {
-		if slices.Contains(c.Self, o.Addr) {
+		if slices.Contains(c.Self, o.Addr) || inner.contain(o.Addr) {
 			return
 		}
 		o.Probe = "neighbor"
