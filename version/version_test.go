@@ -142,7 +142,7 @@ func TestTracks(t *testing.T) {
 }
 
 func TestRegistry(t *testing.T) {
-	want := []string{"asus", "axis", "cisco-ios", "dahua", "date", "debian", "dlink", "dotted", "fortios", "generic", "hikvision", "junos", "netgear", "qnap", "routeros", "shelly", "siemens", "synology", "tp-link", "zyxel"}
+	want := []string{"asus", "axis", "cisco-ios", "dahua", "date", "debian", "dlink", "dotted", "fortios", "generic", "hikvision", "junos", "netgear", "qnap", "routeros", "shelly", "siemens", "synology", "tp-link", "wled", "zyxel"}
 	if diff := cmp.Diff(want, version.Schemes()); diff != "" {
 		t.Error(diff)
 	}
