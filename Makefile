@@ -13,16 +13,23 @@ BENCHTIME ?= 1s
 FUZZTIME  ?= 10s
 SOAK      ?= 5
 
-.PHONY: help build demo test check race bench soak fuzz cover clean
+.PHONY: help build web demo test check race web-test bench soak fuzz cover clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  Tests with namespaces and nftables need root and skip without; FIRMWARD_REQUIRE_DAEMONS=1 makes a skip a failure."
 	@echo "  FIRMWARD_TEST_DATA=DIR names real feed documents."
 
-build: ## one static binary, bin/firmward
+build: ## one static binary, bin/firmward; with the web app if "make web" built it before
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/firmward ./cmd/firmward
+
+web: web/node_modules/.package-lock.json ## check and build the web app into web/dist/app (needs Node 20.19 or newer)
+	cd web && npm run -s check && npm run -s test && npm run -s build
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	cd web && npm ci --no-audit --no-fund --no-progress
+	@touch $@
 
 demo: ## the main job on simulated devices, as any user
 	CGO_ENABLED=0 $(GO) run ./cmd/firmward demo
@@ -57,4 +64,4 @@ cover: ## coverage per package, cover.out for go tool cover
 	@$(GO) tool cover -func cover.out | tail -1
 
 clean: ## remove what was made here
-	rm -rf bin cover.out
+	rm -rf bin cover.out web/dist/app web/node_modules
