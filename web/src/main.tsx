@@ -6,7 +6,11 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { Route, Switch } from 'wouter';
 import { useToken } from './api/session';
+import { Device } from './devices/Device';
+import { Devices } from './devices/Devices';
 import { Today } from './next/Today';
+import { Rollout } from './rollouts/Rollout';
+import { Rollouts } from './rollouts/Rollouts';
 import { LogIn } from './shell/LogIn';
 import { Shell } from './shell/Shell';
 import { text } from './text';
@@ -23,6 +27,10 @@ function App() {
     <Shell secret={secret}>
       <Switch>
         <Route path="/" component={Today} />
+        <Route path="/devices" component={Devices} />
+        <Route path="/devices/:id">{({ id }) => <Device id={decodeURIComponent(id)} key={id} />}</Route>
+        <Route path="/rollouts" component={Rollouts} />
+        <Route path="/rollouts/:id">{({ id }) => <Rollout id={decodeURIComponent(id)} key={id} />}</Route>
         <Route><p className="page">{text.notFound}</p></Route>
       </Switch>
     </Shell>

@@ -8,6 +8,7 @@ import { Loaded } from '../shell/Told';
 import { asDay, useIsPast } from '../shell/time';
 import { text } from '../text';
 import { byBlocker, byFix, byKind, count, type Fix, type Step } from './group';
+import { Risk } from './Risk';
 
 const most = 5000; // steps that are read for the groups; the server gives the highest risk first
 
@@ -157,15 +158,5 @@ function Row({ step: s }: { step: Step }) {
       </div>
       <p className="due">{s.now.by && (isPast(s.now.by) ? <Mark tone="bad">{text.wasDue(asDay(s.now.by))}</Mark> : text.due(asDay(s.now.by)))}</p>
     </li>
-  );
-}
-
-// Risk shows what the step is worth: the risk now, and after it.
-export function Risk({ risk, after }: { risk: number; after: number }) {
-  const tone = risk >= 70 ? 'bad' : risk >= 30 ? 'warn' : 'quiet';
-  return (
-    <p className={`risk risk-${tone}`}>
-      <span className="hidden">{text.risk} </span><b>{risk}</b>{after < risk && <span> → {after}</span>}
-    </p>
   );
 }

@@ -45,7 +45,7 @@ export function Shell({ secret, children }: { secret: string; children: ReactNod
         </nav>
         <div className="who">
           <span className="live" role="status"><span aria-hidden="true">{connected ? '●' : '○'}</span> {connected ? text.live : text.notLive}</span>
-          {version?.lab && <span className="mark mark-quiet">{text.simulated}</span>}
+          {version?.lab && <span className="mark mark-quiet lab">{text.simulated}</span>}
           {version && <span className="name">{version.person} <span className="dim">({version.role})</span></span>}
           <Button variant="subtle" size="compact-sm" onClick={logOut}>{text.logOut}</Button>
         </div>
@@ -53,6 +53,7 @@ export function Shell({ secret, children }: { secret: string; children: ReactNod
       </header>
       <StopBanner />
       <main id="main" ref={main} tabIndex={-1}>{children}</main>
+      {version && <footer className="foot">{text.foot(version.person, version.role, version.version, version.origin)}{version.lab && ` ${text.simulatedFoot}`}</footer>}
     </>
   );
 }
