@@ -34,7 +34,7 @@ web/node_modules/.package-lock.json: web/package-lock.json
 demo: ## the main job on simulated devices, as any user
 	CGO_ENABLED=0 $(GO) run ./cmd/firmward demo
 
-test: check race ## everything that CI runs
+test: check web-test race ## everything that CI runs
 
 check: ## format, vet, modernisation and static checks: each must be silent
 	@echo "gofumpt";     out=$$($(GO) tool gofumpt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "$$out"; echo "run: $(GO) tool gofumpt -w FILE"; exit 1; }
@@ -44,6 +44,15 @@ check: ## format, vet, modernisation and static checks: each must be silent
 
 race: ## all tests with the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -timeout $(TIMEOUT) $(PKGS)
+
+web-test: ## walk through the web app of the real program in Chromium (SHOTS=DIR keeps the screenshots)
+	@missing=$$(for p in node npm chromium; do command -v $$p >/dev/null || echo $$p; done); \
+	if [ -n "$$missing" ]; then \
+		echo "web-test: NOT RUN, missing:" $$missing "(Node 20.19 or newer; Debian: apt-get install chromium)"; \
+		test -z "$${FIRMWARD_REQUIRE_DAEMONS:-}"; \
+	else \
+		$(MAKE) --no-print-directory web build && cd web && FIRMWARD=../bin/firmward CHROMIUM=$$(command -v chromium) timeout 240 npm run -s walk; \
+	fi
 
 bench: ## measured tables: start, memory, build, feeds, store, index, API (BENCH=regexp BENCHTIME=1s)
 	@$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -timeout 60m $(PKGS) | awk ' \

@@ -2,6 +2,7 @@ package web
 
 import (
 	"io/fs"
+	"os"
 	"strings"
 	"testing"
 )
@@ -11,6 +12,9 @@ import (
 func TestApp(t *testing.T) {
 	app := App()
 	if app == nil {
+		if os.Getenv("FIRMWARD_REQUIRE_DAEMONS") != "" {
+			t.Fatal(`the app is not built, and FIRMWARD_REQUIRE_DAEMONS asks for all of it: run "make web"`)
+		}
 		t.Skip(`the app is not built here: "make web" builds it`)
 	}
 	page, err := fs.ReadFile(app, "index.html")
