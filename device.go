@@ -28,6 +28,14 @@ const (
 	ClassServer       Class = "server"
 )
 
+// Classes lists the classes that rules speak of.
+func Classes() []Class {
+	return []Class{
+		ClassUnknown, ClassCamera, ClassPlug, ClassPrinter, ClassNAS, ClassInfusionPump, ClassVentilator, ClassMonitor, ClassSafetyPLC, ClassPLC,
+		ClassRouter, ClassSwitch, ClassFirewall, ClassAccessPoint, ClassController, ClassServer,
+	}
+}
+
 // CoreNetwork reports whether the class carries other devices' traffic: held back by default.
 func (c Class) CoreNetwork() bool {
 	switch c {

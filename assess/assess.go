@@ -14,6 +14,7 @@ package assess
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -158,7 +159,7 @@ func (s Subject) what() string {
 	switch {
 	case v == "" && m == "":
 		return "known product"
-	case v == "":
+	case v == "", len(m) > len(v) && strings.EqualFold(m[:len(v)+1], v+" "): // "AXIS P3265-LV" says the vendor
 		return m
 	}
 	return v + " " + m

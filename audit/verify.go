@@ -27,10 +27,10 @@ type Options struct {
 
 // Problem is one thing that does not hold.
 type Problem struct {
-	Line   int    // from 1; 0 when it concerns the whole bundle
-	Offset int64  // byte at which the line begins, or the first wrong byte where it is known
-	Seq    int64  // leaf concerned, -1 when none
-	What   string // in plain words
+	Line   int    `json:"line"`   // from 1; 0 when it concerns the whole bundle
+	Offset int64  `json:"offset"` // byte at which the line begins, or the first wrong byte where it is known
+	Seq    int64  `json:"seq"`    // leaf concerned, -1 when none
+	What   string `json:"what"`   // in plain words
 }
 
 func (p Problem) String() string {
@@ -46,16 +46,16 @@ func (p Problem) String() string {
 
 // Report says what holds and what does not.
 type Report struct {
-	OK          bool // nothing wrong was found; leaves beyond Covered rest on their own hashes only
-	Origin      string
-	Key         string // public key that was used
-	Leaves      int64
-	Covered     int64 // leaves that a checkpoint which holds covers
-	Checkpoints int
-	Earlier     int       // earlier checkpoints that were compared and hold
-	Problems    []Problem // at most 20
-	More        int       // problems beyond those
-	Statements  []string  // the same in sentences, for a person
+	OK          bool      `json:"ok"` // nothing wrong was found; leaves beyond Covered rest on their own hashes only
+	Origin      string    `json:"origin"`
+	Key         string    `json:"key"` // public key that was used
+	Leaves      int64     `json:"leaves"`
+	Covered     int64     `json:"covered"` // leaves that a checkpoint which holds covers
+	Checkpoints int       `json:"checkpoints"`
+	Earlier     int       `json:"earlier"`            // earlier checkpoints that were compared and hold
+	Problems    []Problem `json:"problems,omitempty"` // at most 20
+	More        int       `json:"more,omitempty"`     // problems beyond those
+	Statements  []string  `json:"statements"`         // the same in sentences, for a person
 }
 
 // Verify reads a bundle to its end. A broken bundle is no error: Report.OK is false and Problems say where. The error
@@ -316,9 +316,9 @@ func (v *verifier) say() {
 	say := func(format string, args ...any) { r.Statements = append(r.Statements, fmt.Sprintf(format, args...)) }
 	if r.OK {
 		say("All %d leaves of %s are as they were written, in order, none missing.", r.Leaves, r.Origin)
-		say("All %d checkpoints hold; they cover the first %d leaves.", r.Checkpoints, v.signed)
+		say("Checkpoints that hold: %d. They cover leaf 1 to %d.", r.Checkpoints, v.signed)
 	} else {
-		say("The bundle does not hold: %d problems.", len(r.Problems)+r.More)
+		say("The bundle does not hold. Problems: %d.", len(r.Problems)+r.More)
 		for _, p := range r.Problems {
 			say("%s.", p)
 		}

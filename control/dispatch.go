@@ -283,7 +283,7 @@ func (c *Control) install(ctx context.Context, j job, cmd store.Command) (rollou
 	switch {
 	case err == nil:
 		return rollout.Event{Kind: rollout.Accepted}, nil
-	case errors.Is(err, driver.ErrNotSent):
+	case errors.Is(err, driver.ErrNotBegun):
 		return rollout.Event{Kind: rollout.NotSent, Why: err.Error()}, nil
 	case firmward.CodeOf(err) == firmward.Refused:
 		return rollout.Event{Kind: rollout.InstallRefused, Why: err.Error()}, nil

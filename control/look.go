@@ -17,8 +17,8 @@ import (
 )
 
 // door is the guarded network for one purpose: only addresses of named networks, paced by zone and
-// class, every byte recorded.
-func (c *Control) door(network firmward.Network, class firmward.Class, purpose string, secret wire.Secret) (wire.Network, *transcript) {
+// class, every byte recorded, no connection longer than limit (0: whoever dials ends it).
+func (c *Control) door(network firmward.Network, class firmward.Class, purpose string, secret wire.Secret, limit time.Duration) (wire.Network, *transcript) {
 	tr := &transcript{purpose: purpose}
 	return wire.Guarded(c.Network, wire.Guard{
 		Allow: func(a netip.Addr) error {
@@ -32,7 +32,7 @@ func (c *Control) door(network firmward.Network, class firmward.Class, purpose s
 			p.Every = c.Clock.Wall(p.Every)
 			return p
 		},
-		Record: tr.add, Purpose: purpose, Secrets: []string{secret.Password},
+		Record: tr.add, Limit: limit, Purpose: purpose, Secrets: []string{secret.Password},
 	}, c.pacer), tr
 }
 
@@ -72,8 +72,9 @@ func (c *Control) keepSent(ctx context.Context, device string, t *transcript) er
 // probe runs one probe against one address and gives what it saw.
 func (c *Control) probe(ctx context.Context, p discover.Probe, network firmward.Network, d firmward.Device, addr netip.Addr, secret wire.Secret, paths []string) ([]firmward.Observation, error) {
 	info := p.Info()
-	door, tr := c.door(network, d.Class, info.Name, secret)
-	// The pace may hold a probe back: its own time limit starts after the waiting.
+	door, tr := c.door(network, d.Class, info.Name, secret, info.Timeout)
+	// The pace may hold a probe back: its own time limit starts after the waiting. A device that drips is
+	// cut by the limit of its connection.
 	ctx, cancel := context.WithTimeout(ctx, info.Timeout+c.Clock.Wall(discover.PaceFor(network.Zone(), d.Class).Every)*8)
 	defer cancel()
 	var seen []firmward.Observation
@@ -113,21 +114,31 @@ func (c *Control) look(ctx context.Context, d firmward.Device) (seenNow, error) 
 	}
 	started := c.Clock.Now()
 	var kept []firmward.Observation
+	out.Note = "it does not answer"
+	at := network // where it is asked: each address by the rules of its own network
 	for _, addr := range addrs {
+		if at, err = c.Store.NetworkFor(ctx, addr); firmward.CodeOf(err) == firmward.NotFound && err != nil {
+			continue
+		} else if err != nil {
+			return out, err
+		}
 		var answered bool
 		for _, name := range lookWith(fam, model) {
 			p, ok := c.byProbe[name]
-			if !ok || !discover.Permitted(p.Info().Safety, network, d.Class) {
+			if !ok || !discover.Permitted(p.Info().Safety, at, d.Class) {
 				continue
 			}
-			seen, err := c.probe(ctx, p, network, d, addr, secret, fam.Paths)
+			seen, err := c.probe(ctx, p, at, d, addr, secret, fam.Paths)
 			if err != nil {
 				return out, err
 			}
 			for _, o := range seen {
 				answered = answered || o.Outcome == firmward.Answered
+				if o.Outcome == firmward.Cut {
+					out.Note = "it cannot be read: " + o.Note
+				}
 				if p.Info().Service && slices.Contains(model.Services, name) {
-					out.Services = append(out.Services, firmward.ServiceState{Probe: name, OK: o.Outcome == firmward.Answered, Note: o.Note})
+					out.Services = append(out.Services, firmward.ServiceState{Probe: name, OK: discover.Serves(o), Note: o.Note})
 				}
 				kept = append(kept, o)
 			}
@@ -136,16 +147,15 @@ func (c *Control) look(ctx context.Context, d firmward.Device) (seenNow, error) 
 			}
 		}
 		if answered {
-			out.Reachable = true
+			out.Reachable, out.Note = true, ""
 			break // one address that answers is enough
 		}
 		out.Services, kept = nil, nil
 	}
 	if !out.Reachable {
-		out.Note = "it does not answer"
 		return out, nil
 	}
-	ids, err := c.record(ctx, network, kept)
+	ids, err := c.record(ctx, at, kept)
 	if err != nil {
 		return out, err
 	}
@@ -212,7 +222,7 @@ const readLimit = 10 * time.Second
 
 // conn is a device as its driver sees it.
 func (c *Control) conn(network firmward.Network, d firmward.Device, drv driver.Driver, secret wire.Secret) (wire.Conn, *transcript) {
-	door, tr := c.door(network, d.Class, drv.Info().Name, secret)
+	door, tr := c.door(network, d.Class, drv.Info().Name, secret, 0)
 	return wire.Conn{Network: door, Addr: d.Addrs[0], Secret: secret}, tr
 }
 

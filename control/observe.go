@@ -141,16 +141,22 @@ func (c *Control) reidentify(ctx context.Context, tx *store.Tx, id string, chang
 		return false, err
 	}
 	old, err := tx.Identity(ctx, id)
-	if err != nil && firmward.CodeOf(err) != firmward.NotFound {
+	if err != nil {
 		return false, err
 	}
+	return c.workOut(ctx, tx, d, old, change)
+}
+
+// workOut writes a device with the identity that its observations and what people said of it give. What old holds of
+// observations is read anew.
+func (c *Control) workOut(ctx context.Context, tx *store.Tx, d firmward.Device, old firmward.Identity, change store.Change) (news bool, err error) {
 	var claims []firmward.Claim
 	for _, cl := range old.Claims {
 		if said(cl) {
 			claims = append(claims, cl)
 		}
 	}
-	obs, err := tx.ObservationsOf(ctx, id)
+	obs, err := tx.ObservationsOf(ctx, d.ID)
 	if err != nil {
 		return false, err
 	}
@@ -176,7 +182,7 @@ func (c *Control) reidentify(ctx context.Context, tx *store.Tx, id string, chang
 	if err := tx.PutDevice(ctx, d, change); err != nil {
 		return false, err
 	}
-	if err := tx.PutIdentity(ctx, id, now); err != nil {
+	if err := tx.PutIdentity(ctx, d.ID, now); err != nil {
 		return false, err
 	}
 	news = !reflect.DeepEqual(before, d) || !slices.EqualFunc(old.Claims, now.Claims, sameClaim)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"time"
+	"strconv"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/store"
@@ -20,33 +20,40 @@ type AddNetwork struct {
 	Yes      bool   // needed for more than a /16
 }
 
+// NamedNetwork is a network that was just named.
+type NamedNetwork struct {
+	firmward.Network
+	NewSite bool // naming it made its site
+}
+
 // NameNetwork names a network: from now on firmward may look there as far as its profile allows.
 // Home and office networks allow stateful probes at once; careful ones nothing beyond the neighbour table.
-func (c *Control) NameNetwork(ctx context.Context, who firmward.Person, in AddNetwork) (firmward.Network, error) {
+// A site that is not known yet is made.
+func (c *Control) NameNetwork(ctx context.Context, who firmward.Person, in AddNetwork) (NamedNetwork, error) {
 	p := in.Prefix.Masked()
 	if err := checkPrefix(p, in); err != nil {
-		return firmward.Network{}, err
+		return NamedNetwork{}, err
 	}
+	made, moved := false, []firmward.Device(nil)
 	n := firmward.Network{Prefix: p, Site: in.Site, Profile: in.Profile, Owned: in.Owned, Lab: c.Lab, NamedBy: who.Name, NamedAt: c.Clock.Now(), Allowed: firmward.Passive}
 	if !n.Zone().Careful() {
 		n.Allowed = firmward.Stateful
 	}
 	err := c.Store.Tx(ctx, func(tx *store.Tx) error {
 		if _, err := tx.Network(ctx, p); err == nil {
-			return firmward.Errorf(firmward.Conflict, "network "+p.String()+" is named already")
+			return firmward.Errorf(firmward.Conflict, "network "+p.String()+" is named already (firmward networks)")
 		}
-		site, err := tx.Site(ctx, in.Site)
-		if err != nil && firmward.CodeOf(err) != firmward.NotFound {
-			return err
-		}
-		site.Name = in.Site
-		if in.TimeZone != "" {
-			site.TimeZone = in.TimeZone
-		}
-		if err := tx.PutSite(ctx, site); err != nil {
+		var err error
+		if made, err = c.siteOf(ctx, tx, who, in); err != nil {
 			return err
 		}
 		if err := tx.PutNetwork(ctx, n); err != nil {
+			return err
+		}
+		if moved, err = newcomers(ctx, tx.Reader, n); err == nil {
+			err = c.move(ctx, tx, who, moved, n)
+		}
+		if err != nil {
 			return err
 		}
 		if err := c.emit(ctx, tx, "network", p.String(), "network "+p.String()+" is named, profile "+string(n.Profile)); err != nil {
@@ -54,9 +61,67 @@ func (c *Control) NameNetwork(ctx context.Context, who firmward.Person, in AddNe
 		}
 		return c.leaf(ctx, tx, who.Name, "network-name", p.String(), map[string]string{
 			"site": in.Site, "profile": string(in.Profile), "owned": fmt.Sprint(in.Owned), "allowed": n.Allowed.String(),
+			"devices": strconv.Itoa(len(moved)),
 		})
 	})
-	return n, err
+	for _, d := range moved {
+		c.touch(d.ID)
+	}
+	return NamedNetwork{n, made}, err
+}
+
+// siteOf makes the site of a network when it is not there yet, else gives it the time zone that was said.
+func (c *Control) siteOf(ctx context.Context, tx *store.Tx, who firmward.Person, in AddNetwork) (made bool, err error) {
+	site, err := tx.Site(ctx, in.Site)
+	switch {
+	case firmward.CodeOf(err) == firmward.NotFound && err != nil:
+		return true, c.newSite(ctx, tx, who, firmward.Site{Name: in.Site, TimeZone: in.TimeZone})
+	case err != nil || in.TimeZone == "" || in.TimeZone == site.TimeZone:
+		return false, err
+	case site.TimeZone != "":
+		return false, firmward.Errorf(firmward.Conflict, fmt.Sprintf("the clock of %s is %s: change it with: firmward sites set %s --time-zone %s", site.Name, site.TimeZone, site.Name, in.TimeZone))
+	}
+	site.TimeZone = in.TimeZone
+	return false, tx.PutSite(ctx, site)
+}
+
+// RemoveNetwork takes the name of a network back, so that a mistake can be mended. Its devices go to the network
+// around it; where there is none and devices are known, it stays: their steps and rollouts stand on it.
+func (c *Control) RemoveNetwork(ctx context.Context, who firmward.Person, prefix netip.Prefix) error {
+	prefix = prefix.Masked()
+	err := c.Store.Tx(ctx, func(tx *store.Tx) error {
+		n, err := tx.Network(ctx, prefix)
+		if err != nil {
+			return err
+		}
+		inUse := false
+		here, err := devicesIn(ctx, tx.Reader, store.DeviceFilter{Network: prefix.String(), Retired: &inUse}, prefix)
+		if err != nil {
+			return err
+		}
+		around, found, err := aroundNetwork(ctx, tx.Reader, prefix)
+		switch {
+		case err != nil:
+			return err
+		case found:
+			err = c.move(ctx, tx, who, here, around)
+		case len(here) > 0:
+			err = firmward.Errorf(firmward.Conflict, fmt.Sprintf("devices stand in %s, for example %s: retire them first (devices set --retired), or let probes do less there (networks allow %s --step passive)",
+				prefix, here[0].Name, prefix))
+		}
+		if err != nil {
+			return err
+		}
+		if err := tx.DeleteNetwork(ctx, prefix); err != nil {
+			return err
+		}
+		if err := c.emit(ctx, tx, "network", prefix.String(), "network "+prefix.String()+" is named no more"); err != nil {
+			return err
+		}
+		return c.leaf(ctx, tx, who.Name, "network-remove", prefix.String(), map[string]string{"site": n.Site, "devices": strconv.Itoa(len(here))})
+	})
+	c.touchAll()
+	return err
 }
 
 func checkPrefix(p netip.Prefix, in AddNetwork) error {
@@ -74,12 +139,7 @@ func checkPrefix(p netip.Prefix, in AddNetwork) error {
 	case !in.Yes && p.Addr().Is4() && p.Bits() < 16:
 		return firmward.Errorf(firmward.Refused, fmt.Sprintf("%s holds %d addresses, more than a /16: say that you mean it (--yes)", p, 1<<(32-p.Bits())))
 	}
-	if in.TimeZone != "" {
-		if _, err := time.LoadLocation(in.TimeZone); err != nil {
-			return &firmward.Error{Code: firmward.Invalid, Message: "unknown time zone " + in.TimeZone, Err: err}
-		}
-	}
-	return nil
+	return checkTimeZone(in.TimeZone)
 }
 
 // private reports whether the whole prefix lies in space that is never routed publicly.
@@ -137,6 +197,13 @@ func (c *Control) SetCredential(ctx context.Context, who firmward.Person, in Cre
 		scope = "device:" + d.ID
 	case in.Family == "" || in.Site == "":
 		return firmward.Errorf(firmward.Invalid, "name a device, or a family and a site")
+	default:
+		if _, ok := c.Catalog.Family(in.Family); !ok {
+			return firmward.Errorf(firmward.NotFound, "the catalogue has no family "+in.Family+" (firmward device REF --json names a device's family)")
+		}
+		if _, err := knownSite(ctx, c.Store.Reader, in.Site); err != nil {
+			return err
+		}
 	}
 	sealed, err := c.seal(scope, in.User, in.Password)
 	if err != nil {

@@ -58,6 +58,9 @@ func TestRealFeeds(t *testing.T) {
 		t.Fatalf("EPSS: %+v %v", s, err)
 	}
 	controltest.Starter(t, c)
+	if _, err := c.AddSite(ctx, who, firmward.Site{Name: "house"}); err != nil {
+		t.Fatal(err)
+	}
 	for _, d := range []struct{ name, vendor, model, firmware string }{
 		{"door", "Hikvision", "DS-2CD2032-I", "V5.2.0 build 140721"},
 		{"yard", "Axis", "AXIS P1365", "6.50.1.2"},

@@ -196,7 +196,11 @@ func (c *Control) runScan(ctx context.Context, s *Scan) {
 // sweep looks at a whole network: first at the neighbour table, then, as far as the network allows,
 // at each host.
 func (c *Control) sweep(ctx context.Context, s *Scan, network firmward.Network) error {
-	hosts, err := c.neighbours(ctx, network)
+	inner, err := c.innerNetworks(ctx, network)
+	if err != nil {
+		return err
+	}
+	hosts, err := c.neighbours(ctx, network, inner)
 	if err != nil && firmward.CodeOf(err) != firmward.NotSupported {
 		return err
 	}
@@ -211,15 +215,15 @@ func (c *Control) sweep(ctx context.Context, s *Scan, network firmward.Network) 
 	if network.Allowed < firmward.Polite {
 		return nil
 	}
-	targets := hosts
-	if !network.Zone().Careful() && network.Prefix.Addr().Is4() && network.Prefix.Bits() >= maxSweep {
+	targets, notSwept := hosts, unswept(network)
+	if notSwept == "" {
 		targets = addresses(network.Prefix)
-	} else if blind {
-		c.mu.Lock()
-		s.Withheld = "this host cannot see its neighbours there, and a careful zone is not swept address by address: add its devices by hand or by import"
-		c.mu.Unlock()
+	} else if targets, err = c.withInventory(ctx, network, hosts); err != nil {
+		return err
 	}
+	targets = inner.leaveOut(targets)
 	c.mu.Lock()
+	s.Withheld = withheld(blind, notSwept, inner)
 	s.Targets, s.Answered, s.Devices = len(targets), 0, 0
 	c.mu.Unlock()
 	g, gctx := errgroup.WithContext(ctx)
@@ -248,21 +252,21 @@ func (c *Control) sweep(ctx context.Context, s *Scan, network firmward.Network) 
 	if err := g.Wait(); err != nil || blind {
 		return err
 	}
-	_, err = c.neighbours(ctx, network) // who was asked stands in the table by now: MACs for everybody
+	_, err = c.neighbours(ctx, network, inner) // who was asked stands in the table by now: MACs for everybody
 	return err
 }
 
 // neighbours records who is there by the neighbour table and gives their addresses, sorted.
-func (c *Control) neighbours(ctx context.Context, network firmward.Network) ([]netip.Addr, error) {
+func (c *Control) neighbours(ctx context.Context, network firmward.Network, inner prefixes) ([]netip.Addr, error) {
 	p, ok := c.byProbe["neighbor"]
 	if !ok {
 		return nil, nil
 	}
-	door, _ := c.door(network, firmward.ClassUnknown, "neighbor", wire.Secret{})
+	door, _ := c.door(network, firmward.ClassUnknown, "neighbor", wire.Secret{}, p.Info().Timeout)
 	var seen []firmward.Observation
 	var hosts []netip.Addr
 	err := p.Run(ctx, discover.Target{Network: door, Prefix: network.Prefix}, func(o firmward.Observation) {
-		if slices.Contains(c.Self, o.Addr) {
+		if slices.Contains(c.Self, o.Addr) || inner.contain(o.Addr) {
 			return
 		}
 		o.Probe = "neighbor"
@@ -354,16 +358,4 @@ func (c *Control) deviceAt(ctx context.Context, site string, addr netip.Addr) (f
 		return firmward.Device{}, cmp.Or(err, error(firmward.Errorf(firmward.NotFound, "no device at "+addr.String())))
 	}
 	return slices.MaxFunc(found, func(a, b firmward.Device) int { return a.LastSeen.Compare(b.LastSeen) }), nil
-}
-
-// addresses lists the host addresses of an IPv4 prefix.
-func addresses(p netip.Prefix) []netip.Addr {
-	var out []netip.Addr
-	for a := p.Masked().Addr(); p.Contains(a); a = a.Next() {
-		out = append(out, a)
-	}
-	if n := len(out); n > 2 { // without network and broadcast address
-		out = out[1 : n-1]
-	}
-	return out
 }

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"syscall"
 
@@ -15,9 +17,6 @@ import (
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/wire"
 )
-
-// MaxAnswer bounds one HTTP answer of a probe, in bytes.
-const MaxAnswer = 256 << 10
 
 // Answer is what one HTTP exchange gave.
 type Answer struct {
@@ -28,10 +27,12 @@ type Answer struct {
 	Note    string
 }
 
-// Exchange does one bounded HTTP request to the target. body nil means GET, else POST with the
-// given content type. With a secret it answers digest challenges. It never follows a redirect.
+// Exchange does one HTTP request to the target, bounded by wire.MaxAnswer and ctx. body nil means GET,
+// else POST with the given content type. With a secret it answers digest challenges. It never follows a
+// redirect.
 func Exchange(ctx context.Context, t Target, port uint16, path, contentType string, body []byte) Answer {
-	client := wire.HTTPClient(t.Network, 0) // ctx carries the time limit
+	ear := Listening(t.Network)
+	client := wire.HTTPClient(ear, 0) // ctx carries the time limit
 	if t.Secret.Password != "" {
 		client.Transport = &digest.Transport{Username: t.Secret.User, Password: t.Secret.Password, Transport: client.Transport}
 	}
@@ -39,8 +40,8 @@ func Exchange(ctx context.Context, t Target, port uint16, path, contentType stri
 	if body != nil {
 		method = http.MethodPost
 	}
-	url := "http://" + netip.AddrPortFrom(t.Addr, port).String() + path
-	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+	address := "http://" + netip.AddrPortFrom(t.Addr, port).String() + path
+	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
 	if err != nil {
 		return Answer{Outcome: firmward.NoAnswer, Note: err.Error()}
 	}
@@ -50,23 +51,46 @@ func Exchange(ctx context.Context, t Target, port uint16, path, contentType stri
 	}
 	res, err := client.Do(req)
 	if err != nil {
-		return Answer{Outcome: OutcomeOf(err), Note: Note(err)}
+		outcome, note := ear.Failed(err)
+		return Answer{Outcome: outcome, Note: note}
 	}
 	defer res.Body.Close()
 	a := Answer{Status: res.StatusCode, Header: res.Header, Outcome: firmward.Answered}
-	a.Body, err = wire.Bound(res.Body, MaxAnswer)
+	a.Body, err = io.ReadAll(res.Body)
 	switch {
 	case errors.Is(err, wire.ErrBound):
-		a.Outcome, a.Note = firmward.Cut, "the answer was cut at 256 KiB"
-	case err != nil && (ctx.Err() != nil || wire.Timeout(err)):
-		a.Outcome, a.Note = firmward.Cut, "the answer came too slowly and was cut"
+		a.Outcome, a.Note = firmward.Cut, fmt.Sprintf("its answer was cut at %d KiB", wire.MaxAnswer>>10)
 	case err != nil:
-		a.Outcome, a.Note = firmward.Cut, "the answer broke off"
+		a.Outcome, a.Note = ear.Failed(err)
 	}
-	if loc := res.Header.Get("Location"); loc != "" && res.StatusCode/100 == 3 && !strings.HasPrefix(loc, "/") && !strings.Contains(loc, t.Addr.String()) {
+	if res.StatusCode/100 == 3 && elsewhere(res.Header.Get("Location"), t.Addr) {
 		a.Note = "it redirects to another host; not followed"
 	}
 	return a
+}
+
+// elsewhere reports whether a redirect leads away from addr, or nobody can tell where.
+func elsewhere(location string, addr netip.Addr) bool {
+	u, err := url.Parse(location)
+	return err != nil || u.Host != "" && u.Hostname() != addr.String()
+}
+
+// Closed says why an answer that came is not what the probe asked for. A note about the answer itself stays,
+// and a web server that is too busy has said nothing about what it is.
+func (a Answer) Closed(why string) (firmward.Outcome, string) {
+	switch {
+	case a.Status == http.StatusServiceUnavailable || a.Status == http.StatusTooManyRequests:
+		why = fmt.Sprintf("its web server is too busy (HTTP status %d)", a.Status)
+	case a.Note != "":
+		why += ": " + a.Note
+	}
+	return firmward.Closed, why
+}
+
+// Serves reports whether an observation shows its service at work: it answered, and not that it cannot (HTTP 5xx).
+func Serves(o firmward.Observation) bool {
+	status, _ := o.Get("http.status")
+	return o.Outcome == firmward.Answered && !strings.HasPrefix(status, "5")
 }
 
 // OutcomeOf says how a failed exchange ended.
@@ -82,7 +106,7 @@ func Note(err error) string {
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "the port is closed"
-	case wire.Timeout(err) || errors.Is(err, context.DeadlineExceeded):
+	case late(err):
 		return "nothing came back in time"
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		return "the connection was closed without an answer"

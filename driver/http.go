@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/netip"
+	"net/textproto"
 	"time"
 
 	"github.com/icholy/digest"
@@ -16,111 +18,208 @@ import (
 	"github.com/firmward/firmward/wire"
 )
 
-const maxAnswer = 256 << 10
+// ErrNotBegun is in errors of an installation that the device did not begin: nothing of the image was on
+// its way yet, or the device said that it is at something else. It may be tried again later.
+var ErrNotBegun = errors.New("the installation was not begun")
 
-// Body makes the body of a request; it may be called again when a password challenge comes between.
-type Body func() (io.ReadCloser, error)
+// NotBegun says so of an error and keeps its code and words.
+func NotBegun(err error) error { return notBegun{err} }
 
-// Bytes is a Body of fixed bytes.
-func Bytes(b []byte) Body {
-	return func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
-}
+type notBegun struct{ error }
 
-// Framed is a Body of head, an image and tail. The image is opened when its first byte is asked for:
-// clients make bodies that they never read or close.
-func Framed(head []byte, open func() (io.ReadCloser, error), tail []byte) Body {
-	return func() (io.ReadCloser, error) {
-		img := &lazy{open: open}
-		return struct {
-			io.Reader
-			io.Closer
-		}{io.MultiReader(bytes.NewReader(head), img, bytes.NewReader(tail)), img}, nil
-	}
-}
+func (e notBegun) Is(target error) bool { return target == ErrNotBegun }
+func (e notBegun) Unwrap() error        { return e.error }
 
-type lazy struct {
-	open func() (io.ReadCloser, error)
-	r    io.ReadCloser
-}
+// exchangeLimit ends an exchange that moves no image, challenge and answer together.
+const exchangeLimit = 10 * time.Second
 
-func (l *lazy) Read(b []byte) (int, error) {
-	if l.r == nil {
-		r, err := l.open()
-		if err != nil {
-			return 0, fmt.Errorf("open the image: %w", err)
-		}
-		l.r = r
-	}
-	return l.r.Read(b)
-}
+// answerLimit is the time for an answer from its first byte to its last. A device may take minutes to
+// write an image, but not to say so.
+const answerLimit = 10 * time.Second
 
-func (l *lazy) Close() error {
-	if l.r == nil {
-		return nil
-	}
-	return l.r.Close()
-}
-
-// Post sends one bounded HTTP POST to the device's port and returns the answer's body. It answers
-// digest challenges. A device that wants another password gives an error with code Unauthorized.
+// Post sends one HTTP POST to the device's port and returns the answer's body. It answers digest
+// challenges, follows no redirect, and ends by itself, however long or slow the answer. An error has code
+// Unauthorized when the device wants another password, else Unavailable and says what came back.
 func Post(ctx context.Context, c wire.Conn, port uint16, path, contentType string, body []byte) ([]byte, error) {
-	return post(ctx, c, port, path, contentType, Bytes(body), false)
-}
-
-// Upload is Post for a long body: the challenge is asked for by an empty request first, so that the
-// body is sent once. Only for paths that always want the password.
-func Upload(ctx context.Context, c wire.Conn, port uint16, path, contentType string, body Body) ([]byte, error) {
-	return post(ctx, c, port, path, contentType, body, true)
-}
-
-func post(ctx context.Context, c wire.Conn, port uint16, path, contentType string, body Body, long bool) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, exchangeLimit)
+	defer cancel()
+	req, err := request(ctx, c, port, path, contentType)
+	if err != nil {
+		return nil, err
+	}
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	req.Body, _ = req.GetBody()
+	req.ContentLength = int64(len(body))
 	client := wire.HTTPClient(c.Network, 0) // ctx carries the time limit
 	if c.Secret.Password != "" {
-		client.Transport = &digest.Transport{Username: c.Secret.User, Password: c.Secret.Password, Probe: long, Transport: client.Transport}
+		client.Transport = &digest.Transport{Username: c.Secret.User, Password: c.Secret.Password, Transport: client.Transport}
 	}
-	url := "http://" + netip.AddrPortFrom(c.Addr, port).String() + path
-	first, err := body()
+	return answer(client.Do(req))
+}
+
+// Form is a request body with an image in the middle.
+type Form struct {
+	ContentType string
+	Head, Tail  []byte
+	Open        func() (io.ReadCloser, error)
+	Size        int64 // of the image: small web servers want to know the length of a request
+}
+
+// Upload posts a form to a path that always wants the password. An empty request asks for the challenge
+// first, so that the image is sent once. An error from before the image was on its way wraps ErrNotBegun.
+// ctx limits the time for sending and for the device's work; the answer itself is bounded as for Post.
+func Upload(ctx context.Context, c wire.Conn, port uint16, path string, f Form) ([]byte, error) {
+	if f.Size <= 0 {
+		return nil, NotBegun(firmward.Errorf(firmward.Invalid, "the size of the image is not known"))
+	}
+	img := &lazy{open: f.Open}
+	b, err := upload(ctx, c, port, path, f, img)
+	if err != nil && img.untouched() {
+		err = NotBegun(err)
+	}
+	return b, err
+}
+
+func upload(ctx context.Context, c wire.Conn, port uint16, path string, f Form, img *lazy) ([]byte, error) {
+	client := wire.HTTPClient(c.Network, 0)
+	credentials, err := authorize(ctx, c, client, port, path, f.ContentType)
 	if err != nil {
-		return nil, fmt.Errorf("open request body: %w", err)
+		return nil, err
 	}
-	defer first.Close()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, first)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	req, err := request(hurry(ctx, cancel), c, port, path, f.ContentType)
+	if err != nil {
+		return nil, err
+	}
+	if credentials != "" {
+		req.Header.Set("Authorization", credentials)
+	}
+	req.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(f.Head), img, bytes.NewReader(f.Tail)), img}
+	req.ContentLength = int64(len(f.Head)) + f.Size + int64(len(f.Tail))
+	b, err := answer(client.Do(req))
+	if err != nil && context.Cause(ctx) == errSlow {
+		err = firmward.Errorf(firmward.Unavailable, "the device's answer came too slowly and was cut")
+	}
+	return b, err
+}
+
+// authorize asks for a challenge with an empty request and gives the header that answers it, "" for a
+// device without a password.
+func authorize(ctx context.Context, c wire.Conn, client *http.Client, port uint16, path, contentType string) (string, error) {
+	if c.Secret.Password == "" {
+		return "", nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, exchangeLimit)
+	defer cancel()
+	req, err := request(ctx, c, port, path, contentType)
+	if err != nil {
+		return "", err
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return "", unanswered(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusUnauthorized {
+		return "", status(res)
+	}
+	return credentials(res.Header, req.URL.RequestURI(), c.Secret)
+}
+
+// credentials answers a challenge to POST.
+func credentials(header http.Header, uri string, secret wire.Secret) (string, error) {
+	challenge, err := digest.FindChallenge(header)
+	if err != nil {
+		return "", &firmward.Error{Code: firmward.Unauthorized, Message: "the device asks for its password in a way that firmward cannot answer", Err: err}
+	}
+	cred, err := digest.Digest(challenge, digest.Options{
+		Method: http.MethodPost, URI: uri, Username: secret.User, Password: secret.Password, Count: 1,
+	})
+	if err != nil {
+		return "", &firmward.Error{Code: firmward.Unauthorized, Message: "the device's challenge cannot be answered", Err: err}
+	}
+	return cred.String(), nil
+}
+
+func request(ctx context.Context, c wire.Conn, port uint16, path, contentType string) (*http.Request, error) {
+	url := "http://" + netip.AddrPortFrom(c.Addr, port).String() + path
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, nil)
 	if err != nil {
 		return nil, fmt.Errorf("build request: %w", err)
 	}
-	req.GetBody = body
 	req.Header.Set("Content-Type", contentType)
 	req.Header.Set("User-Agent", "firmward")
-	res, err := client.Do(req)
+	return req, nil
+}
+
+// answer reads what came back, in words when it is not a good answer.
+func answer(res *http.Response, err error) ([]byte, error) {
 	if err != nil {
-		return nil, &firmward.Error{Code: firmward.Unavailable, Message: "the device does not answer", Err: err}
+		return nil, unanswered(err)
 	}
 	defer res.Body.Close()
-	b, err := wire.Bound(res.Body, maxAnswer)
+	if res.StatusCode != http.StatusOK {
+		return nil, status(res)
+	}
+	b, err := io.ReadAll(res.Body)
 	switch {
-	case res.StatusCode == http.StatusUnauthorized:
-		return nil, firmward.Errorf(firmward.Unauthorized, "the device wants another password (firmward credentials set)")
-	case res.StatusCode != http.StatusOK:
-		return nil, firmward.Errorf(firmward.Unavailable, fmt.Sprintf("the device answered with HTTP status %d", res.StatusCode))
+	case errors.Is(err, wire.ErrBound):
+		return nil, &firmward.Error{Code: firmward.Unavailable, Message: fmt.Sprintf("the device's answer is longer than %d KiB and was cut", wire.MaxAnswer>>10), Err: err}
+	case err != nil && late(err):
+		return nil, &firmward.Error{Code: firmward.Unavailable, Message: "the device's answer came too slowly and was cut", Err: err}
 	case err != nil:
 		return nil, &firmward.Error{Code: firmward.Unavailable, Message: "the device's answer broke off", Err: err}
 	}
 	return b, nil
 }
 
-// Sent reports whether err says that a request may have reached the device although no answer came:
-// whoever sent an image must then look instead of sending again.
-func Sent(err error) bool {
-	return err != nil && firmward.CodeOf(err) == firmward.Unavailable && !errors.Is(err, ErrNotSent)
+func unanswered(err error) error {
+	message := "the device does not answer"
+	switch {
+	case errors.Is(err, wire.ErrUndialled):
+		if _, ok := errors.AsType[*firmward.Error](err); ok { // the guard's own word
+			return NotBegun(err)
+		}
+		return NotBegun(&firmward.Error{Code: firmward.Unavailable, Message: message, Err: err})
+	case late(err):
+		message = "no whole answer came from the device in time"
+	}
+	return &firmward.Error{Code: firmward.Unavailable, Message: message, Err: err}
 }
 
-// ErrNotSent is wrapped by errors of exchanges that broke off before the image was on its way.
-var ErrNotSent = errors.New("nothing was sent")
+func late(err error) bool { return wire.Timeout(err) || errors.Is(err, context.DeadlineExceeded) }
 
-// SettleOr gives the driver's settle time, or the fallback when it names none.
-func (i Info) SettleOr(fallback time.Duration) time.Duration {
-	if i.Settle > 0 {
-		return i.Settle
+// status puts an HTTP status that is no success into words. What is asked back for a password, or turned
+// away at the door, was not begun.
+func status(res *http.Response) error {
+	said := fmt.Sprintf(" (HTTP status %d)", res.StatusCode)
+	switch {
+	case res.StatusCode == http.StatusUnauthorized || res.StatusCode == http.StatusForbidden:
+		return NotBegun(firmward.Errorf(firmward.Unauthorized, "the device wants another password (firmward credentials set)"))
+	case res.StatusCode == http.StatusServiceUnavailable || res.StatusCode == http.StatusTooManyRequests:
+		return NotBegun(firmward.Errorf(firmward.Unavailable, "the device is too busy"+said))
+	case res.StatusCode/100 == 3:
+		return firmward.Errorf(firmward.Unavailable, "the device redirects to another place, which is not followed"+said)
 	}
-	return fallback
+	return firmward.Errorf(firmward.Unavailable, fmt.Sprintf("the device answered with HTTP status %d", res.StatusCode))
+}
+
+var errSlow = errors.New("the answer came too slowly")
+
+// hurry gives an answer that has begun answerLimit to end. An interim answer is no beginning.
+func hurry(ctx context.Context, cancel context.CancelCauseFunc) context.Context {
+	end := time.AfterFunc(time.Hour, func() { cancel(errSlow) })
+	end.Stop()
+	context.AfterFunc(ctx, func() { end.Stop() })
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotFirstResponseByte: func() { end.Reset(answerLimit) },
+		Got1xxResponse: func(int, textproto.MIMEHeader) error {
+			end.Stop()
+			return nil
+		},
+	})
 }

@@ -13,7 +13,8 @@ import (
 
 // roleOf pins who may do what. A new operation fails TestRoles until it stands here.
 var roleOf = map[string]firmward.Role{
-	"list-networks": "viewer", "add-network": "admin", "allow-network": "admin", "list-sites": "viewer",
+	"list-networks": "viewer", "add-network": "admin", "allow-network": "admin", "remove-network": "admin",
+	"list-sites": "viewer", "add-site": "admin", "set-site": "admin", "remove-site": "admin",
 	"start-scan": "operator", "get-scan": "viewer",
 	"list-devices": "viewer", "add-device": "operator", "set-device": "operator", "import-devices": "operator", "get-device": "viewer",
 	"merge-devices": "operator", "split-device": "operator",

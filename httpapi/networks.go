@@ -23,6 +23,7 @@ type Network struct {
 	NamedAt time.Time        `json:"namedAt"`
 	Allower string           `json:"allower,omitempty"`
 	Scanned time.Time        `json:"scanned,omitzero" doc:"end of the last completed scan"`
+	NewSite bool             `json:"newSite,omitempty" doc:"only where it was just named: its site is new too"`
 }
 
 func networkOf(n firmward.Network) Network {
@@ -30,12 +31,6 @@ func networkOf(n firmward.Network) Network {
 		Prefix: n.Prefix.String(), Site: n.Site, Profile: n.Profile, Zone: n.Zone(), Allowed: n.Allowed.String(), Owned: n.Owned, Lab: n.Lab,
 		NamedBy: n.NamedBy, NamedAt: n.NamedAt, Allower: n.Allower, Scanned: n.Scanned,
 	}
-}
-
-// Site is a place with its own clock.
-type Site struct {
-	Name     string `json:"name"`
-	TimeZone string `json:"timeZone,omitempty" doc:"IANA name; UTC when absent"`
 }
 
 // NewNetwork is what a person says about an address range.
@@ -65,7 +60,8 @@ func (a *API) networkRoutes() {
 		})
 	serve(a, spec{
 		method: http.MethodPost, path: "/networks", id: "add-network", role: firmward.Admin, tag: "Networks", summary: "Name a network", status: http.StatusCreated,
-		doc: "firmward sends packets only to networks that a person named. Public space needs owned, more than a /16 needs yes.",
+		doc: "firmward sends packets only to networks that a person named. Public space needs owned, more than a /16 needs yes. " +
+			"A site that is not known yet is made; newSite says so.",
 	}, func(ctx context.Context, in *struct{ Body NewNetwork }) (Network, error) {
 		p, err := parsePrefix(in.Body.Prefix)
 		if err != nil {
@@ -74,7 +70,22 @@ func (a *API) networkRoutes() {
 		n, err := a.Control.NameNetwork(ctx, person(ctx), control.AddNetwork{
 			Prefix: p, Site: in.Body.Site, Profile: in.Body.Profile, TimeZone: in.Body.TimeZone, Owned: in.Body.Owned, Yes: in.Body.Yes,
 		})
-		return networkOf(n), err
+		out := networkOf(n.Network)
+		out.NewSite = n.NewSite
+		return out, err
+	})
+	serveNone(a, spec{
+		method: http.MethodDelete, path: "/networks/{prefix}", id: "remove-network", role: firmward.Admin, tag: "Networks", summary: "Take a network's name back",
+		doc: "To mend a mistake: a network in which devices are known stays.",
+	}, func(ctx context.Context, in *struct {
+		Prefix string `path:"prefix"`
+	},
+	) error {
+		p, err := parsePrefix(in.Prefix)
+		if err != nil {
+			return err
+		}
+		return a.Control.RemoveNetwork(ctx, person(ctx), p)
 	})
 	serve(a, spec{
 		method: http.MethodPost, path: "/networks/{prefix}/allow", id: "allow-network", role: firmward.Admin, tag: "Networks", summary: "Let probes go further",
@@ -95,11 +106,6 @@ func (a *API) networkRoutes() {
 		n, err := a.Control.AllowNetwork(ctx, person(ctx), p, step)
 		return networkOf(n), err
 	})
-	serve(a, spec{method: http.MethodGet, path: "/sites", id: "list-sites", role: firmward.Viewer, tag: "Networks", summary: "List sites"},
-		func(ctx context.Context, in *PageInput) (Page[Site], error) {
-			l, next, err := a.Store.Sites(ctx, in.page())
-			return pageOf(l, next, err, func(s firmward.Site) Site { return Site(s) })
-		})
 }
 
 // parsePrefix reads a network as people write it; host bits are cut off.

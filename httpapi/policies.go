@@ -66,7 +66,8 @@ type Policies struct {
 	Risk    []RiskPolicy    `json:"risk"`
 }
 
-func policiesOf(f policy.File) Policies {
+// PoliciesOf is a checked policy file in the form of the API.
+func PoliciesOf(f policy.File) Policies {
 	return Policies{
 		each(f.Rollout, func(p policy.Rollout) RolloutPolicy { return rolloutPolicyOf(p.RolloutPolicy, p.Source) }), each(f.Risk, riskPolicyOf),
 	}
@@ -74,7 +75,7 @@ func policiesOf(f policy.File) Policies {
 
 func (a *API) policyRoutes() {
 	serve(a, spec{method: http.MethodGet, path: "/policies", id: "list-policies", role: firmward.Viewer, tag: "Policies", summary: "The policies in force"},
-		func(context.Context, *struct{}) (Policies, error) { return policiesOf(a.Control.Policies), nil })
+		func(context.Context, *struct{}) (Policies, error) { return PoliciesOf(a.Control.Policies), nil })
 	serve(a, spec{
 		method: http.MethodPost, path: "/policies/check", id: "check-policies", role: firmward.Viewer, tag: "Policies", summary: "Check a policy file",
 		doc: "The body is the file as YAML. Nothing changes; an error names the line.",
@@ -87,6 +88,6 @@ func (a *API) policyRoutes() {
 		if err != nil && firmward.CodeOf(err) == firmward.Internal {
 			err = &firmward.Error{Code: firmward.Invalid, Message: "the policy file is wrong", Err: err}
 		}
-		return policiesOf(f), err
+		return PoliciesOf(f), err
 	})
 }

@@ -108,8 +108,9 @@ func TestProblems(t *testing.T) {
 	if fmt.Sprintf("%+v", bad.Errors) == "" || strings.Contains(fmt.Sprintf("%+v", *bad.Errors[0]), "hunter2") {
 		t.Errorf("the answer repeats the password: %+v", bad)
 	}
-	if resp := p.request(http.MethodGet, "/api/v1/nothing", nil); resp.StatusCode != 404 {
-		t.Errorf("unknown path: %d", resp.StatusCode)
+	p.problem(http.MethodGet, "/nothing", nil, firmward.NotFound)
+	if got := p.problem(http.MethodPut, "/devices", nil, firmward.Invalid); got.Status != 405 || !strings.Contains(got.Detail, "GET, HEAD, POST") {
+		t.Errorf("got %+v", got)
 	}
 }
 
@@ -134,6 +135,11 @@ func TestInternal(t *testing.T) {
 func TestDeviceByHand(t *testing.T) {
 	h := newHouse(t)
 	p := h.serve(t, firmward.Operator)
+	box := httpapi.DeviceFacts{Name: new("box"), Site: new("home")}
+	if got := p.problem(http.MethodPost, "/devices", box, firmward.NotFound); !strings.Contains(got.Detail, "none is known yet") {
+		t.Errorf("got %s", got.Detail)
+	}
+	p.as(h.tokens[firmward.Admin]).do(http.MethodPost, "/sites", httpapi.Site{Name: "home"}, 201, nil)
 	var d httpapi.Device
 	p.do(http.MethodPost, "/devices", httpapi.DeviceFacts{
 		Name: new("box"), Site: new("home"), Vendor: new("D-Link"), Model: new("DNS-320L"), Firmware: new("1.11"), Owner: new("Anna"),
@@ -169,6 +175,37 @@ func TestDeviceByHand(t *testing.T) {
 	if !strings.Contains(bad.Detail, "inv.csv: line 2") {
 		t.Errorf("got %s", bad.Detail)
 	}
+}
+
+func TestSites(t *testing.T) {
+	p := newHouse(t).serve(t, firmward.Admin)
+	var n httpapi.Network
+	p.do(http.MethodPost, "/networks", httpapi.NewNetwork{Prefix: "192.168.7.0/24", Site: "home", Profile: "home"}, 201, &n)
+	if !n.NewSite {
+		t.Error("the network does not say that its site is new")
+	}
+	var more httpapi.Network
+	p.do(http.MethodPost, "/networks", httpapi.NewNetwork{Prefix: "192.168.8.0/24", Site: "home", Profile: "home", TimeZone: "Europe/Berlin"}, 201, &more)
+	if more.NewSite {
+		t.Error("a known site is called new")
+	}
+	p.do(http.MethodPost, "/sites", httpapi.Site{Name: "holiday house"}, 201, nil)
+	p.problem(http.MethodPost, "/sites", httpapi.Site{Name: "Holiday House"}, firmward.Conflict)
+	p.problem(http.MethodPost, "/sites", httpapi.Site{Name: "a/b"}, firmward.Invalid)
+	p.problem(http.MethodPost, "/sites", httpapi.Site{Name: "x", TimeZone: "Local"}, firmward.Invalid)
+	p.problem(http.MethodPatch, "/sites/nowhere", httpapi.SiteClock{TimeZone: "UTC"}, firmward.NotFound)
+	p.do(http.MethodPatch, "/sites/holiday%20house", httpapi.SiteClock{TimeZone: "Europe/Paris"}, 200, nil)
+	var sites httpapi.Page[httpapi.Site]
+	p.do(http.MethodGet, "/sites", nil, 200, &sites)
+	want := []httpapi.Site{{Name: "holiday house", TimeZone: "Europe/Paris"}, {Name: "home", TimeZone: "Europe/Berlin"}}
+	if diff := cmp.Diff(want, sites.Items); diff != "" {
+		t.Error(diff)
+	}
+	p.problem(http.MethodDelete, "/sites/home", nil, firmward.Conflict)
+	p.do(http.MethodDelete, "/networks/192.168.7.0%2F24", nil, 204, nil)
+	p.do(http.MethodDelete, "/networks/192.168.8.0%2F24", nil, 204, nil)
+	p.problem(http.MethodDelete, "/networks/192.168.8.0%2F24", nil, firmward.NotFound)
+	p.do(http.MethodDelete, "/sites/home", nil, 204, nil)
 }
 
 func TestTransmissions(t *testing.T) {

@@ -1,8 +1,10 @@
 package lab
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,6 +18,7 @@ type CameraSpec struct {
 	HardwareRev string // the HardwareID; 7A2 if empty
 	Version     string // 10.12.206 if empty
 	Password    string // of user root; lab-cam-secret if empty
+	Private     bool   // the stream wants the password too
 }
 
 // camera is an Axis camera. Its state is guarded by the device's mutex.
@@ -56,7 +59,13 @@ func (l *Lab) AddCamera(spec CameraSpec) (*Device, error) {
 	c.auth = newDigestAuth("AXIS_"+d.serial, "MD5", map[string]string{"root": spec.Password}, l.clock.Now, d.random('n'))
 	d.services = []service{
 		{name: "http", network: "tcp", port: 80, stream: d.serveHTTP(c.handler())},
-		{name: "rtsp", network: "tcp", port: 554, main: true, stream: d.serveRTSP},
+		{name: "rtsp", network: "tcp", port: 554, main: true, stream: d.serveConns(func(ctx context.Context, conn net.Conn) {
+			var auth *digestAuth
+			if spec.Private {
+				auth = c.auth
+			}
+			d.rtspConn(ctx, conn, auth)
+		})},
 	}
 	d.onBoot = c.booted
 	d.mu.Lock()
@@ -69,7 +78,7 @@ func (c *camera) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /axis-cgi/basicdeviceinfo.cgi", c.serveInfo)
 	mux.HandleFunc("POST /axis-cgi/firmwaremanagement.cgi", func(w http.ResponseWriter, r *http.Request) {
-		if c.auth.allow(w, r) {
+		if c.allow(w, r) {
 			c.serveFirmware(w, r)
 		}
 	})
@@ -81,6 +90,17 @@ func (c *camera) handler() http.Handler {
 		w.Header().Set("Server", "Apache")
 		mux.ServeHTTP(w, r)
 	})
+}
+
+// allow tells whether a request is authenticated, and has answered if not. After a factory default the camera has no
+// user until somebody sets it up, which the lab has not.
+func (c *camera) allow(w http.ResponseWriter, r *http.Request) bool {
+	c.mu.Lock()
+	if c.slots[c.active].defaulted {
+		r.Header.Del("Authorization")
+	}
+	c.mu.Unlock()
+	return c.auth.allow(w, r)
 }
 
 // vapixRequest is the JSON envelope of both CGIs.
@@ -144,12 +164,12 @@ func (c *camera) serveInfo(w http.ResponseWriter, r *http.Request) {
 			delete(all, name)
 		}
 	case "getSupportedVersions":
-		if c.auth.allow(w, r) {
+		if c.allow(w, r) {
 			q.answer(w, map[string]any{"apiVersions": []string{"1.3"}}, nil)
 		}
 		return
 	case "getAllProperties", "getProperties":
-		if !c.auth.allow(w, r) {
+		if !c.allow(w, r) {
 			return
 		}
 		if q.Method == "getAllProperties" {

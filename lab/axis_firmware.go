@@ -9,13 +9,15 @@ import (
 	"mime/multipart"
 	"net/http"
 	"strconv"
+	"strings"
 )
 
 // vapixErrors are the codes of the firmware management API.
 var vapixErrors = map[int]string{
 	400: "Bad request", 404: "Not found", 405: "Method not allowed", 409: "Downgrade requires a hard factory default",
-	412: "The running firmware is not committed", 415: "Invalid firmware file", 417: "Unsupported API version",
-	421: "Firmware is for another product", 423: "An upgrade is already in progress", 500: "Internal error",
+	410: "The firmware version is revoked", 412: "The running firmware is not committed", 415: "Invalid firmware file", 417: "Unsupported API version",
+	421: "Firmware is for another product", 422: "The firmware has no signature",
+	423: "An upgrade is already in progress", 500: "Internal error",
 }
 
 func fail(code int) *vapixError { return &vapixError{code, vapixErrors[code]} }
@@ -40,6 +42,10 @@ func (p upgradeParams) rollbackMinutes() (int, bool) {
 }
 
 func (c *camera) serveFirmware(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength < 0 { // the maker's example and its clients state the length; whether chunks do is not known
+		http.Error(w, "Length Required", http.StatusLengthRequired)
+		return
+	}
 	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err == nil && kind == "multipart/form-data" {
 		q, file, err := parseUpgrade(r.Body, params["boundary"])
@@ -93,6 +99,9 @@ func parseUpgrade(body io.Reader, boundary string) (q vapixRequest, file io.Read
 // call answers every method but upgrade. What it returns as then is done soon after the answer. It needs mu.
 func (c *camera) call(q vapixRequest) (data any, bad *vapixError, then func()) {
 	empty := map[string]any{}
+	if !q.supported() {
+		return nil, fail(417), nil
+	}
 	switch q.Method {
 	case "getSupportedVersions":
 		return map[string]any{"apiVersions": []string{"1.4"}}, nil, nil
@@ -134,7 +143,10 @@ func (c *camera) call(q vapixRequest) (data any, bad *vapixError, then func()) {
 		if json.Unmarshal(q.Params, &p) != nil || p.FactoryDefaultMode != "soft" && p.FactoryDefaultMode != "hard" {
 			return nil, fail(400), nil
 		}
-		return empty, nil, func() { c.reboot(c.bootTime) }
+		return empty, nil, func() {
+			c.slots[c.active].defaulted = true
+			c.reboot(c.bootTime)
+		}
 	}
 	return nil, fail(405), nil
 }
@@ -157,6 +169,11 @@ func (c *camera) firmwareStatus() map[string]any {
 	return s
 }
 
+// supported tells whether the request is for version 1 of the interface, or names none.
+func (q vapixRequest) supported() bool {
+	return q.APIVersion == "" || strings.HasPrefix(q.APIVersion, "1.")
+}
+
 // upgrade takes in the file, writes it to the inactive slot, answers, and reboots.
 func (c *camera) upgrade(w http.ResponseWriter, r *http.Request, q vapixRequest, file io.Reader) {
 	p := upgradeParams{}
@@ -173,9 +190,11 @@ func (c *camera) upgrade(w http.ResponseWriter, r *http.Request, q vapixRequest,
 	c.mu.Lock()
 	refuse := 0
 	switch {
+	case !q.supported():
+		refuse = 417
 	case !good || p.AutoCommit != "never" && p.AutoCommit != "boot" && p.AutoCommit != "started":
 		refuse = 400
-	case c.busy:
+	case c.busy || c.has(FaultBusy):
 		refuse = 423
 	case !c.committed:
 		refuse = 412
@@ -218,6 +237,12 @@ func (c *camera) upgrade(w http.ResponseWriter, r *http.Request, q vapixRequest,
 	case OutcomeOlder:
 		q.answer(w, nil, fail(409))
 		return
+	case OutcomeRevoked:
+		q.answer(w, nil, fail(410))
+		return
+	case OutcomeUnsigned:
+		q.answer(w, nil, fail(422))
+		return
 	case OutcomeDownloadFailed:
 		q.answer(w, nil, fail(400))
 		return
@@ -237,5 +262,8 @@ func (c *camera) upgrade(w http.ResponseWriter, r *http.Request, q vapixRequest,
 		before := c.active
 		c.activate(img, flash, strange)
 		c.committed = c.active == before
+		if !c.committed {
+			c.slots[c.active].defaulted = p.FactoryDefaultMode == "soft" || p.FactoryDefaultMode == "hard"
+		}
 	})
 }

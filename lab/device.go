@@ -50,9 +50,10 @@ type Device struct {
 // slot is a place for firmware with what its image and the faults of its hour do to the device.
 type slot struct {
 	Slot
-	flaws    []string
-	deadMain bool // the main service does not start
-	mute     bool // the device is silent while this slot runs
+	flaws     []string
+	deadMain  bool // the main service does not start
+	mute      bool // the device is silent while this slot runs
+	defaulted bool // its configuration is the factory's: each slot of a camera has its own
 }
 
 type offer struct {

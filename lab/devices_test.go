@@ -247,63 +247,124 @@ func TestNAS(t *testing.T) {
 	})
 }
 
+// player is a client of cam-1's stream.
+type player struct {
+	t   *testing.T
+	c   net.Conn
+	r   *bufio.Reader
+	seq int
+}
+
+func (h *house) play() *player {
+	h.t.Helper()
+	c, err := h.Attach("clinic").DialContext(h.t.Context(), "tcp", "10.40.0.11:554")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() { c.Close() })
+	return &player{t: h.t, c: c, r: bufio.NewReader(c)}
+}
+
+// ask sends a request and returns status and body. Pictures before the answer are left out.
+func (p *player) ask(method string, header ...string) (status int, body string) {
+	p.t.Helper()
+	p.seq++
+	lines := append([]string{method + " rtsp://10.40.0.11/axis-media/media.amp RTSP/1.0", fmt.Sprint("CSeq: ", p.seq)}, header...)
+	fmt.Fprint(p.c, strings.Join(lines, "\r\n"), "\r\n\r\n")
+	for {
+		if b, err := p.r.Peek(1); err != nil || b[0] != '$' {
+			break
+		}
+		p.packet()
+	}
+	line, _ := p.r.ReadString('\n')
+	res, err := http.ReadResponse(bufio.NewReader(io.MultiReader(
+		strings.NewReader(strings.Replace(line, "RTSP/1.0", "HTTP/1.1", 1)), headerOf(p.t, p.r))), nil)
+	if err != nil || res.Header.Get("CSeq") != fmt.Sprint(p.seq) {
+		p.t.Fatalf("%s: %v %v", method, res, err)
+	}
+	b := make([]byte, max(res.ContentLength, 0))
+	io.ReadFull(p.r, b)
+	return res.StatusCode, string(b)
+}
+
+// packet reads one RTP packet and its channel.
+func (p *player) packet() (channel byte, packet []byte) {
+	p.t.Helper()
+	var head [4]byte
+	if _, err := io.ReadFull(p.r, head[:]); err != nil || head[0] != '$' {
+		p.t.Fatalf("frame %q, %v", head, err)
+	}
+	packet = make([]byte, binary.BigEndian.Uint16(head[2:]))
+	io.ReadFull(p.r, packet)
+	return head[1], packet
+}
+
 func TestCameraStreams(t *testing.T) {
 	bubble(t, func(t *testing.T, h *house) {
-		c, err := h.Attach("clinic").DialContext(t.Context(), "tcp", "10.40.0.11:554")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		r := bufio.NewReader(c)
-		seq := 0
-		ask := func(method string, header ...string) (status int, body string) {
-			t.Helper()
-			seq++
-			lines := append([]string{method + " rtsp://10.40.0.11/axis-media/media.amp RTSP/1.0", fmt.Sprint("CSeq: ", seq)}, header...)
-			fmt.Fprint(c, strings.Join(lines, "\r\n"), "\r\n\r\n")
-			line, _ := r.ReadString('\n')
-			res, err := http.ReadResponse(bufio.NewReader(io.MultiReader(
-				strings.NewReader(strings.Replace(line, "RTSP/1.0", "HTTP/1.1", 1)), headerOf(t, r))), nil)
-			if err != nil || res.Header.Get("CSeq") != fmt.Sprint(seq) {
-				t.Fatalf("%s: %v %v", method, res, err)
+		p := h.play()
+		for _, c := range []struct {
+			method, header string
+			status         int
+			body           string
+		}{
+			{"OPTIONS", "", 200, ""},
+			{"DESCRIBE", "", 200, "H264/90000"},
+			{"PLAY", "", 454, ""}, // without a session
+			{"SETUP", "Transport: RTP/AVP;unicast;client_port=5000-5001", 461, ""},
+			{"SETUP", "Transport: RTP/AVP/TCP;unicast;interleaved=2-3", 200, ""},
+		} {
+			var header []string
+			if c.header != "" {
+				header = append(header, c.header)
 			}
-			b := make([]byte, max(res.ContentLength, 0))
-			io.ReadFull(r, b)
-			return res.StatusCode, string(b)
-		}
-		if status, _ := ask("OPTIONS"); status != 200 {
-			t.Errorf("OPTIONS: %d", status)
-		}
-		if status, body := ask("DESCRIBE"); status != 200 || !contains(body, "H264/90000") {
-			t.Errorf("DESCRIBE: %d %s", status, body)
-		}
-		if status, _ := ask("PLAY"); status != 454 {
-			t.Errorf("PLAY without a session: %d", status)
-		}
-		if status, _ := ask("SETUP", "Transport: RTP/AVP;unicast;client_port=5000-5001"); status != 461 {
-			t.Errorf("SETUP over UDP: %d", status)
-		}
-		if status, _ := ask("SETUP", "Transport: RTP/AVP/TCP;unicast;interleaved=2-3"); status != 200 {
-			t.Errorf("SETUP: %d", status)
+			if status, body := p.ask(c.method, header...); status != c.status || !contains(body, c.body) {
+				t.Errorf("%s %s: %d %s", c.method, c.header, status, body)
+			}
 		}
 		session := fmt.Sprintf("Session: %08X", h.device("cam-1").random('r').Uint32())
-		if status, _ := ask("PLAY", session); status != 200 {
+		if status, _ := p.ask("PLAY", session); status != 200 {
 			t.Fatalf("PLAY: %d", status)
 		}
 		markers, start := 0, time.Now()
 		for markers < 26 {
-			var head [4]byte
-			if _, err := io.ReadFull(r, head[:]); err != nil || head[0] != '$' || head[1] != 2 {
-				t.Fatalf("frame %q, %v", head, err)
+			channel, packet := p.packet()
+			if channel != 2 {
+				t.Fatalf("channel %d", channel)
 			}
-			packet := make([]byte, binary.BigEndian.Uint16(head[2:]))
-			io.ReadFull(r, packet)
 			if packet[1]&0x80 != 0 {
 				markers++
 			}
 		}
 		if took := time.Since(start); took != time.Second {
 			t.Errorf("26 pictures took %v", took)
+		}
+	})
+}
+
+// TestSlowCameraStreams asks a camera that is busy with a slow packet: its answers come in their turn, after the packet,
+// and a stream that was paused goes on with the next sequence number.
+func TestSlowCameraStreams(t *testing.T) {
+	bubble(t, func(t *testing.T, h *house) {
+		h.fault("cam-1", FaultSlow)
+		p := h.play()
+		p.ask("SETUP", "Transport: RTP/AVP/TCP")
+		session := fmt.Sprintf("Session: %08X", h.device("cam-1").random('r').Uint32())
+		var last uint16
+		for range 3 {
+			if status, _ := p.ask("PLAY", session); status != 200 {
+				t.Fatalf("PLAY: %d", status)
+			}
+			_, packet := p.packet()
+			seq := binary.BigEndian.Uint16(packet[2:])
+			if last != 0 && seq-last > 2 {
+				t.Errorf("packet %d follows %d", seq, last)
+			}
+			last = seq
+			start := time.Now()
+			if status, _ := p.ask("PAUSE", session); status != 200 || time.Since(start) > 2*time.Second {
+				t.Errorf("PAUSE: %d after %v", status, time.Since(start))
+			}
 		}
 	})
 }

@@ -95,8 +95,11 @@ func (h *host) connect(dst netip.AddrPort, first bool) (net.Conn, error) {
 	src := net.TCPAddrFromAddrPort(netip.AddrPortFrom(h.source(dst.Addr()), h.freePort()))
 	peer := net.TCPAddrFromAddrPort(dst)
 	up, down := newStream(&count.bytes), newStream(nil)
-	here := &conn{host: h, local: src, remote: peer, in: down, out: up, done: make(chan struct{})}
-	there := &conn{host: to, local: peer, remote: src, in: up, out: down, served: true, done: make(chan struct{})}
+	here := &conn{host: h, local: src, remote: peer, in: down, out: up}
+	there := &conn{host: to, local: peer, remote: src, in: up, out: down, served: true}
+	for _, c := range []*conn{here, there} {
+		c.writing, c.done = make(chan struct{}, 1), make(chan struct{})
+	}
 	h.conns[here], to.conns[there] = true, true
 	accepted := l.offer(there)
 	h.net.mu.Unlock()

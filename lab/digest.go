@@ -47,7 +47,7 @@ func newDigestAuth(realm, algorithm string, users map[string]string, now func() 
 
 // allow tells whether the request is authenticated. If not it has answered 401 with a challenge.
 func (a *digestAuth) allow(w http.ResponseWriter, r *http.Request) bool {
-	ok, stale := a.check(r)
+	ok, stale := a.check(r.Method, r.RequestURI, r.Header.Get("Authorization"))
 	if ok {
 		return true
 	}
@@ -56,15 +56,20 @@ func (a *digestAuth) allow(w http.ResponseWriter, r *http.Request) bool {
 		// broken pipe instead of the challenge.
 		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, maxImage))
 	}
-	challenge := fmt.Sprintf(`Digest realm=%q, qop="auth", nonce=%q, algorithm=%s`, a.realm, a.newNonce(), a.algorithm)
-	if stale {
-		challenge += ", stale=true"
-	}
-	w.Header().Set("WWW-Authenticate", challenge)
+	w.Header().Set("WWW-Authenticate", a.challenge(stale))
 	w.Header().Set("Content-Type", "text/plain")
 	w.WriteHeader(http.StatusUnauthorized)
 	fmt.Fprintln(w, "401 Unauthorized")
 	return false
+}
+
+// challenge makes a new one; stale says that the answer before was right, but too old.
+func (a *digestAuth) challenge(stale bool) string {
+	c := fmt.Sprintf(`Digest realm=%q, qop="auth", nonce=%q, algorithm=%s`, a.realm, a.newNonce(), a.algorithm)
+	if stale {
+		c += ", stale=true"
+	}
+	return c
 }
 
 func (a *digestAuth) newNonce() string {
@@ -85,23 +90,24 @@ func (a *digestAuth) newNonce() string {
 	return nonce
 }
 
-func (a *digestAuth) check(r *http.Request) (ok, stale bool) {
-	p, found := parseDigest(r.Header.Get("Authorization"))
+// check judges the Authorization header of a request.
+func (a *digestAuth) check(method, uri, authorization string) (ok, stale bool) {
+	p, found := parseDigest(authorization)
 	if !found {
 		return false, false
 	}
 	password, known := a.users[p["username"]]
 	count, err := strconv.ParseUint(p["nc"], 16, 32)
 	switch {
-	case !known, err != nil, len(p["nc"]) != 8, p["realm"] != a.realm, p["qop"] != "auth", p["cnonce"] == "":
+	case !known, err != nil, count == 0, len(p["nc"]) != 8, p["realm"] != a.realm, p["qop"] != "auth", p["cnonce"] == "":
 		return false, false
-	case p["uri"] != r.RequestURI:
+	case p["uri"] != uri:
 		return false, false
 	case p["algorithm"] != a.algorithm && (p["algorithm"] != "" || a.algorithm != "MD5"):
 		return false, false
 	}
 	ha1 := a.hash(p["username"] + ":" + a.realm + ":" + password)
-	ha2 := a.hash(r.Method + ":" + p["uri"])
+	ha2 := a.hash(method + ":" + p["uri"])
 	want := a.hash(strings.Join([]string{ha1, p["nonce"], p["nc"], p["cnonce"], "auth", ha2}, ":"))
 	if subtle.ConstantTimeCompare([]byte(want), []byte(strings.ToLower(p["response"]))) != 1 {
 		return false, false

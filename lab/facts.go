@@ -54,6 +54,8 @@ const (
 	OutcomeInvalid        = "invalid-image"   // bad magic, length or checksum
 	OutcomeWrongModel     = "wrong-model"     // refused: made for another model or hardware revision
 	OutcomeOlder          = "older-version"   // refused: a downgrade
+	OutcomeUnsigned       = "unsigned"        // refused: no signature
+	OutcomeRevoked        = "revoked"         // refused: the maker has withdrawn the version
 	OutcomeDownloadFailed = "download-failed" // the URL gave no complete image
 	OutcomePowerCut       = "power-cut"       // power was lost while writing
 	OutcomeReverted       = "reverted"        // written, but the device came back with the old version

@@ -26,6 +26,10 @@ func (d *Device) judge(flash int, img receivedImage, err error, allowOlder bool,
 		f.Outcome = OutcomeDownloadFailed
 	case strange && !d.has(FaultWrongModelBricks):
 		f.Outcome = OutcomeWrongModel
+	case d.kind == "camera" && slices.Contains(img.Flaws, FlawUnsigned):
+		f.Outcome = OutcomeUnsigned
+	case d.kind == "camera" && slices.Contains(img.Flaws, FlawRevoked):
+		f.Outcome = OutcomeRevoked
 	case !strange && !allowOlder && older(img.Version, d.version()):
 		f.Outcome = OutcomeOlder
 	}

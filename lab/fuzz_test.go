@@ -3,9 +3,13 @@ package lab
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 func FuzzSNMP(f *testing.F) {
@@ -71,6 +75,47 @@ func FuzzRTSP(f *testing.F) {
 	})
 }
 
+// FuzzCalls sends any body to the JSON interfaces of a plug and a camera that are busy, so that no update runs: one JSON
+// answer with a status that they have, never a panic.
+func FuzzCalls(f *testing.F) {
+	f.Add([]byte(`{"id":1,"method":"Shelly.Update","params":{"url":"http://10.0.0.1/x"}}`))
+	f.Add([]byte(`{"id":"a","method":"switch.set","params":{"id":0,"on":1}}`))
+	f.Add([]byte(`{"params":[]}`))
+	f.Add([]byte(`{"apiVersion":"1.0","method":"getProperties","params":{"propertyList":["Version"]}}`))
+	f.Add([]byte(`{"method":"factoryDefault","params":{"factoryDefaultMode":"hard"}}`))
+	l := New(Options{Clock: ScaledClock(time.Now(), 1e-6)}) // no timer of a device ever fires
+	f.Cleanup(func() { l.Close() })
+	d, err := l.AddPlug(PlugSpec{Place: Place{Name: "plug"}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	cam, err := l.AddCamera(CameraSpec{Place: Place{Name: "cam"}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	d.faults[FaultBusy], cam.faults[FaultBusy] = true, true
+	p, c := &plug{Device: d, app: "PlusPlugS", gen: 2}, &camera{Device: cam, auth: newDigestAuth("x", "MD5", nil, time.Now, cam.random('n'))}
+	plugs := p.handler()
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for name, h := range map[string]http.Handler{
+			"/rpc": plugs, "/rpc/Shelly.Update": plugs, "/rpc/Switch.Set": plugs,
+			info: http.HandlerFunc(c.serveInfo), firmware: http.HandlerFunc(c.serveFirmware),
+		} {
+			res := httptest.NewRecorder()
+			h.ServeHTTP(res, httptest.NewRequest(http.MethodPost, name, bytes.NewReader(b)))
+			switch res.Code {
+			case http.StatusOK, http.StatusNotFound, http.StatusInternalServerError:
+				if !json.Valid(res.Body.Bytes()) {
+					t.Errorf("%s answers %q", name, res.Body)
+				}
+			case http.StatusUnauthorized:
+			default:
+				t.Errorf("%s answers %d", name, res.Code)
+			}
+		}
+	})
+}
+
 func FuzzMultipart(f *testing.F) {
 	f.Add([]byte("--b\r\n\r\n{\"method\":\"upgrade\"}\r\n--b\r\n\r\nfile\r\n--b--\r\n"), "b")
 	f.Add([]byte("--b\r\n\r\n{"), "b")
@@ -99,8 +144,58 @@ func FuzzDigestHeader(f *testing.F) {
 	f.Add(`Digest username="root", realm="AXIS_X", nonce="a\"b", qop=auth, nc=00000001`)
 	f.Add(`Digest a="`)
 	f.Fuzz(func(t *testing.T, s string) {
-		if p, ok := parseDigest(s); ok && p == nil {
-			t.Error("no parameters and no refusal")
+		p, ok := parseDigest(s)
+		if ok == (p == nil) {
+			t.Errorf("parameters %v, readable %v", p, ok)
+		}
+		for name := range p {
+			if name == "" || name != strings.ToLower(name) {
+				t.Errorf("a parameter is called %q", name)
+			}
+		}
+	})
+}
+
+// FuzzStream writes and reads pieces of any sizes: what comes out is what went in, in order, and never more than a
+// window is held.
+func FuzzStream(f *testing.F) {
+	f.Add([]byte{1, 2, 3, 200, 150, 7}, []byte{3, 255, 1})
+	f.Add(bytes.Repeat([]byte{255}, 300), []byte{1, 255, 255})
+	f.Fuzz(func(t *testing.T, writes, reads []byte) {
+		s := newStream(nil)
+		var in, out []byte
+		for i := range max(len(writes), len(reads)) {
+			if i < len(writes) {
+				piece := bytes.Repeat([]byte{byte(i)}, int(writes[i])*int(writes[i])) // up to 65,025 bytes
+				piece = piece[:min(len(piece), window-s.n)]                           // more would wait for a reader
+				if n, err := s.write(piece); n != len(piece) || err != nil {
+					t.Fatal(n, err)
+				}
+				in = append(in, piece...)
+			}
+			if i < len(reads) && s.n > 0 {
+				buf := make([]byte, 1+int(reads[i])*int(reads[i]))
+				n, err := s.read(buf)
+				if n == 0 || err != nil {
+					t.Fatal(n, err)
+				}
+				out = append(out, buf[:n]...)
+			}
+			if s.n > window || len(s.ring) > window {
+				t.Fatalf("%d bytes are held in %d", s.n, len(s.ring))
+			}
+		}
+		s.change(func() { s.fin = true })
+		buf := make([]byte, window)
+		for {
+			n, err := s.read(buf)
+			out = append(out, buf[:n]...)
+			if err != nil {
+				break
+			}
+		}
+		if !bytes.Equal(in, out) {
+			t.Errorf("%d bytes went in, %d other ones came out", len(in), len(out))
 		}
 	})
 }

@@ -31,27 +31,35 @@ func (d *Device) serveHTTP(h http.Handler, tune ...func(*http.Server)) func(net.
 func (d *Device) faultyHTTP(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d.mu.Lock()
-		now, elsewhere, huge := d.now(), d.has(FaultRedirect), d.has(FaultHugeAnswer)
+		now, elsewhere, huge, full := d.now(), d.has(FaultRedirect), d.has(FaultHugeAnswer), d.has(FaultOverloaded)
 		d.mu.Unlock()
 		w.Header().Set("Date", now.UTC().Format(http.TimeFormat))
 		switch {
 		case elsewhere:
 			http.Redirect(w, r, "http://198.51.100.7/", http.StatusFound)
-		case huge && r.Method == http.MethodGet:
+		case huge:
 			w.Header().Set("Content-Type", "text/html")
-			chunk := make([]byte, 64<<10)
-			for i := range chunk {
-				chunk[i] = 'a' + byte(i%26)
-			}
-			for sent := 0; sent < maxHuge; sent += len(chunk) {
-				if _, err := w.Write(chunk); err != nil {
-					return
-				}
-			}
+			writeHuge(w)
+		case full:
+			w.Header().Set("Retry-After", "60")
+			http.Error(w, "Service Unavailable", http.StatusServiceUnavailable)
 		default:
 			h.ServeHTTP(w, r)
 		}
 	})
+}
+
+// writeHuge sends maxHuge bytes, or as many as the other side bears.
+func writeHuge(w io.Writer) {
+	chunk := make([]byte, 64<<10)
+	for i := range chunk {
+		chunk[i] = 'a' + byte(i%26)
+	}
+	for sent := 0; sent < maxHuge; sent += len(chunk) {
+		if _, err := w.Write(chunk); err != nil {
+			return
+		}
+	}
 }
 
 // writeJSON answers and hands the bytes to the network before it returns, so that a reboot cannot overtake them.

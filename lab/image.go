@@ -30,6 +30,8 @@ const (
 	FlawBootLoop      = "boot-loop"      // the new version never comes up
 	FlawWrongChecksum = "wrong-checksum" // the payload does not match the header
 	FlawWrongMagic    = "wrong-magic"    // not recognisable as an image
+	FlawUnsigned      = "unsigned"       // cameras refuse it: it bears no signature
+	FlawRevoked       = "revoked"        // cameras refuse it: the maker has withdrawn the version
 )
 
 // ImageSpec says which firmware image to make.

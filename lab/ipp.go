@@ -21,6 +21,10 @@ const (
 	ippCharset   = 0x47
 	ippLanguage  = 0x48
 	ippMIME      = 0x49
+
+	ippBegin  = 0x34 // a collection
+	ippFinish = 0x37
+	ippMember = 0x4a // the name of a collection's next member
 )
 
 // IPP operations and status codes (RFC 8011).
@@ -31,6 +35,7 @@ const (
 	ippNotSupported         = 0x0501
 	ippVersionNotSupported  = 0x0503
 	ippCharsetNotSupported  = 0x040d
+	ippServerBusy           = 0x0507
 )
 
 var errIPP = errors.New("malformed IPP request")
@@ -127,6 +132,16 @@ func ippBool(name string, v bool) ippAttribute {
 	return ippAttribute{name, ippBoolean, [][]byte{{b}}}
 }
 
+// ippCollection is an attribute of one collection of members (RFC 8010 §3.1.6): each is a name, then its values, which
+// bear no name of their own.
+func ippCollection(name string, members ...ippAttribute) []ippAttribute {
+	all := []ippAttribute{{name, ippBegin, [][]byte{{}}}}
+	for _, m := range members {
+		all = append(all, ippStrings("", ippMember, m.name), ippAttribute{"", m.tag, m.values})
+	}
+	return append(all, ippAttribute{"", ippFinish, [][]byte{{}}})
+}
+
 func appendIPP(b []byte, a ippAttribute) []byte {
 	for i, v := range a.values {
 		name := a.name
@@ -163,7 +178,7 @@ func encodeIPP(q ippRequest, status uint16, printer []ippAttribute) []byte {
 	return append(b, ippEnd)
 }
 
-// answerIPP answers a request out of the printer's attributes.
+// answerIPP answers a request out of the printer's attributes; a printer without any is busy.
 func answerIPP(body []byte, attributes []ippAttribute) []byte {
 	q, err := parseIPP(body)
 	switch {
@@ -179,6 +194,8 @@ func answerIPP(body []byte, attributes []ippAttribute) []byte {
 		return encodeIPP(q, ippNotSupported, nil)
 	case len(q.op["printer-uri"].values) != 1:
 		return encodeIPP(q, ippBadRequest, nil)
+	case len(attributes) == 0:
+		return encodeIPP(q, ippServerBusy, nil)
 	}
 	var wanted []string
 	for _, v := range q.op["requested-attributes"].values {
@@ -186,8 +203,12 @@ func answerIPP(body []byte, attributes []ippAttribute) []byte {
 	}
 	all := len(wanted) == 0 || slices.Contains(wanted, "all") || slices.Contains(wanted, "printer-description")
 	var found []ippAttribute
+	take := false
 	for _, a := range attributes {
-		if all || slices.Contains(wanted, a.name) {
+		if a.name != "" { // else it belongs to the collection that began before
+			take = all || slices.Contains(wanted, a.name)
+		}
+		if take {
 			found = append(found, a)
 		}
 	}

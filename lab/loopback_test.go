@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -85,9 +86,40 @@ func TestCurlAgainstPlugsAndCameras(t *testing.T) {
 	rpc := []string{"-sS", "-w", "%{http_code}", "--digest", "-d", `{"id":1,"method":"Sys.GetStatus"}`, plug2 + "/rpc"}
 	expectAll(t, run(t, curl, append(rpc, "-u", "admin:"+PlugPassword)...), `"restart_required":false`, "200")
 	expectAll(t, run(t, curl, append(rpc, "-u", "admin:wrong")...), "401")
+	// Who it is, a plug tells without a password; the challenge for the rest is by SHA-256 and names the device.
+	expectAll(t, run(t, curl, "-sS", "-d", `{"id":1,"src":"me","method":"Shelly.GetDeviceInfo"}`, plug2+"/rpc"), `"dst":"me"`, `"auth_en":true`)
+	expectAll(t, run(t, curl, "-sS", "-i", plug2+"/rpc/Sys.GetStatus"), "HTTP/1.1 401", `Digest realm="shellyplusplugs-`, `qop="auth"`, "algorithm=SHA-256")
+	expectAll(t, run(t, curl, "-sS", "-w", "%{http_code}", "http://"+real("192.168.20.11:80")+"/rpc/Shelly.Update?stage=beta"), "-114", "FW stage beta not found", "500")
 	status := []string{"-sS", "-w", "%{http_code}", "--digest", "-d", `{"apiVersion":"1.0","method":"status"}`, cam + firmware}
 	expectAll(t, run(t, curl, append(status, "-u", "root:"+CameraPassword)...), `"activeFirmwareVersion":"10.12.206"`, "200")
 	expectAll(t, run(t, curl, append(status, "-u", "root:wrong")...), "401")
+	expectAll(t, run(t, curl, "-sS", "-w", "%{http_code}", "--digest", "-u", "root:"+CameraPassword, "-d", `{"apiVersion":"2.0","method":"status"}`, cam+firmware), `"code":417`, "200")
+}
+
+// TestCurlMeetsBusyDevices shows the faults of HTTP to an independent client.
+func TestCurlMeetsBusyDevices(t *testing.T) {
+	curl := tool(t, "curl", "curl")
+	l, real := onLoopback(t, nil)
+	fault := func(device, fault string) {
+		t.Helper()
+		if err := l.Fault(device, fault); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fault("plug-1", FaultBusy)
+	expectAll(t, run(t, curl, "-sS", "-d", `{"id":1,"method":"Shelly.Update","params":{"url":"http://127.0.0.1/x"}}`, "http://"+real("192.168.20.11:80")+"/rpc"), `"code":-109`)
+	fault("plug-3", FaultOverloaded)
+	expectAll(t, run(t, curl, "-sS", "-i", "-d", `{}`, "http://"+real("192.168.20.13:80")+"/rpc"), "HTTP/1.1 503", "Retry-After: 60")
+	fault("plug-4", FaultHugeAnswer)
+	big := run(t, curl, "-sS", "-o", "/dev/null", "-w", "%{size_download} %{http_code}", "-d", `{}`, "http://"+real("192.168.20.14:80")+"/rpc")
+	expectAll(t, big, fmt.Sprint(maxHuge), "200")
+	fault("cam-1", FaultBusy)
+	file := filepath.Join(t.TempDir(), "fw.bin")
+	if err := os.WriteFile(file, smallCam("11.11.192"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	expectAll(t, run(t, curl, "-sS", "--digest", "-u", "root:"+CameraPassword, "-F", `data={"apiVersion":"1.0","method":"upgrade"};type=application/json`,
+		"-F", "file=@"+file+";type=application/octet-stream", "http://"+real("10.40.0.11:80")+firmware), `"code":423`)
 }
 
 // TestCurlUpgradesACamera lets an independent client send the multipart upload, on a clock that runs 600 times as fast.
@@ -132,7 +164,6 @@ func TestNetSNMPAgainstPrinter(t *testing.T) {
 
 func TestIPPToolAgainstPrinter(t *testing.T) {
 	ipptool := tool(t, "ipptool", "cups-ipp-utils")
-	_, real := onLoopback(t, nil)
 	file := filepath.Join(t.TempDir(), "get.test")
 	script := `{
 	NAME "Get-Printer-Attributes"
@@ -155,8 +186,20 @@ func TestIPPToolAgainstPrinter(t *testing.T) {
 	if err := os.WriteFile(file, []byte(script), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out := run(t, ipptool, "-tv", "ipp://"+real("192.168.20.40:631")+"/ipp/print", file)
+	l, real := onLoopback(t, nil)
+	printer := "ipp://" + real("192.168.20.40:631") + "/ipp/print"
+	out := run(t, ipptool, "-tv", printer, file)
 	expectAll(t, out, "[PASS]")
+	// The file that comes with ipptool: what a printer of today must tell, collections included.
+	expectAll(t, run(t, ipptool, "-tv", printer, "get-printer-attributes.test"), "[PASS]", "media-col-default (collection) = {media-type=stationery media-top-margin=423}")
+	if err := l.Fault("printer-1", FaultBusy); err != nil {
+		t.Fatal(err)
+	}
+	busy := strings.Replace(script, "STATUS successful-ok", "STATUS server-error-busy", 1)
+	if err := os.WriteFile(file, []byte(busy[:strings.Index(busy, "\tEXPECT")]+"}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	expectAll(t, run(t, ipptool, "-tv", printer, file), "[PASS]", "server-error-busy")
 }
 
 func TestFFProbeAgainstCamera(t *testing.T) {
@@ -167,6 +210,27 @@ func TestFFProbeAgainstCamera(t *testing.T) {
 	expectAll(t, out, `codec_name="h264"`, "width=320", "height=240", `profile="Constrained Baseline"`, `pict_type="I"`)
 	if contains(out, "error") {
 		t.Errorf("ffprobe complains:\n%s", out)
+	}
+}
+
+// TestFFProbeAgainstPrivateCamera answers the challenge of a stream, request for request, as an independent client does.
+func TestFFProbeAgainstPrivateCamera(t *testing.T) {
+	ffprobe := tool(t, "ffprobe", "ffmpeg")
+	l := New(Options{})
+	defer l.Close()
+	if _, err := l.AddCamera(CameraSpec{Place: Place{Name: "cam"}, Private: true}); err != nil {
+		t.Fatal(err)
+	}
+	ports, err := l.ServeLoopback(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := ports[slices.IndexFunc(ports, func(m PortMapping) bool { return m.Virtual.Port() == 554 })].Real.String()
+	args := []string{"-v", "error", "-rtsp_transport", "tcp", "-show_entries", "stream=codec_name", "-of", "flat"}
+	expectAll(t, run(t, ffprobe, append(args, "rtsp://root:"+CameraPassword+"@"+at+"/axis-media/media.amp")...), `codec_name="h264"`)
+	out, err := exec.CommandContext(t.Context(), ffprobe, append(args, "rtsp://root:wrong@"+at+"/axis-media/media.amp")...).CombinedOutput()
+	if err == nil || !contains(string(out), "401 Unauthorized") {
+		t.Errorf("with a wrong password: %v\n%s", err, out)
 	}
 }
 

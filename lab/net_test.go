@@ -98,6 +98,27 @@ func TestTCPCarriesThirtyMegabytes(t *testing.T) {
 	}
 }
 
+// TestWritersTakeTurns lets two goroutines write to one connection that is paced: their bytes do not mix, and waiting for
+// a turn does not hold up the bubble's clock.
+func TestWritersTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := twoHosts()
+		client, server := pair(t, a, b)
+		b.h.pace.Store(&pace{time.Second, 1})
+		start := time.Now()
+		for _, text := range []string{"aaaa", "bbbb"} {
+			go server.Write([]byte(text))
+		}
+		got := make([]byte, 8)
+		if _, err := io.ReadFull(client, got); err != nil {
+			t.Fatal(err)
+		}
+		if s := string(got); s != "aaaabbbb" && s != "bbbbaaaa" || time.Since(start) != 8*time.Second {
+			t.Errorf("read %q after %v", got, time.Since(start))
+		}
+	})
+}
+
 func BenchmarkTCP(b *testing.B) {
 	x, y := twoHosts()
 	l, _ := y.Listen(b.Context(), "tcp", ":80")
@@ -275,6 +296,14 @@ func TestUDPAndMulticast(t *testing.T) {
 		}
 		if n := b.h.portCounts()["udp/7"]; n.Refused != 1 {
 			t.Errorf("closed UDP port: %+v", n)
+		}
+		if c, err := a.DialContext(t.Context(), "udp", "10.0.0.2:7"); err != nil {
+			t.Error(err)
+		} else {
+			c.Write([]byte("x"))
+			if _, err := c.Read(buf); !errors.Is(err, syscall.ECONNREFUSED) {
+				t.Errorf("a connected socket to a closed port: %v", err)
+			}
 		}
 		if n := b.h.portCounts()["udp/161"]; n != (PortCount{Conns: 1, Bytes: 4}) {
 			t.Errorf("open UDP port: %+v", n)

@@ -28,6 +28,7 @@ type packetConn struct {
 	mu       sync.Mutex
 	readable sync.Cond
 	queue    []datagram
+	refused  bool // the peer said that its port is closed
 	readBy   deadline
 	closed   bool
 	done     chan struct{}
@@ -35,7 +36,8 @@ type packetConn struct {
 
 // ListenPacket opens a UDP socket. On a multicast group address ("udp", "239.255.255.250:1900") it joins the group
 // and gets what anyone sends to it; several sockets may do so. Else the port must be free (EADDRINUSE), 0 takes a
-// free one. Datagrams to a closed port, an absent, switched-off or silent host vanish without an error.
+// free one. Datagrams to an absent, switched-off or silent host vanish without an error; of one to a closed port only a
+// connected socket is told (ECONNREFUSED at its next read), as it is by ICMP.
 func (s *Stack) ListenPacket(_ context.Context, network, address string) (net.PacketConn, error) {
 	proto, at, err := parseAddress(network, address)
 	if err == nil && proto != "udp" {
@@ -88,6 +90,9 @@ func (p *packetConn) receive(b []byte) (int, netip.AddrPort, error) {
 			return 0, netip.AddrPort{}, p.fail("read", net.ErrClosed)
 		case p.readBy.expired:
 			return 0, netip.AddrPort{}, p.fail("read", os.ErrDeadlineExceeded)
+		case p.refused:
+			p.refused = false
+			return 0, netip.AddrPort{}, p.fail("read", syscall.ECONNREFUSED)
 		case len(p.queue) > 0:
 			d := p.queue[0]
 			p.queue = p.queue[1:]
@@ -170,10 +175,21 @@ func (p *packetConn) send(b []byte, to netip.AddrPort) (int, error) {
 		h.counter("udp", to.Port()).dropped.Add(1)
 	case h.packets[to.Port()] == nil:
 		h.counter("udp", to.Port()).refused.Add(1)
+		p.unreachable()
 	default:
 		h.packets[to.Port()].take(to.Port(), d)
 	}
 	return len(b), nil
+}
+
+// unreachable is what ICMP tells a connected socket.
+func (p *packetConn) unreachable() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.remote.IsValid() {
+		p.refused = true
+		p.readable.Signal()
+	}
 }
 
 // take needs net.mu.

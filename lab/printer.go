@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -137,16 +138,21 @@ func (p *printer) serveIPP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(answerIPP(body, p.attributes()))
 }
 
+// attributes are the printer's, none while it is busy.
 func (p *printer) attributes() []ippAttribute {
 	p.mu.Lock()
+	busy := p.has(FaultBusy)
 	version := p.version()
 	if version == p.factoryVersion {
 		version = p.ippVersion // the contradiction that ends with the first update
 	}
 	uptime := int(max(p.clock().Now().Sub(p.upSince).Seconds(), 1))
 	p.mu.Unlock()
+	if busy {
+		return nil
+	}
 	uri := fmt.Sprintf("ipp://%s:631/ipp/print", p.host.ifaces[0].addr)
-	return []ippAttribute{
+	return slices.Concat([]ippAttribute{
 		ippStrings("charset-configured", ippCharset, "utf-8"),
 		ippStrings("charset-supported", ippCharset, "us-ascii", "utf-8"),
 		ippBool("color-supported", true),
@@ -166,6 +172,7 @@ func (p *printer) attributes() []ippAttribute {
 		ippBool("printer-is-accepting-jobs", true),
 		ippStrings("printer-location", ippText, ""),
 		ippStrings("printer-make-and-model", ippText, p.model),
+		ippStrings("printer-more-info", ippURI, fmt.Sprintf("http://%s/", p.host.ifaces[0].addr)),
 		ippStrings("printer-name", ippName, p.name),
 		ippInt("printer-state", ippEnum, 3),
 		ippStrings("printer-state-reasons", ippKeyword, "none"),
@@ -175,5 +182,5 @@ func (p *printer) attributes() []ippAttribute {
 		ippInt("queued-job-count", ippInteger, 0),
 		ippStrings("uri-authentication-supported", ippKeyword, "none"),
 		ippStrings("uri-security-supported", ippKeyword, "none"),
-	}
+	}, ippCollection("media-col-default", ippStrings("media-type", ippKeyword, "stationery"), ippInt("media-top-margin", ippInteger, 423)))
 }

@@ -11,7 +11,6 @@ import (
 	"net"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -94,26 +93,22 @@ func readLine(r *bufio.Reader) (string, error) {
 // rtspSession is one connection to the camera's stream.
 type rtspSession struct {
 	conn    net.Conn
-	mu      sync.Mutex // guards writes
+	auth    *digestAuth // nil: no password
 	id      string
 	channel byte
 	ssrc    uint32
 	seq     uint16
-	playing context.CancelFunc
+	stop    func() // ends the stream and waits for its last packet; nil while none plays
 }
 
-// serveRTSP streams a still picture. It needs no password, which is a choice of the lab: the stream stands for "the
-// camera does its work", and probes must be able to see that.
-func (d *Device) serveRTSP(l net.Listener) func() {
-	return d.serveConns(d.rtspConn)(l)
-}
-
-func (d *Device) rtspConn(ctx context.Context, c net.Conn) {
+// rtspConn streams a still picture. auth is nil where the stream needs no password, which is a choice of the lab: the
+// stream stands for "the camera does its work", and probes must be able to see that.
+func (d *Device) rtspConn(ctx context.Context, c net.Conn, auth *digestAuth) {
 	random := d.random('r')
-	s := &rtspSession{conn: c, ssrc: random.Uint32(), seq: uint16(random.Uint32())}
+	s := &rtspSession{conn: c, auth: auth, ssrc: random.Uint32(), seq: uint16(random.Uint32())}
 	defer func() {
-		if s.playing != nil {
-			s.playing()
+		if s.stop != nil {
+			s.stop()
 		}
 	}()
 	r := bufio.NewReaderSize(c, rtspLine)
@@ -141,13 +136,7 @@ func (s *rtspSession) reply(cseq, status string, header []string, body string) e
 		fmt.Fprintf(&b, "Content-Length: %d\r\n", len(body))
 	}
 	b.WriteString("\r\n" + body)
-	return s.send([]byte(b.String()))
-}
-
-func (s *rtspSession) send(b []byte) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, err := s.conn.Write(b)
+	_, err := io.WriteString(s.conn, b.String())
 	return err
 }
 
@@ -157,6 +146,11 @@ func (s *rtspSession) serve(ctx context.Context, d *Device, req rtspRequest) err
 		id, _, _ := strings.Cut(req.header["session"], ";")
 		return s.id != "" && id == s.id
 	}
+	if s.auth != nil && req.method != "OPTIONS" {
+		if ok, stale := s.auth.check(req.method, req.url, req.header["authorization"]); !ok {
+			return s.reply(cseq, "401 Unauthorized", []string{"WWW-Authenticate: " + s.auth.challenge(stale)}, "")
+		}
+	}
 	switch req.method {
 	case "OPTIONS":
 		return s.reply(cseq, "200 OK", []string{
@@ -164,6 +158,14 @@ func (s *rtspSession) serve(ctx context.Context, d *Device, req rtspRequest) err
 		}, "")
 	case "DESCRIBE":
 		base, _, _ := strings.Cut(req.url, "?")
+		d.mu.Lock()
+		huge := d.has(FaultHugeAnswer)
+		d.mu.Unlock()
+		if huge {
+			err := s.reply(cseq, "200 OK", []string{"Content-Type: application/sdp", fmt.Sprint("Content-Length: ", maxHuge)}, "")
+			writeHuge(s.conn)
+			return err
+		}
 		return s.reply(cseq, "200 OK", []string{
 			"Content-Type: application/sdp", "Content-Base: " + strings.TrimSuffix(base, "/") + "/",
 		}, sdp(s.conn.LocalAddr()))
@@ -182,19 +184,20 @@ func (s *rtspSession) serve(ctx context.Context, d *Device, req rtspRequest) err
 			return s.reply(cseq, "454 Session Not Found", nil, "")
 		}
 		err := s.reply(cseq, "200 OK", []string{"Session: " + s.id, "Range: npt=now-"}, "")
-		if err == nil && s.playing == nil {
+		if err == nil && s.stop == nil {
 			play, cancel := context.WithCancel(ctx)
-			s.playing = cancel
-			d.lab.wg.Go(func() { s.play(play) })
+			ended := make(chan struct{})
+			s.stop = func() { cancel(); <-ended }
+			d.lab.wg.Go(func() { defer close(ended); s.play(play) })
 		}
 		return err
 	case "PAUSE", "TEARDOWN":
 		if !session() {
 			return s.reply(cseq, "454 Session Not Found", nil, "")
 		}
-		if s.playing != nil {
-			s.playing()
-			s.playing = nil
+		if s.stop != nil {
+			s.stop()
+			s.stop = nil
 		}
 		err := s.reply(cseq, "200 OK", []string{"Session: " + s.id}, "")
 		if req.method == "TEARDOWN" {
@@ -262,7 +265,7 @@ func (s *rtspSession) play(ctx context.Context) {
 			binary.BigEndian.PutUint32(packet[8:], n*3600)
 			binary.BigEndian.PutUint32(packet[12:], s.ssrc)
 			s.seq++
-			if s.send(append(packet, nal...)) != nil {
+			if _, err := s.conn.Write(append(packet, nal...)); err != nil || ctx.Err() != nil {
 				return
 			}
 		}

@@ -37,6 +37,8 @@ type plug struct {
 const (
 	plugBoot  = 30 * time.Second
 	plugWrite = 512 << 10 // bytes per second
+	// plugAsks is how long after boot the plug knows what its maker offers.
+	plugAsks = 10 * time.Second
 )
 
 // AddPlug adds a Shelly plug and boots it.
@@ -91,25 +93,26 @@ func (p *plug) handler() http.Handler {
 		p.mu.Unlock()
 		writeJSON(w, http.StatusOK, info)
 	})
-	guard := func(h http.HandlerFunc) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) {
-			if p.password == "" || p.auth.allow(w, r) {
-				h(w, r)
-			}
+	mux.HandleFunc("POST /rpc", p.serveFrame)
+	mux.HandleFunc("GET /rpc/{method}", p.serveGet)
+	mux.HandleFunc("POST /rpc/{method}", p.servePost)
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		if !p.allow(w, r, "") {
+			return
 		}
-	}
-	mux.HandleFunc("POST /rpc", guard(p.serveFrame))
-	mux.HandleFunc("GET /rpc/{method}", guard(p.serveGet))
-	mux.HandleFunc("POST /rpc/{method}", guard(p.servePost))
-	mux.HandleFunc("GET /{$}", guard(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprintf(w, "<!DOCTYPE html><html><head><title>%s</title></head><body>Shelly</body></html>\n", p.id())
-	}))
+	})
 	server := http.Handler(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Server", "ShellyHTTP/1.0.0")
 		server.ServeHTTP(w, r)
 	})
+}
+
+// allow tells whether a method may be called, and has answered if not. Who it is, a plug tells everybody.
+func (p *plug) allow(w http.ResponseWriter, r *http.Request, method string) bool {
+	return p.password == "" || strings.EqualFold(method, "Shelly.GetDeviceInfo") || p.auth.allow(w, r)
 }
 
 // deviceInfo needs mu.
@@ -144,10 +147,10 @@ func (p *plug) startUpdate(url string) *rpcError {
 	if url == "" {
 		path = PathVendor
 		if offered == nil {
-			return &rpcError{codeUnavailable, "No update info!"}
+			return noStage("stable")
 		}
 	}
-	if p.busy {
+	if p.busy || p.has(FaultBusy) {
 		return &rpcError{codePrecondition, "Already in progress!"}
 	}
 	if p.has(FaultAcceptedAndNothing) || p.power.Err() != nil {

@@ -44,7 +44,11 @@ var null = json.RawMessage("null")
 // serveFrame answers a JSON-RPC frame. Errors of a method come as HTTP 200 with an error member.
 func (p *plug) serveFrame(w http.ResponseWriter, r *http.Request) {
 	var req rpcRequest
-	if err := decode(r.Body, &req); err != nil {
+	unreadable := decode(r.Body, &req)
+	switch {
+	case !p.allow(w, r, req.Method): // curl asks for the challenge with an empty body
+		return
+	case unreadable != nil:
 		writeJSON(w, http.StatusInternalServerError, rpcError{codeBadArgument, "Invalid JSON"})
 		return
 	}
@@ -65,11 +69,17 @@ func (p *plug) serveFrame(w http.ResponseWriter, r *http.Request) {
 
 // serveGet answers GET /rpc/<Method>?name=value with the bare result; values are JSON, or strings if they are not.
 func (p *plug) serveGet(w http.ResponseWriter, r *http.Request) {
+	if !p.allow(w, r, r.PathValue("method")) {
+		return
+	}
 	p.serveBare(w, r.PathValue("method"), queryParams(r.URL.Query()))
 }
 
 // servePost answers POST /rpc/<Method> with the parameters as body.
 func (p *plug) servePost(w http.ResponseWriter, r *http.Request) {
+	if !p.allow(w, r, r.PathValue("method")) {
+		return
+	}
 	params := map[string]any{}
 	if err := decode(r.Body, &params); err != nil {
 		writeJSON(w, http.StatusInternalServerError, rpcError{codeBadArgument, "Invalid JSON"})
@@ -168,12 +178,16 @@ func (p *plug) callUpdate(params map[string]any) (any, *rpcError, func()) {
 			return nil, &rpcError{codeBadArgument, "Invalid argument 'url'!"}, nil
 		}
 	case byStage && stage == "beta" || stage != "" && stage != "stable":
-		return nil, &rpcError{codeUnavailable, "No update info!"}, nil
+		return nil, noStage(stage), nil
 	}
 	if fail := p.startUpdate(address); fail != nil {
 		return nil, fail, nil
 	}
 	return null, nil, nil
+}
+
+func noStage(stage string) *rpcError {
+	return &rpcError{codeUnavailable, "Resource unavailable: FW stage " + stage + " not found!"}
 }
 
 func (p *plug) switchID(params map[string]any) *rpcError {
@@ -223,7 +237,7 @@ func (p *plug) switchStatus() map[string]any {
 func (p *plug) status() map[string]any {
 	s := map[string]any{
 		"ble": map[string]any{}, "cloud": map[string]any{"connected": false}, "mqtt": map[string]any{"connected": false},
-		"sys":  p.sysStatus(),
+		"plugs_ui": map[string]any{}, "sys": p.sysStatus(), "ws": map[string]any{"connected": false},
 		"wifi": map[string]any{"sta_ip": p.host.ifaces[0].addr.String(), "status": "got ip", "ssid": "lab", "rssi": -58},
 	}
 	if p.running["switch"] != nil {
@@ -234,11 +248,17 @@ func (p *plug) status() map[string]any {
 
 func (p *plug) sysStatus() map[string]any {
 	now := p.now()
+	up := p.clock().Now().Sub(p.upSince)
+	var updates any // null until the plug has asked its maker
+	if up >= plugAsks {
+		updates = p.available(false)
+	}
 	return map[string]any{
 		"mac": p.mac(), "restart_required": false, "time": now.UTC().Format("15:04"), "unixtime": now.Unix(),
-		"uptime":   int64(p.clock().Now().Sub(p.upSince).Seconds()),
+		"uptime":   int64(up.Seconds()),
 		"ram_size": 234564, "ram_free": 130512, "fs_size": 458752, "fs_free": 143360, "cfg_rev": 11,
-		"available_updates": p.available(false),
+		"kvs_rev": 0, "schedule_rev": 0, "webhook_rev": 0, "reset_reason": 3,
+		"available_updates": updates,
 	}
 }
 

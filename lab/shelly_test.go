@@ -100,6 +100,13 @@ func TestPlugDigest(t *testing.T) {
 			if status, _, err := h.get(c.client, plug2+"/rpc/Sys.GetStatus"); status != c.want || err != nil {
 				t.Errorf("%s: status %d, %v", c.name, status, err)
 			}
+			if status, _, err := h.post(c.client, plug2+"/rpc", map[string]any{"id": 1, "method": "Sys.GetStatus"}); status != c.want || err != nil {
+				t.Errorf("%s, frame: status %d, %v", c.name, status, err)
+			}
+			// Who it is, a plug tells everybody.
+			if status, body, err := h.get(c.client, plug2+"/rpc/Shelly.GetDeviceInfo"); status != 200 || !contains(body, `"auth_en":true`) || err != nil {
+				t.Errorf("%s, GetDeviceInfo: %d %s %v", c.name, status, body, err)
+			}
 		}
 	})
 }
@@ -147,6 +154,11 @@ func TestPlugUpdatesFromMaker(t *testing.T) {
 		d := h.device("plug-1")
 		d.Offer("1.4.4", small("1.4.4"))
 		_, body, _ := h.get(h.client, plug1+"/rpc/Shelly.GetStatus")
+		if !contains(body, `"available_updates":null`) {
+			t.Errorf("status just after the boot: %s", body)
+		}
+		h.pass(plugAsks)
+		_, body, _ = h.get(h.client, plug1+"/rpc/Shelly.GetStatus")
 		if !contains(body, `"available_updates":{"stable":{"version":"1.4.4"}}`) {
 			t.Errorf("status: %s", body)
 		}
@@ -158,8 +170,8 @@ func TestPlugUpdatesFromMaker(t *testing.T) {
 			t.Errorf("facts: %+v", f)
 		}
 		d.Offer("", nil)
-		if status, _, _ := h.get(h.client, plug1+"/rpc/Shelly.Update?stage=stable"); status != 500 {
-			t.Errorf("update without an offer: %d", status)
+		if status, body, _ := h.get(h.client, plug1+"/rpc/Shelly.Update?stage=stable"); status != 500 || !contains(body, `-114,"message":"Resource unavailable: FW stage stable not found!"`) {
+			t.Errorf("update without an offer: %d %s", status, body)
 		}
 	})
 }
@@ -178,6 +190,24 @@ func TestPlugReboot(t *testing.T) {
 		h.pass(30 * time.Second)
 		if _, body, err := h.get(h.client, plug1+"/rpc/Sys.GetStatus"); err != nil || !contains(body, `"restart_required":false`) {
 			t.Error(body, err)
+		}
+	})
+}
+
+// TestBusyPlug refuses an update while another runs, or its fault says so, and takes it afterwards.
+func TestBusyPlug(t *testing.T) {
+	bubble(t, func(t *testing.T, h *house) {
+		url, stop := h.serveImage(small("1.4.4"))
+		defer stop()
+		h.fault("plug-1", FaultBusy)
+		if fail := h.update(url); fail["code"] != float64(codePrecondition) || len(h.device("plug-1").Facts().Flashes) != 0 {
+			t.Errorf("busy: %v", fail)
+		}
+		if err := h.ClearFaults("plug-1"); err != nil {
+			t.Fatal(err)
+		}
+		if fail := h.update(url); fail != nil {
+			t.Errorf("free again: %v", fail)
 		}
 	})
 }

@@ -3,6 +3,8 @@ package lab
 import (
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 )
 
 // Passwords of the standard devices.
@@ -26,6 +28,21 @@ func CameraImage(version string, flaws ...string) []byte {
 	return BuildImage(ImageSpec{
 		Family: FamilyCamera, Model: "P3265-LV", HardwareRev: "7A2", Version: version, Flaws: flaws,
 	})
+}
+
+// Image is firmware for exactly this device, of the given version and with the given flaws. Only plugs and cameras take
+// images over the network.
+func (d *Device) Image(version string, flaws ...string) ([]byte, error) {
+	family, ok := map[string]string{"plug": FamilyPlug, "camera": FamilyCamera}[d.kind]
+	if !ok {
+		return nil, fmt.Errorf("make an image for %s: a %s takes none over the network", d.name, d.kind)
+	}
+	for _, flaw := range flaws {
+		if known := []string{FlawDeadStream, FlawBootLoop, FlawWrongChecksum, FlawWrongMagic}; !slices.Contains(known, flaw) {
+			return nil, fmt.Errorf("make an image for %s: unknown flaw %q, known are %s", d.name, flaw, strings.Join(known, ", "))
+		}
+	}
+	return BuildImage(ImageSpec{Family: family, Model: d.model, HardwareRev: d.hardware, Version: version, Flaws: flaws}), nil
 }
 
 // Standard returns a lab with two sites. home, 192.168.20.0/24: ten plugs of two generations, a storage box, a

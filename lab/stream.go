@@ -189,7 +189,8 @@ type conn struct {
 	host          *host
 	local, remote *net.TCPAddr
 	in, out       *stream
-	served        bool // this is the end that was accepted: faults slow it down
+	served        bool          // this is the end that was accepted: faults slow it down
+	writing       chan struct{} // holds the one writer, as a socket does
 	done          chan struct{}
 	state         *pumpConn // only on connections to a pump
 	once          sync.Once
@@ -208,8 +209,16 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, c.wrap("read", err)
 }
 
-// Write implements net.Conn. The host's pace (faults slow and drip) holds for the end that was accepted.
+// Write implements net.Conn: writers take turns, so that their bytes do not mix. The host's pace (faults slow and drip)
+// holds for the end that was accepted. Whoever waits for a turn must do so at a channel: the clock of a synctest bubble
+// stands still while a goroutine waits for a mutex, and a paced writer needs the clock to finish.
 func (c *conn) Write(p []byte) (int, error) {
+	select {
+	case c.writing <- struct{}{}:
+		defer func() { <-c.writing }()
+	case <-c.done:
+		return 0, c.wrap("write", net.ErrClosed)
+	}
 	done := 0
 	for c.served && done < len(p) {
 		step := c.host.pace.Load()

@@ -158,7 +158,7 @@ func missing(f Facts, _ []firmward.Finding, s *firmward.NextStep, _ time.Time) b
 	if f.Network == nil || f.Device.LastSeen.IsZero() || f.Network.Scanned.Sub(f.Device.LastSeen) < Missed {
 		return false
 	}
-	s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: "go and see: silent since " + f.Device.LastSeen.Format("2006-01-02 15:04") + ", the last scan did not find it", Rule: "policy"}
+	s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: "go and see: silent since " + f.Device.LastSeen.Format("2006-01-02 15:04 MST") + ", the last scan did not find it", Rule: "policy"}
 	s.Then = &firmward.Phase{Kind: firmward.StepRetire, Action: "retire it if it is gone (devices set --retired)", Rule: "policy"}
 	return true
 }
@@ -352,6 +352,6 @@ func unread(f Facts, open []firmward.Finding, s *firmward.NextStep, _ time.Time)
 func finish(s *firmward.NextStep) {
 	s.Why = s.Why[:min(3, len(s.Why))]
 	if s.Counterfactual == "" && s.RiskAfter < s.Risk {
-		s.Counterfactual = fmt.Sprintf("then: %d → %d", s.Risk, s.RiskAfter)
+		s.Counterfactual = fmt.Sprintf("%s: %d → %d", s.Now.Action, s.Risk, s.RiskAfter)
 	}
 }

@@ -220,9 +220,9 @@ func (in *Input) installing(out []Command) []Command {
 	case NotSent:
 		t.Attempt--
 		if in.Rollout.State != firmward.RolloutRunning || in.Event.Code == StopAll {
-			in.unstart(firmward.TargetPending, in.Event.Code, "nothing was sent: "+in.Event.Why)
+			in.unstart(firmward.TargetPending, in.Event.Code, "nothing was installed: "+in.Event.Why)
 		} else {
-			in.untried(firmward.TargetSkipped, "not-sent", "nothing was sent: "+in.Event.Why)
+			in.untried(firmward.TargetSkipped, "not-sent", "nothing was installed: "+in.Event.Why)
 		}
 	case Tick: // the command should have ended by itself long ago
 		if !in.Now.Before(t.NextDue) {

@@ -87,15 +87,14 @@ func (r Reader) FindDevices(ctx context.Context, ref string) ([]firmward.Device,
 	} else if firmward.CodeOf(err) != firmward.NotFound {
 		return nil, err
 	}
-	addr, err := netip.ParseAddr(ref)
-	if err != nil {
-		addr = netip.Addr{}
+	where, args := `d.name_key = $1 OR d.serial_key = $1 AND d.serial_key <> ''
+		OR d.id IN (SELECT device FROM device_key WHERE field = 'serial' AND value = $1)`, []any{strings.ToLower(ref)}
+	if addr, err := netip.ParseAddr(ref); err == nil {
+		where, args = where+" OR d.id IN (SELECT device FROM device_addr WHERE addr = $2)", append(args, addr)
+	} else if mac, err := net.ParseMAC(ref); err == nil {
+		where, args = where+" OR d.id IN (SELECT device FROM device_key WHERE field = 'mac' AND value = $2)", append(args, strings.ToUpper(mac.String()))
 	}
-	return list(ctx, r, deviceRow, deviceSelect+` WHERE d.name_key = $1 OR d.serial_key = $1 AND d.serial_key <> ''
-		OR d.id IN (SELECT device FROM device_addr WHERE addr = $2)
-		OR d.id IN (SELECT device FROM device_key WHERE field = 'mac' AND value = $3)
-		OR d.id IN (SELECT device FROM device_key WHERE field = 'serial' AND value = $1)
-		ORDER BY d.id LIMIT 100`, strings.ToLower(ref), addr, macText(ref))
+	return list(ctx, r, deviceRow, deviceSelect+" WHERE "+where+" ORDER BY d.id LIMIT 100", args...)
 }
 
 // DevicesAt gives the devices that have the address, at one site unless site is empty, sorted by id.

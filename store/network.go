@@ -12,6 +12,15 @@ func (t *Tx) PutSite(ctx context.Context, s firmward.Site) error {
 	return t.put(ctx, "INSERT INTO site (name, body) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET body = excluded.body", s.Name, js{s})
 }
 
+// DeleteSite forgets a site. What refers to it is the caller's to look at.
+func (t *Tx) DeleteSite(ctx context.Context, name string) error {
+	n, err := t.exec(ctx, "DELETE FROM site WHERE name = $1", name)
+	if err == nil && n == 0 {
+		return notFound("site", name)
+	}
+	return err
+}
+
 // Site gives the named site.
 func (r Reader) Site(ctx context.Context, name string) (firmward.Site, error) {
 	return one[firmward.Site](ctx, r, "site", name, "SELECT body FROM site WHERE name = $1", name)

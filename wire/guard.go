@@ -36,6 +36,7 @@ type Guard struct {
 	Allow   func(netip.Addr) error // nil error: a person named this address; required
 	Pace    func(netip.Addr) Pace  // nil: no pace
 	Record  func(Sent)             // nil: nothing is kept
+	Limit   time.Duration          // the longest that one connection may last, whoever forgets to end it; 0: no limit
 	Purpose string
 	Secrets []string // values replaced by asterisks in the record
 }
@@ -102,17 +103,30 @@ func (n *guarded) check(ctx context.Context, network, address string) (netip.Add
 	return ap, nil
 }
 
+// DialLimit ends a dial that gets no answer. The time that the pace asks for does not count.
+const DialLimit = 5 * time.Second
+
 // DialContext refuses names, addresses nobody named and never-ports, and keeps the pace.
 func (n *guarded) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	ap, err := n.check(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
-	c, err := n.inner.DialContext(ctx, network, address)
+	dctx, cancel := context.WithTimeout(ctx, DialLimit)
+	defer cancel()
+	c, err := n.inner.DialContext(dctx, network, address)
 	if err != nil {
 		return nil, err
 	}
-	return &recorded{Conn: c, n: n, network: network, to: ap}, nil
+	r := &recorded{Conn: c, n: n, network: network, to: ap}
+	if n.g.Limit > 0 {
+		r.end = time.Now().Add(n.g.Limit)
+		if err := c.SetDeadline(r.end); err != nil {
+			c.Close()
+			return nil, fmt.Errorf("limit the connection to %s: %w", ap, err)
+		}
+	}
+	return r, nil
 }
 
 // ListenPacket passes through; each datagram written is checked like a dial.
@@ -142,7 +156,7 @@ func (n *guarded) record(network string, to netip.AddrPort, b []byte) {
 	if n.g.Record == nil {
 		return
 	}
-	kept := mask(b[:min(len(b), RecordMax)], n.g.Secrets)
+	kept := keep(b, n.g.Secrets)
 	n.g.Record(Sent{Network: network, To: to, Purpose: n.g.Purpose, Bytes: kept, Total: len(b)})
 }
 
@@ -151,7 +165,25 @@ type recorded struct {
 	n       *guarded
 	network string
 	to      netip.AddrPort
+	end     time.Time // zero: the connection may last
 }
+
+// by is a deadline that is not later than the connection's end.
+func (c *recorded) by(t time.Time) time.Time {
+	if !c.end.IsZero() && (t.IsZero() || t.After(c.end)) {
+		return c.end
+	}
+	return t
+}
+
+// SetDeadline sets the deadline, at the latest the connection's end.
+func (c *recorded) SetDeadline(t time.Time) error { return c.Conn.SetDeadline(c.by(t)) }
+
+// SetReadDeadline is as SetDeadline.
+func (c *recorded) SetReadDeadline(t time.Time) error { return c.Conn.SetReadDeadline(c.by(t)) }
+
+// SetWriteDeadline is as SetDeadline.
+func (c *recorded) SetWriteDeadline(t time.Time) error { return c.Conn.SetWriteDeadline(c.by(t)) }
 
 func (c *recorded) Write(b []byte) (int, error) {
 	sent, err := c.Conn.Write(b)

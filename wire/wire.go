@@ -4,9 +4,10 @@
 // network, a map of loopback ports and a simulated network in memory are the same thing to probes,
 // drivers and enforcers. Nothing above this floor opens a socket in another way.
 //
-// Guarded puts four locks on a Network, in this order: an address guard (only what a person named),
-// ports that are never touched (printers print what arrives at 9100), a pace per device, and a record
-// of every byte that was sent. Reads are bounded by whoever reads: see Bound.
+// Guarded puts five locks on a Network, in this order: an address guard (only what a person named),
+// ports that are never touched (printers print what arrives at 9100), a pace per device, a record of
+// every byte that was sent, and a limit to how long a connection may last. Sizes are bounded by whoever
+// reads: see Bound and HTTPClient.
 package wire
 
 import (
@@ -45,6 +46,9 @@ type Secret struct {
 func (Secret) LogValue() slog.Value { return slog.StringValue("secret") }
 
 func (Secret) String() string { return "secret" }
+
+// MarshalJSON keeps secrets out of whatever is written as JSON, logs of structs among it.
+func (Secret) MarshalJSON() ([]byte, error) { return []byte(`"secret"`), nil }
 
 // GoString keeps secrets out of %#v.
 func (Secret) GoString() string { return "wire.Secret{}" }

@@ -1,10 +1,13 @@
 package wire_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -168,7 +171,17 @@ func TestBound(t *testing.T) {
 
 func TestSecretNeverPrints(t *testing.T) {
 	s := wire.Secret{User: "root", Password: "hunter2"}
-	if got := fmt.Sprintf("%v %s %+v %#v", s, s, s, s); strings.Contains(got, "hunter2") {
+	c := wire.Conn{Addr: plug, Secret: s}
+	b, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	for _, h := range []slog.Handler{slog.NewJSONHandler(&log, nil), slog.NewTextHandler(&log, nil)} {
+		slog.New(h).InfoContext(t.Context(), "x", "secret", s, "conn", c, "pointer", &c)
+	}
+	got := fmt.Sprintf("%v %s %+v %#v %v %+v %#v %+v %s %s", s, s, s, s, c, c, c, &c, b, log.String())
+	if strings.Contains(got, "hunter2") || !strings.Contains(got, plug.String()) {
 		t.Error(got)
 	}
 }
@@ -176,6 +189,7 @@ func TestSecretNeverPrints(t *testing.T) {
 func TestHTTPClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, network := home(t)
+		network = wire.Guarded(network, wire.Guard{Allow: only(plug)}, nil)
 		get := func() (*http.Response, time.Duration, error) {
 			began := time.Now()
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://192.168.20.11/shelly", nil)
@@ -196,7 +210,7 @@ func TestHTTPClient(t *testing.T) {
 			if err := l.Fault("plug", fault); err != nil {
 				t.Fatal(err)
 			}
-			if _, took, err := get(); err == nil || took > want+time.Second {
+			if _, took, err := get(); err == nil || took != want {
 				t.Errorf("%s: %v after %s, want an end by %s", fault, err, took, want)
 			}
 			if err := l.ClearFaults("plug"); err != nil {
@@ -208,6 +222,106 @@ func TestHTTPClient(t *testing.T) {
 		}
 		if res, _, err := get(); err != nil || res.StatusCode != http.StatusFound {
 			t.Errorf("a redirect was followed: %v", err)
+		}
+	})
+}
+
+// TestPaceHoldsRequestsBack shows that a request that must wait for its turn goes out when that comes, however long
+// after DialLimit, and that one whose time ends before sends nothing at all.
+func TestPaceHoldsRequestsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, network := home(t)
+		pace := func(netip.Addr) wire.Pace { return wire.Pace{Every: 12 * time.Second, Burst: 1} }
+		network = wire.Guarded(network, wire.Guard{Allow: only(plug), Pace: pace}, wire.NewPacer())
+		began := time.Now()
+		for i, limit := range []time.Duration{time.Minute, time.Minute, 5 * time.Second} {
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://192.168.20.11/shelly", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res, err := wire.HTTPClient(network, 0).Do(req)
+			if err == nil {
+				res.Body.Close()
+			}
+			cancel()
+			if (err == nil) != (i < 2) {
+				t.Errorf("request %d after %s: %v", i, time.Since(began), err)
+			}
+		}
+		time.Sleep(time.Minute)
+		d, _ := l.Device("plug")
+		if n := d.Facts().Ports["tcp/80"].Conns; n != 2 {
+			t.Errorf("%d connections, want 2", n)
+		}
+	})
+}
+
+// TestAnswersAreBounded reads bodies around the bound, as a client does and as one that drains a challenge.
+func TestAnswersAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, network := home(t)
+		ln, err := l.Attach("clinic").Listen(t.Context(), "tcp", ":80")
+		if err != nil {
+			t.Fatal(err)
+		}
+		size := 0
+		srv := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write(make([]byte, size))
+		})}
+		go srv.Serve(ln)
+		defer srv.Close()
+		for _, size = range []int{0, wire.MaxAnswer - 1, wire.MaxAnswer, wire.MaxAnswer + 1, 4 * wire.MaxAnswer} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://10.40.0.2/", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res, err := wire.HTTPClient(network, 0).Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n, err := io.Copy(io.Discard, res.Body)
+			res.Body.Close()
+			if n != int64(min(size, wire.MaxAnswer)) || errors.Is(err, wire.ErrBound) != (size > wire.MaxAnswer) || (err != nil) != (size > wire.MaxAnswer) {
+				t.Errorf("%d bytes: read %d, %v", size, n, err)
+			}
+		}
+	})
+}
+
+// TestLimit shows that no connection outlasts its guard's limit, whatever deadline its user sets.
+func TestLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, network := home(t)
+		if err := l.Fault("plug", "drip"); err != nil {
+			t.Fatal(err)
+		}
+		g := wire.Guarded(network, wire.Guard{Allow: only(plug), Limit: 5 * time.Second}, nil)
+		for name, tc := range map[string]struct {
+			set  func(net.Conn) error
+			want time.Duration
+		}{
+			"no deadline":     {func(net.Conn) error { return nil }, 5 * time.Second},
+			"lifted":          {func(c net.Conn) error { return c.SetDeadline(time.Time{}) }, 5 * time.Second},
+			"later":           {func(c net.Conn) error { return c.SetReadDeadline(time.Now().Add(time.Hour)) }, 5 * time.Second},
+			"earlier":         {func(c net.Conn) error { return c.SetReadDeadline(time.Now().Add(2 * time.Second)) }, 2 * time.Second},
+			"for writes only": {func(c net.Conn) error { return c.SetWriteDeadline(time.Now().Add(time.Second)) }, 5 * time.Second},
+		} {
+			c, err := g.DialContext(t.Context(), "tcp", "192.168.20.11:80")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := tc.set(c); err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			if _, err = io.WriteString(c, "GET /shelly HTTP/1.0\r\n\r\n"); err == nil {
+				_, err = io.Copy(io.Discard, c)
+			}
+			if took := time.Since(began); took != tc.want || !wire.Timeout(err) {
+				t.Errorf("%s: %v after %s, want a timeout after %s", name, err, took, tc.want)
+			}
+			c.Close()
 		}
 	})
 }

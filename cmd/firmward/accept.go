@@ -11,16 +11,16 @@ import (
 // AcceptCmd records an exception.
 type AcceptCmd struct {
 	Device   string `arg:"" optional:"" help:"Device; every device unless given."`
-	Advisory string `help:"Advisory; every one of the device unless given."`
-	Reason   string `help:"Why." required:""`
+	Advisory string `help:"Advisory; every one of the device unless given." placeholder:"ID"`
+	Reason   string `help:"Why." required:"" placeholder:"WHY"`
 	Until    string `help:"Last day, at most a year from now." required:"" placeholder:"YYYY-MM-DD"`
 	Kind     string `help:"accept (carry the risk), defer (later), suppress (the finding is wrong), waive (a policy rule does not apply)." enum:"accept,defer,suppress,waive" default:"accept"`
 }
 
 // Help gives examples.
 func (AcceptCmd) Help() string {
-	return examples("firmward accept nas-1 --advisory CVE-2024-3273 --reason 'stands in a cut-off network' --until 2027-03-31",
-		"firmward accept cam-1 --kind defer --reason 'trial runs until March' --until 2027-03-31")
+	return examples("firmward accept nas-1 --advisory CVE-2024-3273 \\", "    --reason 'stands in a cut-off network' --until 2027-03-31",
+		"firmward accept cam-1 --kind defer --reason 'a trial' --until 2027-03-31")
 }
 
 // Run carries it out.

@@ -7,12 +7,15 @@ import (
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/audit"
+	"github.com/firmward/firmward/httpapi"
 )
 
 // AuditCmd is about the proof of what happened.
 type AuditCmd struct {
 	Export AuditExportCmd `cmd:"" help:"Write the whole audit log as one file."`
 	Verify AuditVerifyCmd `cmd:"" help:"Verify such a file. Needs no server, database or network."`
+
+	Checkpoint AuditCheckpointCmd `cmd:"" help:"Show the newest checkpoint, to be kept outside."`
 }
 
 // AuditExportCmd exports the log.
@@ -37,7 +40,7 @@ func (c *AuditExportCmd) Run(ctx context.Context, a *app) error {
 type AuditVerifyCmd struct {
 	File    string   `arg:"" type:"existingfile" help:"Exported log."`
 	Earlier []string `help:"Checkpoint that was kept outside; may be repeated." type:"existingfile" placeholder:"FILE" sep:"none"`
-	Key     string   `help:"Public key known from elsewhere."`
+	Key     string   `help:"Public key known from elsewhere." placeholder:"KEY"`
 }
 
 // Help gives examples.
@@ -77,6 +80,35 @@ func (c *AuditVerifyCmd) Run(_ context.Context, a *app) error {
 	if !report.OK {
 		return exitWith(exitError)
 	}
+	return nil
+}
+
+// AuditCheckpointCmd shows the newest checkpoint.
+type AuditCheckpointCmd struct{}
+
+// Help gives examples.
+func (AuditCheckpointCmd) Help() string {
+	return "Keep it where nobody who runs firmward can change it: on paper, in a mail, with somebody else.\n\n" +
+		examples("firmward audit checkpoint > checkpoint-2026-10.txt", "firmward audit verify audit.jsonl --earlier checkpoint-2026-10.txt")
+}
+
+// Run carries it out.
+func (c *AuditCheckpointCmd) Run(ctx context.Context, a *app) error {
+	if err := a.client.settle(ctx); err != nil {
+		return err
+	}
+	var newest httpapi.Checkpoints
+	if err := a.client.get(ctx, "/audit/checkpoints", values("limit", "1"), &newest); err != nil {
+		return err
+	}
+	if len(newest.Items) == 0 {
+		return firmward.Errorf(firmward.NotFound, "nothing is recorded and sealed yet: try again in a moment")
+	}
+	if done, err := a.asJSON(newest.Items[0]); done {
+		return err
+	}
+	fmt.Fprint(a.out, newest.Items[0].Note)
+	fmt.Fprintf(a.err, "It covers %d leaves. Keep the public key with it, for audit verify --key: %s\n", newest.Items[0].Size, newest.Key)
 	return nil
 }
 

@@ -40,7 +40,7 @@ type BackupCmd struct {
 // Help gives examples.
 func (BackupCmd) Help() string {
 	return "The passphrase is asked for without echo, or read from the first line of the input. " + withKeys + "\n\n" +
-		examples("firmward backup firmward-2026-11-22.age", "firmward restore --try firmward-2026-11-22.age   # prove that it can be restored",
+		examples("firmward backup firmward-2026-11-22.age", "firmward restore --try firmward-2026-11-22.age  # prove that it works",
 			"firmward backup --without-keys firmward-2026-11-22.age")
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 
 	"github.com/firmward/firmward/httpapi"
@@ -16,15 +15,15 @@ type CredentialsCmd struct {
 // CredentialsSetCmd stores a password.
 type CredentialsSetCmd struct {
 	Device string `help:"For one device." placeholder:"REF" xor:"for" required:""`
-	Family string `help:"For a catalogue family at a site." xor:"for" required:""`
-	Site   string `help:"The site, with --family."`
-	User   string `help:"User name."`
+	Family string `help:"For a catalogue family at a site." xor:"for" required:"" placeholder:"FAMILY"`
+	Site   string `help:"The site, with --family." placeholder:"NAME"`
+	User   string `help:"User name." placeholder:"NAME"`
 }
 
 // Help gives examples.
 func (CredentialsSetCmd) Help() string {
 	return "The password is asked for without echo, or read from the first line of the input. It is never an argument.\n\n" +
-		examples("firmward credentials set --device cam-1 --user root", "pass show cams | firmward credentials set --family axis --site clinic --user root")
+		examples("firmward credentials set --device cam-1 --user root", "pass show cams | firmward credentials set --family axis --site clinic")
 }
 
 // Run carries it out.
@@ -41,6 +40,5 @@ func (c *CredentialsSetCmd) Run(ctx context.Context, a *app) error {
 	}}); err != nil {
 		return err
 	}
-	fmt.Fprintln(a.out, "The password is stored.")
-	return nil
+	return a.say(map[string]bool{"stored": true}, "The password is stored.")
 }

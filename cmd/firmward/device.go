@@ -1,15 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
-	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/httpapi"
 )
 
@@ -35,11 +38,7 @@ func (c *DeviceCmd) Run(ctx context.Context, a *app) error {
 	switch {
 	case c.History:
 		return listTo(ctx, a, path+"/history", nil, c.Limit, []string{"WHEN", "WHO", "SOURCE", "CHANGE"}, func(h httpapi.FieldChange) []string {
-			change := fmt.Sprintf("%s: %s → %s", h.Field, h.Before, h.After)
-			if h.Before == "" {
-				change = h.Field // "created": what it was then is in the lines above it
-			}
-			return []string{when(h.At), h.Actor, h.Source, change}
+			return []string{when(h.At), h.Actor, h.Source, changeText(h)}
 		})
 	case c.Sent:
 		return listTo(ctx, a, path+"/transmissions", nil, c.Limit, []string{"WHEN", "TO", "PURPOSE", "BYTES", "SENT"}, func(t httpapi.Transmission) []string {
@@ -79,6 +78,56 @@ func (c *DeviceCmd) then(ctx context.Context, a *app, path string) error {
 	fmt.Fprintln(a.out, a.bold(clean(d.Name)), " ", d.ID, " ", "as it was known", when(at))
 	printFacts(a, facts(d))
 	return nil
+}
+
+// changeText says what changed, in words: the API gives Go's field names and values as JSON.
+func changeText(h httpapi.FieldChange) string {
+	if h.Before == "" {
+		return h.Field // "created": what it was then is in the lines above it
+	}
+	return fmt.Sprintf("%s: %s → %s", fieldWords(h.Field), plainJSON(h.Before), plainJSON(h.After))
+}
+
+// fieldWords takes a field's name apart: NeverContain is "never contain", MACs stays.
+func fieldWords(name string) string {
+	var b strings.Builder
+	before := ' '
+	for i, r := range name {
+		next, _ := utf8.DecodeRuneInString(name[i+1:])
+		if unicode.IsUpper(r) && !unicode.IsUpper(next) && !unicode.IsUpper(before) {
+			if i > 0 {
+				b.WriteByte(' ')
+			}
+			b.WriteRune(unicode.ToLower(r))
+		} else {
+			b.WriteRune(r)
+		}
+		before = r
+	}
+	return b.String()
+}
+
+// plainJSON shows a JSON value as people write it.
+func plainJSON(text string) string {
+	var v any
+	if json.Unmarshal([]byte(text), &v) != nil {
+		return text
+	}
+	switch v := v.(type) {
+	case nil:
+		return "none"
+	case string:
+		return cmp.Or(v, "none")
+	case bool:
+		return yes(v)
+	case []any:
+		parts := make([]string, len(v))
+		for i, e := range v {
+			parts[i] = fmt.Sprint(e)
+		}
+		return join(parts)
+	}
+	return text
 }
 
 func orNone(s string) string {
@@ -186,9 +235,13 @@ func printStep(a *app, s *httpapi.NextStep) {
 	if s.Finally != nil {
 		a.para(0, "Finally: "+s.Finally.Action+dueBy(*s.Finally))
 	}
-	risk := fmt.Sprintf("Risk: %d of 100, then %d", s.Risk, s.RiskAfter)
-	if s.Counterfactual != "" {
+	risk := fmt.Sprintf("Risk: %d of 100", s.Risk)
+	switch {
+	case s.RiskAfter == s.Risk:
+	case s.Counterfactual != "":
 		risk += " (" + s.Counterfactual + ")"
+	default:
+		risk += fmt.Sprintf(", then %d", s.RiskAfter)
 	}
 	a.para(0, risk)
 	for _, w := range s.Why {
@@ -218,20 +271,22 @@ func printClaims(a *app, d httpapi.DeviceDetail) {
 		fmt.Fprintln(a.out, "none")
 		return
 	}
-	t := table{head: []string{"FIELD", "VALUE", "SURE", "SOURCE", "WHEN", "RULE"}}
-	var seen []string
+	t := table{head: []string{"FIELD", "VALUE", "SURE", "SOURCE", "RULE"}}
+	var seen []string // one answer often carries several claims: it is shown once, with its time
 	for _, c := range d.Claims {
-		t.rows = append(t.rows, []string{string(c.Field), c.Value, strconv.Itoa(c.Confidence) + "%", c.Source, when(c.At), c.Rule})
-		if raw := strings.TrimSpace(c.Rule + " “" + c.Raw + "”"); c.Raw != "" && !slices.Contains(seen, raw) {
-			seen = append(seen, raw)
+		t.rows = append(t.rows, []string{string(c.Field), c.Value, strconv.Itoa(c.Confidence) + "%", c.Source, c.Rule})
+		text := when(c.At) + "  " + cmp.Or(c.Rule, c.Source)
+		if c.Raw != "" {
+			text += " “" + strings.TrimSpace(c.Raw) + "”"
+		}
+		if !slices.Contains(seen, text) {
+			seen = append(seen, text)
 		}
 	}
 	t.write(a)
-	if len(seen) > 0 { // one answer often carries several claims: it is shown once
-		fmt.Fprintln(a.out, "What was seen:")
-	}
-	for _, raw := range seen {
-		a.para(2, raw)
+	fmt.Fprintln(a.out, "What was seen or said:")
+	for _, text := range seen {
+		a.para(2, text)
 	}
 	for _, c := range d.Contradictions {
 		others := make([]string, len(c.Others))
@@ -239,129 +294,5 @@ func printClaims(a *app, d httpapi.DeviceDetail) {
 			others[i] = fmt.Sprintf("%s (%s)", o.Value, o.Source)
 		}
 		a.para(0, fmt.Sprintf("Contradiction: %s is %s, but also %s. %s", c.Field, c.Chosen.Value, strings.Join(others, ", "), c.Why))
-	}
-}
-
-func printModel(a *app, m httpapi.Model) {
-	t := table{head: []string{"FACT", "VALUE", "SOURCE"}}
-	for _, f := range []struct {
-		name string
-		fact httpapi.Fact
-	}{
-		{"gets updates by", m.Mechanism},
-		{"who may patch", m.MayPatch},
-		{"signed", m.Signed},
-		{"automatic updates", m.AutoUpdate},
-		{"rollback", m.Rollback},
-		{"outage in minutes", m.Outage},
-		{"support ends", m.SupportEnd},
-		{"recovery", m.Recovery},
-	} {
-		source := f.fact.Source
-		if f.fact.Date != "" && !strings.Contains(source, f.fact.Date) {
-			source += " (" + f.fact.Date + ")"
-		}
-		value := known(f.fact.Value)
-		if len(value) > 34 { // a sentence: it has the room of the last column
-			source, value = value+" — "+source, "see right"
-		}
-		t.rows = append(t.rows, []string{f.name, value, source})
-	}
-	t.write(a)
-}
-
-func (c *DeviceCmd) printFindings(a *app, all []httpapi.Finding) {
-	shown := 0
-	for _, f := range all {
-		if !f.Open && !c.Closed {
-			continue
-		}
-		shown++
-		fmt.Fprintf(a.out, "%s  %s  %s\n", a.bold(f.Advisory), verdictText(f), scoreText(f))
-		if f.Explanation != nil {
-			printTree(a, *f.Explanation, 2)
-		}
-	}
-	if shown == 0 {
-		fmt.Fprintln(a.out, "none open, as far as the feeds go")
-	}
-	if hidden := len(all) - shown; hidden > 0 {
-		fmt.Fprintf(a.out, "%d closed or not affected: --closed shows them\n", hidden)
-	}
-}
-
-func verdictText(f httpapi.Finding) string {
-	if f.Open {
-		return string(f.Verdict)
-	}
-	if f.Verdict == firmward.NotAffected {
-		return "not affected"
-	}
-	return "closed " + day(f.ClosedAt) + " by " + f.ClosedBy
-}
-
-func scoreText(f httpapi.Finding) string {
-	parts := []string{"score unknown"}
-	if f.Score > 0 {
-		parts[0] = fmt.Sprintf("score %.1f", f.Score)
-	}
-	if f.Exploited {
-		parts = append(parts, "exploited")
-	}
-	if f.Likelihood > 0 {
-		parts = append(parts, fmt.Sprintf("EPSS %.0f%%", f.Likelihood*100))
-	}
-	switch {
-	case f.FixedIn != "":
-		parts = append(parts, "fixed in "+f.FixedIn)
-	case f.NoFix:
-		parts = append(parts, "no fix exists")
-	default:
-		parts = append(parts, "fix unknown")
-	}
-	return strings.Join(parts, ", ")
-}
-
-func printTree(a *app, e httpapi.Explanation, indent int) {
-	text := strings.TrimSuffix(e.Text, ".") + ": " + e.Result
-	if e.Source != "" {
-		text += " [" + e.Source + "]"
-	}
-	a.para(indent, text)
-	for _, child := range e.Children {
-		printTree(a, child, indent+2)
-	}
-}
-
-func printWork(a *app, d httpapi.DeviceDetail) {
-	for _, w := range d.WorkOrders {
-		a.title("Work order " + w.ID)
-		a.para(0, fmt.Sprintf("%s: %s, due %s, for %s. %s", w.Title, w.State, day(w.Due), known(w.Assignee), w.Why))
-		if w.Instruction != nil && w.ClosedAt.IsZero() {
-			for i, s := range w.Instruction.Steps {
-				a.para(2, fmt.Sprintf("%d. %s", i+1, s))
-			}
-			if w.Instruction.Never != "" {
-				a.para(2, "Never: "+w.Instruction.Never)
-			}
-			if w.Instruction.IfBad != "" {
-				a.para(2, "If it goes wrong: "+w.Instruction.IfBad)
-			}
-		}
-	}
-	for _, h := range d.Containments {
-		a.title("Containment " + h.ID)
-		a.para(0, fmt.Sprintf("%s: %s", h.State, h.Why))
-		for _, p := range h.Proof {
-			a.para(2, fmt.Sprintf("%s: %s, as it should be: %s", p.Probe, p.Note, yes(p.OK)))
-		}
-	}
-	for _, t := range d.Targets {
-		a.title("Rollout " + t.Rollout)
-		a.para(0, fmt.Sprintf("wave %d, %s → %s: %s. %s", t.Wave, known(t.From), t.Want, t.State, t.Why))
-	}
-	for _, e := range d.Exceptions {
-		a.title("Exception " + e.ID)
-		a.para(0, fmt.Sprintf("%s until %s by %s: %s", e.Kind, when(e.Expires), e.Author, e.Reason))
 	}
 }

@@ -26,11 +26,11 @@ type DevicesCmd struct {
 // DevicesListCmd lists devices.
 type DevicesListCmd struct {
 	Listing
-	Site    string `help:"Only of this site."`
+	Site    string `help:"Only of this site." placeholder:"NAME"`
 	Class   string `help:"Only of this class." placeholder:"camera"`
-	Vendor  string `help:"Only of this vendor."`
-	Model   string `help:"Only of this model."`
-	Owner   string `help:"Only of this owner."`
+	Vendor  string `help:"Only of this vendor." placeholder:"VENDOR"`
+	Model   string `help:"Only of this model." placeholder:"MODEL"`
+	Owner   string `help:"Only of this owner." placeholder:"NAME"`
 	Find    string `help:"Part of name, vendor, model or serial." placeholder:"TEXT"`
 	Spare   bool   `help:"Only spares."`
 	Retired bool   `help:"Retired ones too."`
@@ -43,6 +43,9 @@ func (DevicesListCmd) Help() string {
 
 // Run carries it out.
 func (c *DevicesListCmd) Run(ctx context.Context, a *app) error {
+	if err := siteKnown(ctx, a, c.Site); err != nil {
+		return err
+	}
 	q := values("site", c.Site, "class", c.Class, "vendor", c.Vendor, "model", c.Model, "owner", c.Owner, "text", c.Find)
 	if c.Spare {
 		q.Set("spare", "true")
@@ -79,14 +82,14 @@ func firstAddr(d httpapi.Device) netip.Addr {
 
 // Facts are what a person may say of a device.
 type Facts struct {
-	Vendor       *string `help:"Vendor."`
-	Model        *string `help:"Model, exactly as the vendor writes it."`
-	Hardware     *string `help:"Hardware revision."`
+	Vendor       *string `help:"Vendor." placeholder:"VENDOR"`
+	Model        *string `help:"Model, exactly as the vendor writes it." placeholder:"MODEL"`
+	Hardware     *string `help:"Hardware revision." placeholder:"REVISION"`
 	Serial       *string `help:"Serial number."`
 	Firmware     *string `help:"Firmware version."`
 	Class        *string `help:"What it is for: camera, printer, infusion-pump, …"`
 	MAC          *string `help:"MAC address." name:"mac"`
-	Owner        *string `help:"Who answers for it."`
+	Owner        *string `help:"Who answers for it." placeholder:"NAME"`
 	Function     *string `help:"What it does, in the owner's words."`
 	Location     *string `help:"Where it stands."`
 	Criticality  *int    `help:"1 (spare) to 5 (life or plant depends on it)."`
@@ -105,21 +108,21 @@ func (f Facts) body() httpapi.DeviceFacts {
 // DevicesAddCmd adds a device by hand.
 type DevicesAddCmd struct {
 	Name    string  `arg:"" help:"What people call it."`
-	Site    string  `help:"Where it is." required:""`
-	Address *string `help:"Its address, when it has one."`
+	Site    *string `help:"Where it is: a known site (firmward sites). An address in a named network says it too, and the only site need not be named." placeholder:"NAME"`
+	Address *string `help:"Its address, when it has one." placeholder:"IP"`
 	Facts
 }
 
 // Help gives examples.
 func (DevicesAddCmd) Help() string {
-	return examples(`firmward devices add "Storage box" --site home --vendor D-Link --model DNS-320L --firmware 1.11`,
-		"firmward devices add pump-7 --site clinic --class infusion-pump --owner 'Ward 3'")
+	return examples(`firmward devices add "Storage box" --site home --vendor D-Link \`, "    --model DNS-320L --firmware 1.11",
+		"firmward devices add pump-7 --address 10.40.0.51 --class infusion-pump")
 }
 
 // Run carries it out.
 func (c *DevicesAddCmd) Run(ctx context.Context, a *app) error {
 	in := c.body()
-	in.Name, in.Site, in.Address = &c.Name, &c.Site, c.Address
+	in.Name, in.Site, in.Address = &c.Name, c.Site, c.Address
 	var d httpapi.Device
 	if err := a.client.post(ctx, "/devices", in, &d); err != nil {
 		return err
@@ -127,7 +130,7 @@ func (c *DevicesAddCmd) Run(ctx context.Context, a *app) error {
 	if done, err := a.asJSON(d); done {
 		return err
 	}
-	fmt.Fprintf(a.out, "%s is in the inventory as %s. Now: firmward device %s\n", d.Name, d.ID, d.ID)
+	fmt.Fprintf(a.out, "%s is in the inventory of %s as %s. Now: firmward device %s\n", d.Name, d.Site, d.ID, d.ID)
 	return nil
 }
 
@@ -144,7 +147,7 @@ type DevicesSetCmd struct {
 // Help gives examples.
 func (DevicesSetCmd) Help() string {
 	return examples("firmward devices set cam-1 --owner Anna --criticality 3", "firmward devices set 192.168.1.17 --no-spare",
-		"firmward devices set pump-7 --released-from 2027-03-01T01:00:00Z --released-to 2027-03-01T05:00:00Z")
+		"firmward devices set pump-7 --released-from 2027-03-01T01:00:00Z \\", "    --released-to 2027-03-01T05:00:00Z")
 }
 
 // Run carries it out.
@@ -200,8 +203,7 @@ func (c *DevicesImportCmd) Run(ctx context.Context, a *app) error {
 	}); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.out, "%s added, %d changed.\n", plural(done.Added, "device", "devices"), done.Changed)
-	return nil
+	return a.say(done, fmt.Sprintf("%s added, %d changed.", plural(done.Added, "device", "devices"), done.Changed))
 }
 
 // DevicesMergeCmd joins two entries.
@@ -238,7 +240,7 @@ type DevicesSplitCmd struct {
 
 // Help gives examples.
 func (DevicesSplitCmd) Help() string {
-	return examples(`firmward devices split cam-1 --why "two cameras with one cloned serial number"`)
+	return examples(`firmward devices split cam-1 --why "one cloned serial number"`)
 }
 
 // Run carries it out.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -23,19 +22,22 @@ type FeedsCmd struct {
 // FeedsImportCmd imports documents.
 type FeedsImportCmd struct {
 	Files  []string `arg:"" name:"file" type:"existingfile" help:"Documents as their source publishes them, plain, gzip or zip."`
-	Source string   `help:"Name of the feed; found by content unless given."`
+	Source string   `help:"Name of the feed; found by content unless given." placeholder:"FEED"`
 }
 
 // Help gives examples.
 func (FeedsImportCmd) Help() string {
 	return "Nothing is half-imported: after an error the last good data stays in use.\n\n" +
-		examples("firmward feeds import nvdcve-2.0-2026.json.gz", "firmward feeds import known_exploited_vulnerabilities.json epss_scores.csv.gz")
+		examples("firmward feeds import nvdcve-2.0-2026.json.gz", "firmward feeds import known_exploited_vulnerabilities.json epss.csv.gz")
 }
 
 // Run carries it out.
 func (c *FeedsImportCmd) Run(ctx context.Context, a *app) error {
-	for _, path := range c.Files {
+	for i, path := range c.Files {
 		if err := c.one(ctx, a, path); err != nil {
+			if rest := c.Files[i+1:]; len(rest) > 0 {
+				fmt.Fprintln(a.err, "Not tried after the error: "+strings.Join(rest, ", "))
+			}
 			return err
 		}
 	}
@@ -60,7 +62,7 @@ func (c *FeedsImportCmd) one(ctx context.Context, a *app, path string) error {
 	}
 	fmt.Fprintf(a.out, "%s: %s from %s, dated %s", s.Name, plural(s.Records, "record", "records"), s.Document, day(s.Dated))
 	if s.Refused > 0 {
-		fmt.Fprintf(a.out, ", %d broken ones left out", s.Refused)
+		fmt.Fprintf(a.out, ", %s left out", plural(s.Refused, "broken one", "broken ones"))
 	}
 	fmt.Fprintln(a.out)
 	return nil
@@ -81,13 +83,7 @@ func (c *FeedsStatusCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	if a.JSON {
-		enc := json.NewEncoder(a.out)
-		for _, f := range feeds.Items {
-			if err := enc.Encode(f); err != nil {
-				return err
-			}
-		}
-		return nil
+		return a.jsonLines(anys(feeds.Items))
 	}
 	a.para(0, "Knowledge: "+feeds.Knowledge)
 	t := table{head: []string{"FEED", "KIND", "RECORDS", "DATED", "IMPORTED", "STATE"}}
@@ -110,7 +106,7 @@ type AdvisoriesCmd struct {
 	ID string `arg:"" optional:"" help:"Show this one."`
 	Listing
 	Find      string `help:"Part of id or title." placeholder:"TEXT"`
-	Source    string `help:"Only of this feed."`
+	Source    string `help:"Only of this feed." placeholder:"FEED"`
 	Exploited bool   `help:"Only those known to be exploited."`
 }
 
@@ -129,8 +125,17 @@ func (c *AdvisoriesCmd) Run(ctx context.Context, a *app) error {
 		q.Set("exploited", "true")
 	}
 	return listTo(ctx, a, "/advisories", q, c.Limit, []string{"ADVISORY", "SOURCE", "PUBLISHED", "SCORE", "TITLE"}, func(v httpapi.Advisory) []string {
-		return []string{v.ID, v.Source, day(v.Published), topScore(v), v.Title}
+		return []string{v.ID, v.Source, day(v.Published), topScore(v), shortened(v.Title)}
 	})
+}
+
+// shortened is the beginning of a title: some sources give a whole description, which the advisory alone shows.
+func shortened(title string) string {
+	const longest = 160
+	if r := []rune(title); len(r) > longest {
+		return strings.TrimRight(string(r[:longest]), " ,.;") + " …"
+	}
+	return title
 }
 
 func topScore(v httpapi.Advisory) string {

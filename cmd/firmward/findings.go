@@ -10,8 +10,8 @@ import (
 type FindingsCmd struct {
 	Listing
 	Device    string `help:"Only of this device." placeholder:"REF"`
-	Advisory  string `help:"Only of this advisory."`
-	Verdict   string `help:"Only with this verdict." enum:",affected,likely,possible,not-affected" default:""`
+	Advisory  string `help:"Only of this advisory." placeholder:"ID"`
+	Verdict   string `help:"Only with this verdict: affected, likely, possible, not-affected." enum:",affected,likely,possible,not-affected" default:"" placeholder:"VERDICT"`
 	Exploited bool   `help:"Only those known to be exploited."`
 	Closed    bool   `help:"Closed and not-affected ones too."`
 }

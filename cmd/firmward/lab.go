@@ -21,6 +21,7 @@ import (
 type LabCmd struct {
 	Serve LabServeCmd `cmd:"" help:"Run simulated devices on loopback sockets."`
 	Fault LabFaultCmd `cmd:"" help:"Let a simulated device fail."`
+	Image LabImageCmd `cmd:"" help:"Make firmware for a simulated device, to try updates with."`
 }
 
 // LabControl is where the lab is steered.
@@ -38,7 +39,7 @@ type LabServeCmd struct {
 // Help gives examples.
 func (LabServeCmd) Help() string {
 	return "Two sites: home (192.168.20.0/24) and clinic (10.40.0.0/24). No packet leaves this machine.\n\n" +
-		examples("firmward lab serve --map lab.json", "firmward scan 192.168.20.0/24 --site home --profile home --lab-map lab.json")
+		examples("firmward lab serve --map lab.json", "firmward scan 192.168.20.0/24 --site home --profile home \\", "    --lab-map lab.json")
 }
 
 // Run carries it out.
@@ -95,6 +96,9 @@ func (LabFaultCmd) Help() string {
 // Run carries it out.
 func (c *LabFaultCmd) Run(ctx context.Context, a *app) error {
 	if c.Device == "" {
+		if a.JSON {
+			return a.jsonLines(anys(lab.Faults()))
+		}
 		t := table{head: []string{"FAULT", "WHAT HAPPENS"}}
 		for _, f := range lab.Faults() {
 			t.rows = append(t.rows, []string{f.Name, f.Meaning})
@@ -136,6 +140,45 @@ func (c *LabFaultCmd) Run(ctx context.Context, a *app) error {
 	case resp.StatusCode >= 300:
 		return firmward.Errorf(firmward.Invalid, answer.Error)
 	}
-	fmt.Fprintf(a.out, "%s has now: %s\n", c.Device, join(answer.Faults))
-	return nil
+	return a.say(map[string]any{"device": c.Device, "faults": append([]string{}, answer.Faults...)}, fmt.Sprintf("%s has now: %s", c.Device, join(answer.Faults)))
+}
+
+// LabImageCmd makes firmware that simulated devices take.
+type LabImageCmd struct {
+	File    string   `arg:"" help:"File to write; it must not exist."`
+	For     string   `help:"Device of the lab: a plug or a camera." required:"" placeholder:"DEVICE"`
+	Version string   `help:"Version that it carries." required:"" placeholder:"VERSION"`
+	Flaw    []string `help:"Let it be bad: dead-stream, boot-loop, wrong-checksum, wrong-magic; may be repeated." placeholder:"FLAW"`
+}
+
+// Help gives examples.
+func (LabImageCmd) Help() string {
+	return "The real devices that are simulated refuse it.\n\n" + examples("firmward lab image plug.bin --for plug-1 --version 1.4.4",
+		"firmward lab image bad.bin --for cam-1 --version 11.11.192 --flaw boot-loop")
+}
+
+// Run carries it out.
+func (c *LabImageCmd) Run(_ context.Context, a *app) error {
+	l, err := lab.Standard(lab.Options{})
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	d, ok := l.Device(c.For)
+	if !ok {
+		return firmward.Errorf(firmward.NotFound, "the lab has no device "+c.For+" (they stand in the port map of 'lab serve')")
+	}
+	image, err := d.Image(c.Version, c.Flaw...)
+	if err != nil {
+		return &firmward.Error{Code: firmward.Invalid, Message: "no image was made", Err: err}
+	}
+	if err := newFile(c.File, func(f *os.File) error {
+		_, err := f.Write(image)
+		return err
+	}); err != nil {
+		return err
+	}
+	facts := d.Facts()
+	made := map[string]any{"file": c.File, "model": facts.Model, "hardware": facts.HardwareRev, "version": c.Version, "size": len(image)}
+	return a.say(made, fmt.Sprintf("%s: %s for model %s, hardware %s, %d bytes.", c.File, c.Version, facts.Model, facts.HardwareRev, len(image)))
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 
 	"github.com/firmward/firmward"
@@ -11,15 +12,16 @@ import (
 
 // NetworksCmd is about named networks.
 type NetworksCmd struct {
-	Add   NetworksAddCmd   `cmd:"" help:"Name a network: firmward looks nowhere else."`
-	List  NetworksListCmd  `cmd:"" default:"withargs" help:"List named networks."`
-	Allow NetworksAllowCmd `cmd:"" help:"Let probes go further, or take that back."`
+	Add    NetworksAddCmd    `cmd:"" help:"Name a network: firmward looks nowhere else."`
+	List   NetworksListCmd   `cmd:"" default:"withargs" help:"List named networks."`
+	Allow  NetworksAllowCmd  `cmd:"" help:"Let probes go further, or take that back."`
+	Remove NetworksRemoveCmd `cmd:"" help:"Take the name of a network back."`
 }
 
 // Place says what a network is, for the commands that name one.
 type Place struct {
-	Site     string `help:"Where it is."`
-	Profile  string `help:"How careful to be: home, office, ot, medical." enum:",home,office,ot,medical" default:""`
+	Site     string `help:"Where it is; a new site is made." placeholder:"NAME"`
+	Profile  string `help:"How careful to be: home, office, ot, medical." enum:",home,office,ot,medical" default:"" placeholder:"PROFILE"`
 	TimeZone string `help:"Time zone of the site, for maintenance windows." placeholder:"Europe/Berlin"`
 	Owned    bool   `help:"The range is public and yours."`
 	Yes      bool   `help:"You mean a range of more than a /16."`
@@ -42,7 +44,7 @@ type NetworksAddCmd struct {
 // Help gives examples.
 func (NetworksAddCmd) Help() string {
 	return examples("firmward networks add 192.168.1.0/24 --site home --profile home",
-		"firmward networks add 10.40.0.0/24 --site clinic --profile medical --time-zone Europe/Berlin")
+		"firmward networks add 10.40.0.0/24 --site clinic --profile medical \\", "    --time-zone Europe/Berlin")
 }
 
 // Run carries it out.
@@ -58,6 +60,9 @@ func (c *NetworksAddCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	fmt.Fprintf(a.out, "%s at %s is named, profile %s: probes may be %s.\n", n.Prefix, n.Site, n.Profile, n.Allowed)
+	if err := sayNewSite(ctx, a, a.out, n, c.TimeZone); err != nil {
+		return err
+	}
 	if n.Allowed == firmward.Passive.String() {
 		a.para(0, "Nothing is sent to its devices until you allow more: firmward networks allow "+n.Prefix+" --step polite")
 	}
@@ -67,7 +72,7 @@ func (c *NetworksAddCmd) Run(ctx context.Context, a *app) error {
 // NetworksListCmd lists networks.
 type NetworksListCmd struct {
 	Listing
-	Site string `help:"Only of this site."`
+	Site string `help:"Only of this site." placeholder:"NAME"`
 }
 
 // Help gives examples.
@@ -77,6 +82,9 @@ func (NetworksListCmd) Help() string {
 
 // Run carries it out.
 func (c *NetworksListCmd) Run(ctx context.Context, a *app) error {
+	if err := siteKnown(ctx, a, c.Site); err != nil {
+		return err
+	}
 	return listTo(ctx, a, "/networks", values("site", c.Site), c.Limit, []string{"NETWORK", "SITE", "PROFILE", "PROBES", "NAMED BY", "LAST SCAN"},
 		func(n httpapi.Network) []string {
 			scanned := "never"
@@ -104,22 +112,21 @@ func (c *NetworksAllowCmd) Run(ctx context.Context, a *app) error {
 	if err := a.client.post(ctx, "/networks/"+url.PathEscape(c.Network)+"/allow", httpapi.AllowStep{Step: c.Step}, &n); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.out, "%s: probes may be %s, allowed by %s.\n", n.Prefix, n.Allowed, n.Allower)
-	return nil
+	return a.say(n, fmt.Sprintf("%s: probes may be %s, allowed by %s.", n.Prefix, n.Allowed, n.Allower))
 }
 
-// SitesCmd lists sites.
-type SitesCmd struct{ Listing }
+// NetworksRemoveCmd takes the name of a network back.
+type NetworksRemoveCmd struct {
+	Network string `arg:"" help:"Named network in which no device is known."`
+}
 
 // Help gives examples.
-func (SitesCmd) Help() string { return examples("firmward sites") }
+func (NetworksRemoveCmd) Help() string { return examples("firmward networks remove 10.50.0.0/24") }
 
 // Run carries it out.
-func (c *SitesCmd) Run(ctx context.Context, a *app) error {
-	return listTo(ctx, a, "/sites", nil, c.Limit, []string{"SITE", "TIME ZONE"}, func(s httpapi.Site) []string {
-		if s.TimeZone == "" {
-			return []string{s.Name, "UTC"}
-		}
-		return []string{s.Name, s.TimeZone}
-	})
+func (c *NetworksRemoveCmd) Run(ctx context.Context, a *app) error {
+	if err := a.client.do(ctx, call{method: http.MethodDelete, path: "/networks/" + url.PathEscape(c.Network)}); err != nil {
+		return err
+	}
+	return a.say(map[string]string{"removed": c.Network}, c.Network+" is named no more: nothing is sent there.")
 }

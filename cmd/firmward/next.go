@@ -3,9 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,10 +15,10 @@ import (
 // NextCmd shows next steps.
 type NextCmd struct {
 	Limit  int    `help:"Show at most so many; 0 shows all." default:"50"`
-	Kind   string `help:"Only of this kind." enum:",patch,ask,contain,replace,retire,accept,wait,look" default:""`
-	Bucket string `help:"Only of this bucket." enum:",act-now,plan,watch,accept" default:""`
-	Site   string `help:"Only of this site."`
-	By     string `help:"Group by fix, the one worth most per minute first, or by support end, the nearest first." enum:",fix,support" default:""`
+	Kind   string `help:"Only of this kind: patch, ask, contain, replace, retire, accept, wait, look." enum:",patch,ask,contain,replace,retire,accept,wait,look" default:"" placeholder:"KIND"`
+	Bucket string `help:"Only of this bucket: act-now, plan, watch, accept." enum:",act-now,plan,watch,accept" default:"" placeholder:"BUCKET"`
+	Site   string `help:"Only of this site." placeholder:"NAME"`
+	By     string `help:"fix: what one firmware mends, the one worth most per minute first; support: the nearest support end first." enum:",fix,support" default:"" placeholder:"BY"`
 }
 
 // Help gives examples.
@@ -35,12 +33,45 @@ func (c *NextCmd) Run(ctx context.Context, a *app) error {
 	if err := a.client.settle(ctx); err != nil {
 		return err
 	}
+	if err := siteKnown(ctx, a, c.Site); err != nil {
+		return err
+	}
 	if c.By != "" {
 		c.Limit = 0 // a group is only true when it is whole
 	}
+	steps, page, err := c.steps(ctx, a)
+	if err != nil {
+		return err
+	}
+	if page.Next != "" {
+		defer fmt.Fprintln(a.err, "There are more: --limit 0 shows all.")
+	}
+	var t table
+	var lines []any
+	switch c.By {
+	case "fix":
+		groups := byFix(steps)
+		t, lines = fixTable(groups), anys(groups)
+	case "support":
+		steps = bySupport(steps)
+		t, lines = supportTable(steps), anys(steps)
+	default:
+		t, lines = stepTable(steps), anys(steps)
+	}
+	if a.JSON {
+		return a.jsonLines(lines)
+	}
+	c.head(a, page)
+	if page.Devices > 0 {
+		fmt.Fprintln(a.out)
+		t.write(a)
+	}
+	return nil
+}
+
+// steps reads the steps that were asked for; page is the last one, with the sums.
+func (c *NextCmd) steps(ctx context.Context, a *app) (steps []httpapi.NextStep, page httpapi.NextSteps, err error) {
 	q := values("kind", c.Kind, "bucket", c.Bucket, "site", c.Site)
-	var steps []httpapi.NextStep
-	var page httpapi.NextSteps
 	for {
 		size := 1000
 		if c.Limit > 0 {
@@ -49,50 +80,35 @@ func (c *NextCmd) Run(ctx context.Context, a *app) error {
 		q.Set("limit", strconv.Itoa(size))
 		page = httpapi.NextSteps{}
 		if err := a.client.get(ctx, "/next", q, &page); err != nil {
-			return err
+			return nil, page, err
 		}
 		steps = append(steps, page.Items...)
 		if page.Next == "" || c.Limit > 0 && len(steps) >= c.Limit {
-			break
+			return steps, page, nil
 		}
 		q.Set("after", page.Next)
 	}
-	if a.JSON {
-		enc := json.NewEncoder(a.out)
-		enc.SetEscapeHTML(false)
-		for _, s := range steps {
-			if err := enc.Encode(s); err != nil {
-				return err
-			}
-		}
-		return nil
+}
+
+// head is what stands above the list: the sums over all devices, whatever was asked for.
+func (c *NextCmd) head(a *app, page httpapi.NextSteps) {
+	text := summary(page)
+	if page.Devices > 0 && (c.Site != "" || c.Kind != "" || c.Bucket != "") {
+		text = "In all, " + text
 	}
-	a.para(0, summary(page))
+	a.para(0, text)
 	a.para(0, "Knowledge: "+page.Knowledge)
 	if page.StopAll {
 		a.para(0, "STOP: the red button is pressed, nothing starts. firmward stop --all --end releases it.")
 	}
-	if len(steps) == 0 {
-		return nil
-	}
-	fmt.Fprintln(a.out)
-	switch c.By {
-	case "fix":
-		byFix(steps).write(a)
-		return nil
-	case "support":
-		bySupport(steps).write(a)
-		return nil
-	}
+}
+
+func stepTable(steps []httpapi.NextStep) table {
 	t := table{head: []string{"RISK", "DEVICE", "NOW", "BY", "WHY"}}
 	for _, s := range steps {
 		t.rows = append(t.rows, []string{strconv.Itoa(s.Risk), s.Device, string(s.Now.Kind), day(s.Now.By), why(s)})
 	}
-	t.write(a)
-	if page.Next != "" {
-		fmt.Fprintln(a.err, "There are more: --limit 0 shows all.")
-	}
-	return nil
+	return t
 }
 
 // summary is the one line that leads: what is to be done, over all devices.
@@ -142,61 +158,84 @@ func why(s httpapi.NextStep) string {
 	return text
 }
 
-// byFix groups steps by what would mend them: one firmware closes so many findings on so many devices.
-// The fix that takes most risk away per minute of maintenance comes first; devices without a fix are the
-// last line, so that nobody forgets them.
-func byFix(steps []httpapi.NextStep) table {
-	type work struct {
-		httpapi.Mending
-		devices, closes, minutes, risk int
-	}
-	groups := map[string]*work{}
-	none := 0
+// fixGroup is what one firmware would mend: so many findings on so many devices. Without a model it
+// stands for the devices at risk for which no fix is known.
+type fixGroup struct {
+	Model       string `json:"model,omitempty"`
+	Version     string `json:"version,omitempty"`
+	Release     string `json:"release,omitempty"`
+	Devices     int    `json:"devices"`
+	Closes      int    `json:"closes"`
+	RiskRemoved int    `json:"riskRemoved"`
+	Minutes     int    `json:"minutes"`
+}
+
+// byFix groups steps by what would mend them. The fix that takes most risk away per minute of maintenance
+// comes first; devices without a fix are the last group, so that nobody forgets them.
+func byFix(steps []httpapi.NextStep) []fixGroup {
+	groups := map[[2]string]*fixGroup{}
+	none := fixGroup{}
 	for _, s := range steps {
 		if s.Fix == nil {
 			if s.Risk >= 30 {
-				none++
+				none.Devices++
 			}
 			continue
 		}
-		key := s.Fix.Model + "\x00" + s.Fix.Version
+		key := [2]string{s.Fix.Model, s.Fix.Version}
 		g := groups[key]
 		if g == nil {
-			g = &work{Mending: *s.Fix}
+			g = &fixGroup{Model: s.Fix.Model, Version: s.Fix.Version, Release: s.Fix.Release}
 			groups[key] = g
 		}
-		g.devices++
-		g.closes += s.Fix.Closes
-		g.minutes += s.Fix.Minutes
-		g.risk += s.Risk - s.RiskAfter
+		g.Devices++
+		g.Closes += s.Fix.Closes
+		g.Minutes += s.Fix.Minutes
+		g.RiskRemoved += s.Risk - s.RiskAfter
 	}
-	list := slices.SortedFunc(maps.Values(groups), func(a, b *work) int {
-		return cmp.Or(cmp.Compare(b.risk*a.minutes, a.risk*b.minutes), cmp.Compare(a.Model, b.Model), cmp.Compare(a.Version, b.Version))
+	var list []fixGroup
+	for _, g := range groups {
+		list = append(list, *g)
+	}
+	slices.SortFunc(list, func(a, b fixGroup) int {
+		return cmp.Or(cmp.Compare(b.RiskRemoved*a.Minutes, a.RiskRemoved*b.Minutes), cmp.Compare(a.Model, b.Model), cmp.Compare(a.Version, b.Version))
 	})
-	t := table{head: []string{"FIX", "DEVICES", "CLOSES", "RISK REMOVED", "MINUTES", "FILE"}}
-	for _, g := range list {
-		file := g.Release
-		if file == "" {
-			file = "not in the depot"
-		}
-		t.rows = append(t.rows, []string{g.Model + " " + g.Version, strconv.Itoa(g.devices), strconv.Itoa(g.closes), strconv.Itoa(g.risk), strconv.Itoa(g.minutes), file})
+	if none.Devices > 0 {
+		list = append(list, none)
 	}
-	if none > 0 {
-		t.rows = append(t.rows, []string{"no fix known", strconv.Itoa(none), "0", "0", "", "contain, replace or ask: firmward next"})
+	return list
+}
+
+func fixTable(groups []fixGroup) table {
+	t := table{head: []string{"FIX", "DEVICES", "CLOSES", "RISK REMOVED", "MINUTES", "FILE"}}
+	for _, g := range groups {
+		fix, minutes, file := g.Model+" "+g.Version, strconv.Itoa(g.Minutes), cmp.Or(g.Release, "not in the depot")
+		if g.Model == "" {
+			fix, minutes, file = "no fix known", "", "contain, replace or ask: firmward next"
+		}
+		t.rows = append(t.rows, []string{fix, strconv.Itoa(g.Devices), strconv.Itoa(g.Closes), strconv.Itoa(g.RiskRemoved), minutes, file})
 	}
 	return t
 }
 
-// bySupport lists devices by how long somebody still mends them. Unknown is a line like every other.
-func bySupport(steps []httpapi.NextStep) table {
+// bySupport sorts devices by how long somebody still mends them. Unknown is a line like every other.
+func bySupport(steps []httpapi.NextStep) []httpapi.NextStep {
 	rank := map[string]int{"now": 0, "12-months": 1, "18-months": 2, "unknown": 3, "later": 4}
 	list := slices.Clone(steps)
 	slices.SortStableFunc(list, func(a, b httpapi.NextStep) int {
 		return cmp.Or(cmp.Compare(rank[a.Support.Forecast], rank[b.Support.Forecast]), a.Support.End.Compare(b.Support.End), cmp.Compare(a.Device, b.Device))
 	})
-	t := table{head: []string{"ENDS", "DEVICE", "SITE", "SUPPORT", "SINCE OR UNTIL", "SOURCE"}}
-	for _, s := range list {
-		t.rows = append(t.rows, []string{s.Support.Forecast, s.Device, s.Site, s.Support.State, day(s.Support.End), known(s.Support.Source)})
+	return list
+}
+
+func supportTable(steps []httpapi.NextStep) table {
+	t := table{head: []string{"ENDS", "DEVICE", "SITE", "SUPPORT", "DAY", "SOURCE"}}
+	for _, s := range steps {
+		end := "unknown"
+		if !s.Support.End.IsZero() {
+			end = day(s.Support.End)
+		}
+		t.rows = append(t.rows, []string{s.Support.Forecast, s.Device, s.Site, s.Support.State, end, known(s.Support.Source)})
 	}
 	return t
 }

@@ -59,7 +59,16 @@ func listSorted[T any](ctx context.Context, a *app, path string, q url.Values, l
 	return nil
 }
 
-// show prints one thing as JSON when that was asked for; else it says false.
+// say prints what a command did: as one JSON object when that was asked for, else in words.
+func (a *app) say(v any, text string) error {
+	if done, err := a.asJSON(v); done {
+		return err
+	}
+	a.para(0, text)
+	return nil
+}
+
+// asJSON prints one thing as JSON when that was asked for; else it says false.
 func (a *app) asJSON(v any) (bool, error) {
 	if !a.JSON {
 		return false, nil
@@ -69,61 +78,24 @@ func (a *app) asJSON(v any) (bool, error) {
 	return true, enc.Encode(v)
 }
 
-// table is aligned text. Its last column wraps to the width of the page.
-type table struct {
-	head []string
-	rows [][]string
+// jsonLines prints things as one JSON object a line.
+func (a *app) jsonLines(lines []any) error {
+	enc := json.NewEncoder(a.out)
+	enc.SetEscapeHTML(false)
+	for _, l := range lines {
+		if err := enc.Encode(l); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func (t table) write(a *app) {
-	if len(t.rows) == 0 {
-		fmt.Fprintln(a.out, "none")
-		return
+func anys[T any](list []T) []any {
+	out := make([]any, len(list))
+	for i, v := range list {
+		out[i] = v
 	}
-	widths := make([]int, len(t.head))
-	for _, row := range append([][]string{t.head}, t.rows...) {
-		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
-	}
-	indent := 0
-	for _, w := range widths[:len(widths)-1] {
-		indent += w + 2
-	}
-	last := max(a.width-indent, 24)
-	line := func(row []string, strong bool) {
-		var b strings.Builder
-		for i, cell := range row[:len(row)-1] {
-			b.WriteString(cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+2))
-		}
-		for n, part := range wrap(clean(row[len(row)-1]), last) {
-			if n > 0 {
-				b.WriteString("\n" + strings.Repeat(" ", indent))
-			}
-			b.WriteString(part)
-		}
-		text := trimLines(b.String())
-		if strong {
-			text = a.bold(text)
-		}
-		fmt.Fprintln(a.out, text)
-	}
-	line(t.head, true)
-	for _, row := range t.rows {
-		cleaned := make([]string, len(row))
-		for i, cell := range row {
-			cleaned[i] = clean(cell)
-		}
-		line(cleaned, false)
-	}
-}
-
-func trimLines(s string) string {
-	lines := strings.Split(s, "\n")
-	for i := range lines {
-		lines[i] = strings.TrimRight(lines[i], " ")
-	}
-	return strings.Join(lines, "\n")
+	return out
 }
 
 // clean keeps what devices say from steering the terminal.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"github.com/firmward/firmward/httpapi"
 	"github.com/firmward/firmward/policy"
 )
 
@@ -31,6 +32,9 @@ func (c *PolicyCheckCmd) Run(_ context.Context, a *app) error {
 	}
 	f, err := policy.Parse(b, filepath.Base(c.File))
 	if err != nil {
+		return err
+	}
+	if done, err := a.asJSON(httpapi.PoliciesOf(f)); done {
 		return err
 	}
 	t := table{head: []string{"POLICY", "APPROVALS", "IN FLIGHT", "WINDOW", "FOR"}}

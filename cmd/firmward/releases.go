@@ -24,24 +24,24 @@ type ReleasesCmd struct {
 // ReleasesImportCmd imports a firmware file.
 type ReleasesImportCmd struct {
 	File     string   `arg:"" type:"existingfile" help:"The file as the vendor publishes it."`
-	Vendor   string   `help:"Vendor."`
-	Model    []string `help:"Exact model name; may be repeated." sep:"none"`
-	Hardware []string `help:"Exact hardware revision, or * if the vendor does not tell them apart; may be repeated." sep:"none"`
-	Version  string   `help:"Version, as the device will show it."`
-	MinFrom  string   `help:"Lowest version that may jump to this one."`
-	Family   string   `help:"Catalogue family; found by vendor and model unless given."`
-	Channel  string   `help:"stable, lts, early-access."`
-	Origin   string   `help:"Where you got it: URL or words."`
+	Vendor   string   `help:"Vendor." placeholder:"VENDOR"`
+	Model    []string `help:"Exact model name; may be repeated." sep:"none" placeholder:"MODEL"`
+	Hardware []string `help:"Exact hardware revision, or * if the vendor does not tell them apart; may be repeated." sep:"none" placeholder:"REVISION"`
+	Version  string   `help:"Version, as the device will show it." placeholder:"VERSION"`
+	MinFrom  string   `help:"Lowest version that may jump to this one." placeholder:"VERSION"`
+	Family   string   `help:"Catalogue family; found by vendor and model unless given." placeholder:"FAMILY"`
+	Channel  string   `help:"stable, lts, early-access." placeholder:"CHANNEL"`
+	Origin   string   `help:"Where you got it: URL or words." placeholder:"TEXT"`
 	Signed   string   `help:"Does the vendor sign it?" enum:"yes,no,unknown" default:"unknown"`
-	SHA256   string   `name:"sha256" help:"Hash that the vendor publishes; another file is refused."`
-	Fixes    []string `help:"Advisory that it repairs; may be repeated."`
-	Notes    string   `help:"Anything else."`
+	SHA256   string   `name:"sha256" help:"Hash that the vendor publishes; another file is refused." placeholder:"HASH"`
+	Fixes    []string `help:"Advisory that it repairs; may be repeated." placeholder:"ID"`
+	Notes    string   `help:"Anything else." placeholder:"TEXT"`
 }
 
 // Help gives examples.
 func (ReleasesImportCmd) Help() string {
-	return examples("firmward releases import P3265-LV_10_12_240.bin --vendor Axis --model P3265-LV --hardware 7A2 \\",
-		"    --version 10.12.240 --origin https://www.axis.com/support/firmware --sha256 …")
+	return examples("firmward releases import P3265-LV_10_12_240.bin --vendor Axis \\", "    --model 'AXIS P3265-LV' --hardware 7A2 --version 10.12.240 \\",
+		"    --origin https://www.axis.com/support/firmware --sha256 …")
 }
 
 // Run carries it out.
@@ -72,7 +72,7 @@ func (c *ReleasesImportCmd) Run(ctx context.Context, a *app) error {
 // ReleasesListCmd lists releases.
 type ReleasesListCmd struct {
 	Listing
-	Family string `help:"Only of this family."`
+	Family string `help:"Only of this family." placeholder:"FAMILY"`
 }
 
 // Help gives examples.
@@ -95,7 +95,7 @@ func (c *ReleasesListCmd) Run(ctx context.Context, a *app) error {
 // ReleasesWithdrawCmd withdraws a release.
 type ReleasesWithdrawCmd struct {
 	ID  string `arg:"" help:"Release."`
-	Why string `help:"Why." required:""`
+	Why string `help:"Why." required:"" placeholder:"WHY"`
 }
 
 // Help gives examples.
@@ -109,6 +109,5 @@ func (c *ReleasesWithdrawCmd) Run(ctx context.Context, a *app) error {
 	if err := a.client.post(ctx, "/releases/"+url.PathEscape(c.ID)+"/withdraw", httpapi.Reason{Why: c.Why}, &r); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.out, "%s %s is withdrawn.\n", r.ID, r.Version)
-	return nil
+	return a.say(r, fmt.Sprintf("%s %s is withdrawn.", r.ID, r.Version))
 }

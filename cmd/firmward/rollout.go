@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,13 +28,13 @@ type RolloutCmd struct {
 // RolloutPlanCmd plans a rollout.
 type RolloutPlanCmd struct {
 	Release string `arg:"" help:"Release."`
-	Policy  string `help:"Rollout policy; that of the first device that fits unless given."`
+	Policy  string `help:"Rollout policy; that of the first device that fits unless given." placeholder:"NAME"`
 	Select  string `help:"Only devices for which this is true." placeholder:"EXPR"`
 }
 
 // Help gives examples.
 func (RolloutPlanCmd) Help() string {
-	return examples("firmward rollout plan rel-0123456789ab", `firmward rollout plan rel-0123456789ab --select 'site == "clinic" && criticality < 4'`)
+	return examples("firmward rollout plan rel-0123456789ab", `firmward rollout plan rel-0123456789ab --select 'criticality < 4'`)
 }
 
 // Run carries it out.
@@ -56,7 +58,7 @@ func (c *RolloutPlanCmd) Run(ctx context.Context, a *app) error {
 // Steer is what the commands that steer a rollout have in common.
 type Steer struct {
 	ID  string `arg:"" help:"Rollout."`
-	Why string `help:"Why."`
+	Why string `help:"Why." placeholder:"WHY"`
 }
 
 func (s Steer) run(ctx context.Context, a *app, order string) error {
@@ -71,12 +73,17 @@ func (a *app) saySteered(r httpapi.Rollout) error {
 	if done, err := a.asJSON(r); done {
 		return err
 	}
-	why := strings.TrimRight(strings.TrimPrefix(r.Why, string(r.State)+": "), ": ")
-	a.para(0, strings.TrimSuffix(fmt.Sprintf("%s is %s: %s", r.ID, r.State, why), ": "))
+	a.para(0, fmt.Sprintf("%s is %s", r.ID, stateText(r)))
 	if a.client.local != nil && r.State == firmward.RolloutRunning {
 		a.para(0, "No server runs, and this is work that takes days: start 'firmward serve' and leave it running.")
 	}
 	return nil
+}
+
+// stateText is the state with its reason, which may begin with the state itself.
+func stateText(r httpapi.Rollout) string {
+	why := strings.TrimRight(strings.TrimPrefix(r.Why, string(r.State)+": "), ".: ")
+	return strings.TrimSuffix(string(r.State)+": "+why, ": ")
 }
 
 // RolloutStartCmd starts a rollout.
@@ -125,7 +132,7 @@ func (c *RolloutStopCmd) Run(ctx context.Context, a *app) error { return c.run(c
 type RolloutApproveCmd struct {
 	ID   string `arg:"" help:"Rollout."`
 	Wave int    `help:"Wave; 0 is the start." default:"0"`
-	Note string `help:"A note for the record."`
+	Note string `help:"A note for the record." placeholder:"TEXT"`
 }
 
 // Help gives examples.
@@ -163,6 +170,14 @@ func (c *RolloutShowCmd) Run(ctx context.Context, a *app) error {
 	return nil
 }
 
+// waveName is the wave of a device: 0 is the canary.
+func waveName(wave int) string {
+	if wave == 0 {
+		return "canary"
+	}
+	return "wave " + strconv.Itoa(wave)
+}
+
 // waveShort is the wave in a table.
 func waveShort(r httpapi.Rollout) string {
 	switch {
@@ -180,6 +195,8 @@ func waveText(r httpapi.Rollout) string {
 	switch {
 	case r.Total == 0:
 		return "no waves"
+	case last == 0:
+		return "one wave, the canary"
 	case r.State == firmward.RolloutPlanned:
 		return "a canary and " + plural(last, "wave", "waves") + " after it"
 	case r.Wave == 0:
@@ -190,24 +207,27 @@ func waveText(r httpapi.Rollout) string {
 
 func printRollout(a *app, d httpapi.RolloutDetail) {
 	r := d.Rollout
-	a.para(0, fmt.Sprintf("%s: %s to %s, %s: %s.", r.ID, d.Release.Version, plural(r.Total, "device", "devices"), r.State, strings.TrimRight(r.Why, ".: ")))
-	a.para(0, fmt.Sprintf("Policy %s: window %s, approvals %d of %d, %s.", r.Policy.Name, r.Policy.Window, len(r.Approvals), r.Policy.Approvals, waveText(r)))
+	a.para(0, fmt.Sprintf("%s: %s to %s, %s.", r.ID, d.Release.Version, plural(r.Total, "device", "devices"), stateText(r)))
+	approvals := fmt.Sprintf("approvals %d of %d", len(r.Approvals), r.Policy.Approvals)
+	if r.Policy.Approvals == 0 {
+		approvals = "no approval needed"
+	}
+	a.para(0, fmt.Sprintf("Policy %s: window %s, %s, %s.", r.Policy.Name, r.Policy.Window, approvals, waveText(r)))
 	if r.Started > 0 {
 		a.para(0, fmt.Sprintf("So far %d started: %d succeeded, %d failed, %d under way.", r.Started, r.Succeeded, r.Failed, r.InFlight))
 	}
-	a.para(0, "Staging: "+known(r.Staging))
+	if !strings.HasPrefix(r.ID, "stage-") { // a rehearsal is the staging
+		a.para(0, "Staging: "+known(r.Staging))
+	}
 	for _, v := range d.Staging {
 		a.para(2, fmt.Sprintf("%s %s by %s: %s, %s", v.Model, v.Hardware, v.Path, v.Result, v.Why))
 	}
 	if len(d.Targets) > 0 {
 		a.title("Devices")
 		t := table{head: []string{"WAVE", "DEVICE", "FROM", "TO", "STATE", "WHY"}}
+		slices.SortStableFunc(d.Targets, func(x, y httpapi.Target) int { return cmp.Compare(x.Wave, y.Wave) })
 		for _, g := range d.Targets {
-			wave := strconv.Itoa(g.Wave)
-			if g.Wave == 0 {
-				wave = "canary"
-			}
-			t.rows = append(t.rows, []string{wave, g.Device, known(g.From), g.Want, string(g.State), g.Why})
+			t.rows = append(t.rows, []string{waveName(g.Wave), g.Device, known(g.From), g.Want, string(g.State), g.Why})
 		}
 		t.write(a)
 	}
@@ -227,7 +247,7 @@ func printRollout(a *app, d httpapi.RolloutDetail) {
 // RolloutListCmd lists rollouts.
 type RolloutListCmd struct {
 	Listing
-	Release string `help:"Only of this release."`
+	Release string `help:"Only of this release." placeholder:"ID"`
 }
 
 // Help gives examples.

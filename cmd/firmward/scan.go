@@ -29,10 +29,10 @@ func (c *ScanCmd) Run(ctx context.Context, a *app) error {
 	if (c.Network == "") != c.All {
 		return usageError("say which network, or --all")
 	}
-	named := map[string]bool{}
+	named := map[string]httpapi.Network{}
 	var todo []string
 	if _, err := pages(ctx, a.client, "/networks", nil, 0, func(n httpapi.Network) error {
-		named[n.Prefix] = true
+		named[n.Prefix] = n
 		todo = append(todo, n.Prefix)
 		return nil
 	}); err != nil {
@@ -44,7 +44,12 @@ func (c *ScanCmd) Run(ctx context.Context, a *app) error {
 			return usageError(c.Network + " is not a network: want for example 192.168.1.0/24")
 		}
 		todo = []string{p.Masked().String()}
-		if err := c.name(ctx, a, todo[0], named[todo[0]]); err != nil {
+		if n, ok := named[todo[0]]; !ok {
+			err = c.name(ctx, a, todo[0])
+		} else {
+			err = c.fits(n)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -68,19 +73,25 @@ func (c *ScanCmd) Run(ctx context.Context, a *app) error {
 	return nil
 }
 
-// name names the network unless it is named, when the person said what it is.
-func (c *ScanCmd) name(ctx context.Context, a *app, prefix string, named bool) error {
-	if named {
-		return nil
-	}
+// name names the network when the person said what it is.
+func (c *ScanCmd) name(ctx context.Context, a *app, prefix string) error {
 	if c.Site == "" || c.Profile == "" {
 		return firmward.Errorf(firmward.Refused, prefix+" is not a named network, and firmward looks only where a person said so: add --site NAME and --profile home, office, ot or medical")
 	}
 	n, err := c.add(ctx, a.client, prefix)
-	if err == nil {
-		fmt.Fprintf(a.err, "%s at %s is named now, profile %s.\n", n.Prefix, n.Site, n.Profile)
+	if err != nil {
+		return err
 	}
-	return err
+	fmt.Fprintf(a.err, "%s at %s is named now, profile %s.\n", n.Prefix, n.Site, n.Profile)
+	return sayNewSite(ctx, a, a.err, n, c.TimeZone)
+}
+
+// fits refuses a site or profile that is not that of the named network: it would be ignored.
+func (c *ScanCmd) fits(n httpapi.Network) error {
+	if c.Site != "" && c.Site != n.Site || c.Profile != "" && c.Profile != string(n.Profile) {
+		return firmward.Errorf(firmward.Conflict, fmt.Sprintf("%s is named already, at %s with profile %s: leave out --site and --profile", n.Prefix, n.Site, n.Profile))
+	}
+	return nil
 }
 
 // progressEvery is how often a running scan is asked.

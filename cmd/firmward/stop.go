@@ -12,7 +12,7 @@ import (
 type StopCmd struct {
 	All bool   `help:"Everything, everywhere." required:""`
 	End bool   `help:"Release the button."`
-	Why string `help:"Why."`
+	Why string `help:"Why." placeholder:"WHY"`
 }
 
 // Help gives examples.
@@ -31,10 +31,9 @@ func (c *StopCmd) Run(ctx context.Context, a *app) error {
 	if err := a.client.do(ctx, r); err != nil {
 		return err
 	}
+	text := fmt.Sprintf("The button is released by %s.", s.By)
 	if s.On {
-		fmt.Fprintf(a.out, "Stopped by %s at %s: nothing new starts until 'firmward stop --all --end'.\n", s.By, when(s.At))
-	} else {
-		fmt.Fprintf(a.out, "The button is released by %s.\n", s.By)
+		text = fmt.Sprintf("Stopped by %s at %s: nothing new starts until 'firmward stop --all --end'.", s.By, when(s.At))
 	}
-	return nil
+	return a.say(s, text)
 }

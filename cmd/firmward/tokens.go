@@ -81,6 +81,5 @@ func (c *TokensRemoveCmd) Run(ctx context.Context, a *app) error {
 	if err := a.client.do(ctx, call{method: http.MethodDelete, path: "/tokens/" + url.PathEscape(c.ID)}); err != nil {
 		return err
 	}
-	fmt.Fprintln(a.out, "The token is worthless now.")
-	return nil
+	return a.say(map[string]string{"removed": c.ID}, "The token is worthless now.")
 }

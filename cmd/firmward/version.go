@@ -29,14 +29,22 @@ func (VersionCmd) Help() string {
 
 // Run carries it out.
 func (c *VersionCmd) Run(ctx context.Context, a *app) error {
-	fmt.Fprintln(a.out, "firmward", version())
-	if !c.Remote {
-		return nil
+	shown := struct {
+		Version string           `json:"version"`
+		Server  *httpapi.Version `json:"server,omitempty"`
+	}{Version: version()}
+	text := "firmward " + shown.Version
+	if c.Remote {
+		var v httpapi.Version
+		if err := a.client.get(ctx, "/version", nil, &v); err != nil {
+			return err
+		}
+		shown.Server = &v
+		text += fmt.Sprintf("\nserver %s, instance %s, schema %d, %s; you are %s (%s)", v.Version, v.Origin, v.Schema, when(v.Time), v.Person, v.Role)
 	}
-	var v httpapi.Version
-	if err := a.client.get(ctx, "/version", nil, &v); err != nil {
+	if done, err := a.asJSON(shown); done {
 		return err
 	}
-	fmt.Fprintf(a.out, "server %s, instance %s, schema %d, %s; you are %s (%s)\n", v.Version, v.Origin, v.Schema, when(v.Time), v.Person, v.Role)
+	fmt.Fprintln(a.out, text)
 	return nil
 }

@@ -55,7 +55,7 @@ func orNobody(s string) string {
 // WorkordersDoneCmd reports a work order as done.
 type WorkordersDoneCmd struct {
 	ID   string `arg:"" help:"Work order."`
-	Note string `help:"A note for the record."`
+	Note string `help:"A note for the record." placeholder:"TEXT"`
 }
 
 // Help gives examples.
@@ -91,6 +91,5 @@ func (c *WorkordersAssignCmd) Run(ctx context.Context, a *app) error {
 	if err := a.client.post(ctx, "/workorders/"+url.PathEscape(c.ID)+"/assign", httpapi.WorkAssignment{Assignee: c.To}, &w); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.out, "%s, %s: for %s.\n", w.ID, w.Device, w.Assignee)
-	return nil
+	return a.say(w, fmt.Sprintf("%s, %s: for %s.", w.ID, w.Device, w.Assignee))
 }

@@ -43,7 +43,7 @@ func (Probe) Run(ctx context.Context, t discover.Target, report func(firmward.Ob
 		case a.Status == 401:
 			o.Outcome, o.Note = firmward.Closed, "the camera refuses the password (credentials set)"
 		case a.Status != 200 || err != nil:
-			o.Outcome, o.Note = firmward.Closed, "a web server answers, but it is no Axis device"
+			o.Outcome, o.Note = a.Closed("a web server answers, but it is no Axis device")
 		}
 		for _, k := range slices.Sorted(maps.Keys(props)) {
 			if props[k] != "" {

@@ -28,7 +28,7 @@ type Case struct {
 }
 
 // faults are those under which a probe must stay well-behaved.
-var faults = [...]string{"", "silent", "huge-answer", "drip", "redirect-elsewhere", "offline"}
+var faults = [...]string{"", "silent", "huge-answer", "drip", "slow", "redirect-elsewhere", "overloaded", "busy", "offline"}
 
 // Run runs the suite, each fault with a fresh device in its own bubble.
 func Run(t *testing.T, c Case) {
@@ -76,14 +76,17 @@ func once(t *testing.T, c Case, target discover.Target, fault string) {
 				t.Errorf("reading %s has %d bytes", r.Name, len(r.Value))
 			}
 		}
-		if _, ok := o.Get(c.Reading); fault == "" && (!ok || o.Outcome != firmward.Answered) {
-			t.Errorf("a healthy device gave no %s: %s %s %v", c.Reading, o.Outcome, o.Note, o.Readings)
+		if _, ok := o.Get(c.Reading); (fault == "" || fault == "slow") && (!ok || o.Outcome != firmward.Answered) {
+			t.Errorf("a device that is healthy, if slow, gave no %s: %s %s %v", c.Reading, o.Outcome, o.Note, o.Readings)
 		}
 		if (fault == "silent" || fault == "offline") && (o.Outcome != firmward.NoAnswer || size > 0) {
 			t.Errorf("a device that is %s gave %s and %d bytes", fault, o.Outcome, size)
 		}
+		if fault == "drip" && o.Outcome == firmward.NoAnswer {
+			t.Errorf("a device that answers a byte a second was taken for a silent one: %s", o.Note)
+		}
 	})
-	if took := time.Since(began); took > info.Timeout+wire.DialLimit {
+	if took := time.Since(began); took > info.Timeout {
 		t.Errorf("took %s, its limit is %s", took, info.Timeout)
 	}
 	if err != nil || seen != 1 {
@@ -98,8 +101,13 @@ type watched struct {
 
 	mu   sync.Mutex
 	open int
+	read int
 	bad  []string
 }
+
+// muchRead is more than a probe takes from a device in one run: an HTTP answer at its bound, with its head
+// and what a buffer holds beyond it.
+const muchRead = 2 * wire.MaxAnswer
 
 func (w *watched) note(format string, args ...any) {
 	w.bad = append(w.bad, fmt.Sprintf(format, args...))
@@ -110,6 +118,9 @@ func (w *watched) end() []string {
 	defer w.mu.Unlock()
 	if w.open != 0 {
 		w.note("%d connections were left open", w.open)
+	}
+	if w.read > muchRead {
+		w.note("%d bytes were read", w.read)
 	}
 	return w.bad
 }
@@ -141,6 +152,15 @@ type conn struct {
 	net.Conn
 	w    *watched
 	once sync.Once
+}
+
+// Read reads and counts.
+func (c *conn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	c.w.read += n
+	return n, err
 }
 
 // Close closes and counts.

@@ -3,6 +3,7 @@ package ipp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -42,8 +43,10 @@ func (Probe) Run(ctx context.Context, t discover.Target, report func(firmward.Ob
 	o := firmward.Observation{Addr: t.Addr, Port: port, Outcome: a.Outcome, Note: a.Note}
 	if a.Outcome == firmward.Answered {
 		attrs, err := ipp.PrinterAttributes(a.Body, id)
-		if a.Status != 200 || err != nil {
-			o.Outcome, o.Note = firmward.Closed, "a web server answers, but it is no printer"
+		if status, ok := errors.AsType[ipp.Status](err); ok {
+			o.Outcome, o.Note = a.Closed("printing does not answer: " + status.Error())
+		} else if a.Status != 200 || err != nil {
+			o.Outcome, o.Note = a.Closed("a web server answers, but it is no printer")
 		}
 		for _, name := range wanted {
 			if v := attrs[name]; v != "" {

@@ -3,8 +3,10 @@ package probes_test
 import (
 	"context"
 	"net/netip"
+	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/catalog"
@@ -88,6 +90,50 @@ func TestIdentityOfTheLab(t *testing.T) {
 	})
 }
 
+// TestPrivateStream plays a stream that wants the password for every request.
+func TestPrivateStream(t *testing.T) {
+	for password, want := range map[string]struct {
+		outcome firmward.Outcome
+		note    string
+		asked   int // requests; a challenge is answered by a count that goes up, so one is enough
+	}{
+		"right-password": {firmward.Answered, "", 5},
+		"wrong-password": {firmward.Closed, "wants another password", 2},
+		"":               {firmward.Closed, "wants another password", 1},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			l := lab.New(lab.Options{})
+			defer l.Close()
+			if _, err := l.AddCamera(lab.CameraSpec{Place: lab.Place{Name: "cam"}, Password: "right-password", Private: true}); err != nil {
+				t.Fatal(err)
+			}
+			asked := 0
+			network := wire.Guarded(l.Attach("clinic"), wire.Guard{Allow: func(netip.Addr) error { return nil }, Record: func(wire.Sent) { asked++ }}, nil)
+			o := look(t, "rtsp", discover.Target{Network: network, Addr: netip.MustParseAddr("10.40.0.3"), Secret: wire.Secret{User: "root", Password: password}})
+			if asked != want.asked {
+				t.Errorf("password %q: %d requests, want %d", password, asked, want.asked)
+			}
+			if _, media := o.Get("rtsp.media"); o.Outcome != want.outcome || !strings.Contains(o.Note, want.note) || media != (password == "right-password") {
+				t.Errorf("password %q: %s (%s) %v", password, o.Outcome, o.Note, o.Readings)
+			}
+		})
+	}
+}
+
+// TestClosed asks a plug for what it has not: each probe says that the port is closed.
+func TestClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, net := standard(t)
+		for _, probe := range []string{"snmp", "rtsp", "ipp"} {
+			began := time.Now()
+			o := look(t, probe, discover.Target{Network: net, Addr: netip.MustParseAddr("192.168.20.11")})
+			if o.Outcome != firmward.Closed || o.Note == "" || time.Since(began) > 0 {
+				t.Errorf("%s: %s (%s) after %s", probe, o.Outcome, o.Note, time.Since(began))
+			}
+		}
+	})
+}
+
 // TestHostile shows that no probe is held up or led away by a device.
 func TestHostile(t *testing.T) {
 	for _, tc := range []struct {
@@ -95,7 +141,9 @@ func TestHostile(t *testing.T) {
 		want         firmward.Outcome
 	}{
 		{"huge-answer", "http", firmward.Cut},
-		{"drip", "http", firmward.NoAnswer},
+		{"drip", "http", firmward.Cut},
+		{"overloaded", "shelly", firmward.Closed},
+		{"huge-answer", "shelly-switch", firmward.Cut},
 		{"redirect-elsewhere", "http", firmward.Answered},
 		{"silent", "http", firmward.NoAnswer},
 		{"silent", "shelly", firmward.NoAnswer},
@@ -108,7 +156,7 @@ func TestHostile(t *testing.T) {
 					t.Fatal(err)
 				}
 				o := look(t, tc.probe, discover.Target{Network: net, Addr: netip.MustParseAddr("192.168.20.11")})
-				if o.Outcome != tc.want && !(tc.fault == "drip" && o.Outcome == firmward.Cut) {
+				if o.Outcome != tc.want {
 					t.Errorf("outcome %s (%s), want %s", o.Outcome, o.Note, tc.want)
 				}
 				for _, r := range o.Readings {

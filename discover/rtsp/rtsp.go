@@ -18,6 +18,7 @@ import (
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/discover"
 	"github.com/firmward/firmward/proto/rtsp"
+	"github.com/firmward/firmward/wire"
 )
 
 // Probe implements discover.Probe.
@@ -40,7 +41,8 @@ func (Probe) Run(ctx context.Context, t discover.Target, report func(firmward.Ob
 	port := t.PortOr(554)
 	at := netip.AddrPortFrom(t.Addr, port).String()
 	o := firmward.Observation{Addr: t.Addr, Port: port, Outcome: firmward.Answered}
-	c, err := t.Network.DialContext(ctx, "tcp", at)
+	ear := discover.Listening(t.Network)
+	c, err := ear.DialContext(ctx, "tcp", at)
 	if err != nil {
 		if firmward.CodeOf(err) == firmward.Refused {
 			return err
@@ -55,8 +57,8 @@ func (Probe) Run(ctx context.Context, t discover.Target, report func(firmward.Ob
 	s := session{c: c, r: bufio.NewReader(c), url: "rtsp://" + at + streamPath, secret: t.Secret.Password, user: t.Secret.User}
 	if err := s.play(&o); err != nil {
 		o.Outcome, o.Note = firmward.Closed, "no stream: "+discover.Note(err)
-		if ctx.Err() != nil {
-			o.Outcome = firmward.NoAnswer
+		if ctx.Err() != nil || wire.Timeout(err) {
+			o.Outcome, o.Note = ear.Failed(err)
 		}
 	}
 	report(o)
@@ -70,6 +72,7 @@ type session struct {
 	user, secret string
 	seq          int
 	challenge    *digest.Challenge
+	answered     int // how often the challenge was answered: servers take each count once
 }
 
 // play goes through DESCRIBE, SETUP over the same connection, PLAY, one packet, TEARDOWN.
@@ -106,37 +109,43 @@ func (s *session) play(o *firmward.Observation) error {
 		return err
 	}
 	o.Readings = append(o.Readings, discover.Reading("rtsp.media", strconv.Itoa(len(frame))))
-	_, err = s.c.Write(rtsp.Request("TEARDOWN", s.url, s.seq+1, "Session: "+id))
-	return err
+	_, _ = s.c.Write(rtsp.Request("TEARDOWN", s.url, s.seq+1, "Session: "+id)) // a courtesy: the stream was seen
+	return nil
 }
 
+// ask sends a request, a second time with the answer to a challenge where one comes.
 func (s *session) ask(method, url string, headers ...string) (rtsp.Response, error) {
-	for try := range 2 {
-		s.seq++
-		h := headers
-		if s.challenge != nil {
-			cred, err := digest.Digest(s.challenge, digest.Options{Method: method, URI: url, Username: s.user, Password: s.secret})
-			if err != nil {
-				return rtsp.Response{}, fmt.Errorf("answer challenge: %w", err)
-			}
-			h = append([]string{"Authorization: " + cred.String()}, headers...)
+	res, err := s.once(method, url, headers)
+	if err == nil && res.Status == http.StatusUnauthorized && s.secret != "" {
+		if s.challenge, err = digest.FindChallenge(http.Header(res.Header)); err != nil {
+			return res, fmt.Errorf("the stream asks for its password in another way: %w", err)
 		}
-		if _, err := s.c.Write(rtsp.Request(method, url, s.seq, h...)); err != nil {
-			return rtsp.Response{}, fmt.Errorf("send %s: %w", method, err)
-		}
-		res, err := rtsp.ReadResponse(s.r)
-		if err != nil {
-			return res, err
-		}
-		if res.Status == http.StatusUnauthorized && try == 0 && s.secret != "" {
-			if s.challenge, err = digest.FindChallenge(http.Header(res.Header)); err == nil {
-				continue
-			}
-		}
-		if res.Status != http.StatusOK {
-			return res, fmt.Errorf("%s was answered with %d", method, res.Status)
-		}
-		return res, nil
+		s.answered = 0
+		res, err = s.once(method, url, headers)
 	}
-	return rtsp.Response{}, errors.New("the password was refused")
+	switch {
+	case err != nil:
+		return res, err
+	case res.Status == http.StatusUnauthorized:
+		return res, errors.New("it wants another password (firmward credentials set)")
+	case res.Status != http.StatusOK:
+		return res, fmt.Errorf("%s was answered with %d", method, res.Status)
+	}
+	return res, nil
+}
+
+func (s *session) once(method, url string, headers []string) (rtsp.Response, error) {
+	s.seq++
+	if s.challenge != nil {
+		s.answered++
+		cred, err := digest.Digest(s.challenge, digest.Options{Method: method, URI: url, Username: s.user, Password: s.secret, Count: s.answered})
+		if err != nil {
+			return rtsp.Response{}, fmt.Errorf("answer challenge: %w", err)
+		}
+		headers = append([]string{"Authorization: " + cred.String()}, headers...)
+	}
+	if _, err := s.c.Write(rtsp.Request(method, url, s.seq, headers...)); err != nil {
+		return rtsp.Response{}, fmt.Errorf("send %s: %w", method, err)
+	}
+	return rtsp.ReadResponse(s.r)
 }

@@ -47,7 +47,7 @@ func (Probe) Run(ctx context.Context, t discover.Target, report func(firmward.Ob
 			}
 		}
 	} else if a.Outcome == firmward.Answered {
-		o.Outcome, o.Note = firmward.Closed, "a web server answers, but it is no Shelly"
+		o.Outcome, o.Note = a.Closed("a web server answers, but it is no Shelly")
 	}
 	report(o)
 	return nil
@@ -79,7 +79,7 @@ func (Switch) Run(ctx context.Context, t discover.Target, report func(firmward.O
 		case a.Status == 401:
 			o.Outcome, o.Note = firmward.Closed, "the device wants a password (credentials set)"
 		case err != nil:
-			o.Outcome, o.Note = firmward.Closed, "the relay does not answer: "+err.Error()
+			o.Outcome, o.Note = a.Closed("the relay does not answer: " + err.Error())
 		case sw.Output == nil:
 			o.Outcome, o.Note = firmward.Closed, "the relay's answer has no state"
 		case *sw.Output:

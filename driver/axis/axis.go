@@ -38,8 +38,11 @@ func (Driver) Read(ctx context.Context, c wire.Conn) (driver.State, error) {
 		return driver.State{}, fmt.Errorf("read device information: %w", err)
 	}
 	props, err := vapix.Properties(b)
-	if err != nil {
-		return driver.State{}, fmt.Errorf("read device information: %w", err)
+	switch {
+	case err != nil:
+		return driver.State{}, said("read device information", err)
+	case props["Version"] == "" || props["ProdNbr"] == "":
+		return driver.State{}, firmward.Errorf(firmward.Unavailable, "read device information: the camera does not say what it is")
 	}
 	s := driver.State{
 		Version: props["Version"], Model: "AXIS " + props["ProdNbr"], Hardware: props["HardwareID"], Serial: props["SerialNumber"],
@@ -69,37 +72,47 @@ func (d Driver) Preflight(ctx context.Context, c wire.Conn, img driver.Image) er
 
 // Install uploads the image; the camera restarts into it on trial.
 func (Driver) Install(ctx context.Context, c wire.Conn, img driver.Image) error {
-	// The challenge of digest authentication must be answered before the image is on its way: a
-	// request that fails half-way through 30 MB would leave us in doubt for nothing.
+	// A camera that does not answer or wants another password must not leave us in doubt half-way
+	// through 30 MB.
 	if err := call(ctx, c, "status", nil); err != nil {
-		return &firmward.Error{Code: firmward.Unavailable, Message: "the camera did not answer before the upload", Err: errors.Join(driver.ErrNotSent, err)}
+		return driver.NotBegun(fmt.Errorf("before the upload: %w", err))
 	}
-	b, err := upload(ctx, c, img)
-	if err != nil {
-		return err
-	}
-	err = vapix.Response(b, nil)
-	if ve, ok := errors.AsType[*vapix.Error](err); ok {
-		code := firmward.Unavailable
-		if ve.Refusal() || ve.Code == 423 || ve.Code == 412 {
-			code = firmward.Refused
-		}
-		return &firmward.Error{Code: code, Message: "the camera refused the image", Err: ve}
-	}
-	return err
-}
-
-// upload streams the image between the frame's head and tail.
-func upload(ctx context.Context, c wire.Conn, img driver.Image) ([]byte, error) {
 	contentType, head, tail, err := vapix.Upgrade(img.Release.FileName, img.FallBack)
 	if err != nil {
-		return nil, errors.Join(driver.ErrNotSent, err)
+		return driver.NotBegun(err)
 	}
-	b, err := driver.Upload(ctx, c, port, vapix.FirmwarePath, contentType, driver.Framed(head, img.Open, tail))
+	b, err := driver.Upload(ctx, c, port, vapix.FirmwarePath, driver.Form{
+		ContentType: contentType, Head: head, Tail: tail, Open: img.Open, Size: img.Release.Size,
+	})
 	if err != nil {
-		return nil, fmt.Errorf("upload: %w", err)
+		return fmt.Errorf("upload: %w", err)
 	}
-	return b, nil
+	var taken vapix.Upgraded
+	err = vapix.Response(b, &taken)
+	if ve, ok := errors.AsType[*vapix.Error](err); ok {
+		return refused(ve)
+	}
+	if err == nil && taken.Version == "" {
+		err = errors.New("the answer names no version")
+	}
+	if err != nil {
+		return said("upload", err)
+	}
+	return nil
+}
+
+// refused sorts what a camera says instead of installing: not now, never this image, or something that
+// leaves us in doubt.
+func refused(ve *vapix.Error) error {
+	switch {
+	case ve.Code == vapix.Busy:
+		return driver.NotBegun(&firmward.Error{Code: firmward.Unavailable, Message: "the camera is busy with another update", Err: ve})
+	case ve.Code == vapix.Uncommitted:
+		return driver.NotBegun(&firmward.Error{Code: firmward.Unavailable, Message: "the camera runs a version on trial", Err: ve})
+	case ve.Refusal():
+		return &firmward.Error{Code: firmward.Refused, Message: "the camera refused the image", Err: ve}
+	}
+	return &firmward.Error{Code: firmward.Unavailable, Message: "the camera answered the image with an error", Err: ve}
 }
 
 // Commit keeps the running version.
@@ -118,7 +131,12 @@ func call(ctx context.Context, c wire.Conn, method string, data any) error {
 		return fmt.Errorf("%s: %w", method, err)
 	}
 	if err := vapix.Response(b, data); err != nil {
-		return fmt.Errorf("%s: %w", method, err)
+		return said(method, err)
 	}
 	return nil
+}
+
+// said is an error about an answer that came, but is an error itself or cannot be read.
+func said(doing string, err error) error {
+	return &firmward.Error{Code: firmward.Unavailable, Message: doing, Err: err}
 }

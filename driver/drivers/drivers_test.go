@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -39,6 +41,11 @@ func device(t *testing.T, site, name string, secret wire.Secret, model, hardware
 		},
 		Fault: func(f string) {
 			if err := l.Fault(name, f); err != nil {
+				t.Fatal(err)
+			}
+		},
+		Mend: func() {
+			if err := l.ClearFaults(name); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -82,6 +89,27 @@ func TestShelly(t *testing.T) {
 			drivertest.Run(t, drivertest.Case{Driver: d, Model: "SNPL-00112EU", Version: "1.0.3", New: func(t *testing.T) drivertest.Device {
 				return device(t, "home", name, wire.Secret{User: "admin", Password: password}, "SNPL-00112EU", "gen2", "1.4.4", lab.PlugImage("1.4.4"), true)
 			}})
+		})
+	}
+}
+
+// TestAxisRefusesImages lets a camera refuse an image for each of its reasons: the driver says "never", not "later".
+func TestAxisRefusesImages(t *testing.T) {
+	d, _ := drivers.Named("axis-vapix")
+	for name, image := range map[string][]byte{
+		"another model": lab.BuildImage(lab.ImageSpec{Family: lab.FamilyCamera, Model: "Q6215-LE", Version: "10.12.300", Size: 1 << 20}),
+		"older":         lab.CameraImage("9.80.1"),
+		"no image":      []byte("hello"),
+		"no signature":  lab.CameraImage("10.12.300", lab.FlawUnsigned),
+		"withdrawn":     lab.CameraImage("10.12.300", lab.FlawRevoked),
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			dev := device(t, "clinic", "cam-1", wire.Secret{User: "root", Password: lab.CameraPassword}, "AXIS P3265-LV", "7A2", "10.12.300", image, false)
+			defer dev.Close()
+			err := d.(driver.Installer).Install(t.Context(), dev.Conn, dev.Image)
+			if firmward.CodeOf(err) != firmward.Refused || errors.Is(err, driver.ErrNotBegun) || dev.Truth() != "10.12.206" {
+				t.Errorf("%s: %v, runs %s", name, err, dev.Truth())
+			}
 		})
 	}
 }

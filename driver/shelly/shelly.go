@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -33,6 +34,9 @@ func (Driver) Read(ctx context.Context, c wire.Conn) (driver.State, error) {
 	if err := call(ctx, c, "Shelly.GetDeviceInfo", nil, &info); err != nil {
 		return driver.State{}, err
 	}
+	if info.Model == "" || info.Version == "" {
+		return driver.State{}, firmward.Errorf(firmward.Unavailable, "the device does not say what it is")
+	}
 	s := driver.State{
 		Version: info.Version, Variant: info.App, Model: info.Model, Serial: info.ID,
 		Hardware: fmt.Sprintf("gen%d", info.Gen),
@@ -44,6 +48,7 @@ func (Driver) Read(ctx context.Context, c wire.Conn) (driver.State, error) {
 	for _, u := range status.Sys.Available {
 		s.Offered = append(s.Offered, u.Version)
 	}
+	slices.Sort(s.Offered)
 	return s, nil
 }
 
@@ -59,8 +64,11 @@ func (d Driver) Preflight(ctx context.Context, c wire.Conn, img driver.Image) er
 // Install tells the device to fetch the image. "Accepted" is all that it answers.
 func (Driver) Install(ctx context.Context, c wire.Conn, img driver.Image) error {
 	err := call(ctx, c, "Shelly.Update", map[string]string{"url": img.URL}, nil)
-	if _, ok := errors.AsType[*shelly.Error](err); ok {
-		return &firmward.Error{Code: firmward.Refused, Message: "the device refused the update", Err: err}
+	if re, ok := errors.AsType[*shelly.Error](err); ok {
+		if re.NotNow() {
+			return driver.NotBegun(&firmward.Error{Code: firmward.Unavailable, Message: "the device is busy", Err: re})
+		}
+		return &firmward.Error{Code: firmward.Refused, Message: "the device refused the update", Err: re}
 	}
 	return err
 }
@@ -75,7 +83,7 @@ func call(ctx context.Context, c wire.Conn, method string, params, result any) e
 		return fmt.Errorf("%s: %w", method, err)
 	}
 	if err := shelly.Response(b, result); err != nil {
-		return fmt.Errorf("%s: %w", method, err)
+		return &firmward.Error{Code: firmward.Unavailable, Message: method, Err: err}
 	}
 	return nil
 }

@@ -29,7 +29,13 @@ func GetPrinterAttributes(id uint32, printerURI string, wanted []string) ([]byte
 	return b, nil
 }
 
-// PrinterAttributes decodes the answer: name to first value as text.
+// Status is an answer's status that is no success, as an error.
+type Status uint16
+
+func (s Status) Error() string { return "the printer answered " + goipp.Status(s).String() }
+
+// PrinterAttributes decodes the answer: name to first value as text. A Status comes from a printer that will
+// not tell.
 func PrinterAttributes(b []byte, id uint32) (map[string]string, error) {
 	var m goipp.Message
 	if err := m.DecodeBytes(b); err != nil {
@@ -38,8 +44,8 @@ func PrinterAttributes(b []byte, id uint32) (map[string]string, error) {
 	if m.RequestID != id {
 		return nil, fmt.Errorf("read IPP answer: not the answer to our request")
 	}
-	if status := goipp.Status(m.Code); status >= 0x0100 {
-		return nil, fmt.Errorf("the printer answered %s", status)
+	if status := Status(m.Code); status >= 0x0100 {
+		return nil, status
 	}
 	out := make(map[string]string, len(m.Printer))
 	for _, a := range m.Printer {

@@ -4,6 +4,7 @@ package shelly
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
@@ -43,9 +44,14 @@ type Error struct {
 	Message string `json:"message"`
 }
 
+// Error quotes the device's message, cut to what a person reads.
 func (e *Error) Error() string {
-	return fmt.Sprintf("the device answered error %d: %s", e.Code, e.Message)
+	return fmt.Sprintf("the device answered error %d: %.200q", e.Code, e.Message)
 }
+
+// NotNow reports whether the device lacks what it needs at this moment: it is at something else
+// (-109 failed precondition), out of room (-108 resource exhausted) or not ready (-114 unavailable).
+func (e *Error) NotNow() bool { return e.Code == -108 || e.Code == -109 || e.Code == -114 }
 
 // Request builds a frame. params may be nil.
 func Request(id int, method string, params any) ([]byte, error) {
@@ -74,7 +80,10 @@ func Response(b []byte, result any) error {
 	if frame.Error != nil {
 		return frame.Error
 	}
-	if result == nil {
+	switch {
+	case len(frame.Result) == 0: // a method without a result answers null
+		return errors.New("read RPC answer: neither result nor error")
+	case result == nil:
 		return nil
 	}
 	if err := json.Unmarshal(frame.Result, result); err != nil {

@@ -1,7 +1,9 @@
 package snmp_test
 
 import (
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/firmward/firmward/proto/snmp"
 )
@@ -17,8 +19,13 @@ func FuzzResponse(f *testing.F) {
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		values, err := snmp.Response(b, 7)
-		if err == nil && len(values) > len(b) {
-			t.Errorf("%d values of %d bytes", len(values), len(b))
+		if err != nil && values != nil || len(values) > len(b) {
+			t.Errorf("%d values of %d bytes, %v", len(values), len(b), err)
+		}
+		for oid, v := range values {
+			if !utf8.ValidString(v) || strings.HasPrefix(oid, ".") {
+				t.Errorf("%q is %q", oid, v)
+			}
 		}
 	})
 }

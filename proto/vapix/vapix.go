@@ -18,15 +18,22 @@ const (
 	FirmwarePath = "/axis-cgi/firmwaremanagement.cgi"
 )
 
-// Error is a VAPIX error object. The codes are those of the firmware management interface: 409
-// downgrade, 412 uncommitted, 415 invalid image, 421 wrong model, 423 busy.
+// Codes of the firmware management interface that say "not now".
+const (
+	Uncommitted = 412
+	Busy        = 423
+)
+
+// Error is a VAPIX error object. Further codes of the firmware management interface: 409 downgrade, 410
+// withdrawn version, 415 invalid image, 421 wrong model, 422 no signature.
 type Error struct {
 	Code    int    `json:"code"`
 	Message string `json:"message"`
 }
 
+// Error quotes the camera's message, cut to what a person reads.
 func (e *Error) Error() string {
-	return fmt.Sprintf("the camera answered error %d: %s", e.Code, e.Message)
+	return fmt.Sprintf("the camera answered error %d: %.200q", e.Code, e.Message)
 }
 
 // Refusal reports whether the camera refused the image itself: it will refuse it again.
@@ -36,6 +43,11 @@ func (e *Error) Refusal() bool {
 		return true
 	}
 	return false
+}
+
+// Upgraded is the data of the method "upgrade": the version that will run after the restart.
+type Upgraded struct {
+	Version string `json:"firmwareVersion"`
 }
 
 // Status is the data of the method "status".

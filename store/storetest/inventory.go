@@ -68,6 +68,10 @@ func networks(t *testing.T, s *store.Store) {
 	got := each(t, 1, func(p store.Page) ([]firmward.Network, string, error) { return s.Networks(ctx, "Zürich", p) })
 	diff(t, "networks of a site", []firmward.Network{wide, narrow}, got)
 	write(t, s, func(tx *store.Tx) error { return tx.DeleteNetwork(ctx, narrow.Prefix) })
+	write(t, s, func(tx *store.Tx) error { return tx.DeleteSite(ctx, "Zürich") })
+	_, err = s.Site(ctx, "Zürich")
+	wantCode(t, err, firmward.NotFound)
+	wantCode(t, s.Tx(ctx, func(tx *store.Tx) error { return tx.DeleteSite(ctx, "Zürich") }), firmward.NotFound)
 	diff(t, "after delete", wide, must[firmward.Network](t)(s.NetworkFor(ctx, addr("10.7.1.1"))))
 }
 
