@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -47,12 +48,18 @@ func (c *DemoCmd) Run(ctx context.Context, a *app) error {
 		return firmward.Errorf(firmward.Invalid, "the scale is house time per second of wall time: want 1s to 24h, for example 1h or 10m")
 	}
 	// A terminal or reader that goes away must not leave files and namespaces behind.
-	gone := []os.Signal{syscall.SIGPIPE}
+	watched, leave := context.WithCancel(ctx)
+	defer leave()
 	if !signal.Ignored(syscall.SIGHUP) { // nohup
-		gone = append(gone, syscall.SIGHUP)
+		var stop context.CancelFunc
+		watched, stop = signal.NotifyContext(watched, syscall.SIGHUP)
+		defer stop()
 	}
-	watched, cancel := signal.NotifyContext(ctx, gone...)
-	defer cancel()
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE) // taken, so that the process lives to clean up
+	defer signal.Stop(pipe)
+	b := *a
+	b.out, a = untilGone{a.out, leave}, &b
 	dir, err := os.MkdirTemp("", "firmward-demo-")
 	if err != nil {
 		return fmt.Errorf("make a directory for the demo: %w", err)
@@ -63,6 +70,21 @@ func (c *DemoCmd) Run(ctx context.Context, a *app) error {
 		return exitWith(exitError) // nobody is left to read why
 	}
 	return err
+}
+
+// untilGone writes until the reader goes away. SIGPIPE does not tell that: it also comes for every client of the
+// API that closes its connection early.
+type untilGone struct {
+	io.Writer
+	gone func()
+}
+
+func (u untilGone) Write(b []byte) (int, error) {
+	n, err := u.Writer.Write(b)
+	if errors.Is(err, syscall.EPIPE) {
+		u.gone()
+	}
+	return n, err
 }
 
 // play builds the house, tells the story in it and takes it down.
