@@ -4,6 +4,8 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+
+	"github.com/firmward/firmward"
 )
 
 // appPolicy lets the app load its own scripts, styles, icon and data from this server and nothing from anywhere
@@ -24,7 +26,7 @@ func (a *API) appRoutes(mux *http.ServeMux, app fs.FS) {
 	file := func(w http.ResponseWriter, r *http.Request, name, cache string) {
 		body, err := fs.ReadFile(app, name)
 		if err != nil {
-			http.NotFound(w, r)
+			writeProblem(w, newProblem(firmward.NotFound, "there is no "+r.URL.Path+" here: /docs lists what there is"))
 			return
 		}
 		h := w.Header()

@@ -449,10 +449,30 @@ export interface paths {
         put?: never;
         /**
          * Name a network
-         * @description firmward sends packets only to networks that a person named. Public space needs owned, more than a /16 needs yes.
+         * @description firmward sends packets only to networks that a person named. Public space needs owned, more than a /16 needs yes. A site that is not known yet is made; newSite says so.
          */
         post: operations["add-network"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/networks/{prefix}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take a network's name back
+         * @description To mend a mistake: a network in which devices are known stays.
+         */
+        delete: operations["remove-network"];
         options?: never;
         head?: never;
         patch?: never;
@@ -766,11 +786,33 @@ export interface paths {
         /** List sites */
         get: operations["list-sites"];
         put?: never;
-        post?: never;
+        /**
+         * Make a site
+         * @description For a place that no network shows; the first network of a place makes its site too.
+         */
+        post: operations["add-site"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Forget a site at which nothing stands */
+        delete: operations["remove-site"];
+        options?: never;
+        head?: never;
+        /** Set the clock of a site */
+        patch: operations["set-site"];
         trace?: never;
     };
     "/api/v1/stop-all": {
@@ -1383,6 +1425,8 @@ export interface components {
             /** Format: date-time */
             namedAt: string;
             namedBy: string;
+            /** @description only where it was just named: its site is new too */
+            newSite?: boolean;
             /** @description the range is public and its owner said that it is theirs */
             owned: boolean;
             prefix: string;
@@ -1801,6 +1845,10 @@ export interface components {
             name: string;
             /** @description IANA name; UTC when absent */
             timeZone?: string;
+        };
+        SiteClock: {
+            /** @description IANA name */
+            timeZone: string;
         };
         Span: {
             /** Format: date-time */
@@ -2999,6 +3047,35 @@ export interface operations {
             };
         };
     };
+    "remove-network": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                prefix: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "allow-network": {
         parameters: {
             query?: never;
@@ -3655,6 +3732,103 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PageSite"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "add-site": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Site"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Site"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "remove-site": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "set-site": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SiteClock"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Site"];
                 };
             };
             /** @description Error */
