@@ -23,6 +23,7 @@ import (
 	"github.com/firmward/firmward/control"
 	"github.com/firmward/firmward/httpapi"
 	"github.com/firmward/firmward/lab"
+	"github.com/firmward/firmward/web"
 )
 
 // DemoCmd tells the main job as a story on simulated devices.
@@ -283,8 +284,13 @@ func (c *DemoCmd) summary(ctx context.Context, a *app, s *demo.Story, took time.
 
 func (c *DemoCmd) invite(a *app, s *demo.Story, dir string) {
 	more := ""
-	if s.Wall != nil {
+	if web.App() != nil {
 		more = fmt.Sprintf(`
+  firmward tokens add me --role admin   lets you into the web app at http://%s
+`, c.Listen)
+	}
+	if s.Wall != nil {
+		more += fmt.Sprintf(`
   firmward contain nas-1 --why try   cut it off again, then look from the guests' laptop:
   %s
 `, s.Wall.Try())
