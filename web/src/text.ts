@@ -1,3 +1,5 @@
+import { span } from './shell/span';
+
 // text is every English word that the app itself says. What devices, feeds and people said comes from the server.
 export const text = {
   // shell
@@ -198,7 +200,7 @@ export const text = {
   rehearsal: 'rehearsal on a spare',
   releaseBy: (id: string, who: string, when: string) => `${id}, planned by ${who}, ${when}`,
   progress: (good: number, total: number, failed: number, busy: number) => `${good} of ${total} updated, ${failed} failed, ${busy} under way`,
-  plannedBy: (who: string, when: string, id: string) => `${id}, planned by ${who}, ${when}. Somebody else approves it.`,
+  plannedBy: (who: string, when: string, id: string, approvals: number) => `${id}, planned by ${who}, ${when}.${approvals > 0 ? ' Somebody else approves it.' : ''}`,
   approvedBy: (who: string, wave: number, when: string, note?: string) => `${who} approved ${wave === 0 ? 'the start' : `wave ${wave}`}, ${when}${note ? `: ${note}` : ''}`,
   withdrawn: 'withdrawn',
   waves: 'Waves',
@@ -214,7 +216,7 @@ export const text = {
   policy: (name: string) => `Limits of policy ${name}`,
   limits: (p: { window: string; maxInFlight: number; failureBudgetPercent: number; approvals: number; canarySoak?: string }) =>
     [p.window && `window ${p.window}`, `at most ${p.maxInFlight} at once`, `${p.failureBudgetPercent} % of started devices may fail`, p.approvals === 1 ? '1 approval' : `${p.approvals} approvals`,
-      p.canarySoak && `the canary soaks ${p.canarySoak.replace(/0[ms]/g, '')}`].filter(Boolean).join(', '),
+      p.canarySoak && `the canary soaks ${span(p.canarySoak)}`].filter(Boolean).join(', '),
   order: { start: 'Start', approve: 'Approve', pause: 'Pause', resume: 'Resume', stop: 'Stop' },
   orderWhat: {
     start: 'It waits for the approvals that its policy asks for, then the canary wave opens in the maintenance window.',

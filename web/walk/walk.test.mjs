@@ -235,7 +235,7 @@ for (const colorScheme of ['light', 'dark']) {
       await look(page, `device-${width}-${colorScheme}`);
       await go(page, 'Rollouts');
       await look(page, `rollouts-${width}-${colorScheme}`);
-      await page.getByRole('link', { name: /SNPL-00112EU 1\.4\.4/ }).first().click();
+      await page.getByRole('link', { name: /SNPL-00112EU 1\.4\.4/ }).last().click();
       await page.getByRole('heading', { name: 'Waves' }).waitFor();
       await look(page, `rollout-${width}-${colorScheme}`);
       await page.context().close();
