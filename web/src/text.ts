@@ -184,7 +184,7 @@ export const text = {
   updateEnded: (want: string, state: string, why?: string) => `Update to ${want}: ${state}${why ? `, ${why}` : ''}`,
   workAsked: (title: string) => `A person was asked: ${title}`,
   workEnded: (title: string, state: string) => `${title}: ${state}`,
-  containAsked: (state: string, why?: string) => `Containment: ${state}${why ? `, ${why}` : ''}`,
+  containAsked: 'It was to be cut off',
   containEnded: (on?: string) => `Containment ended${on ? `: ${on}` : ''}`,
   created: 'First known',
   targetState: {

@@ -46,7 +46,7 @@ export function timeline(d: Schemas['DeviceDetail'], history: Schemas['FieldChan
     if (w.closedAt) out.push({ at: w.closedAt, text: text.workEnded(w.title, text.workState[w.state]), by: w.evidence, tone: w.state === 'done' ? 'good' : 'quiet' });
   }
   for (const c of d.containments) {
-    out.push({ at: c.created, text: text.containAsked(text.containState[c.state], c.why), by: c.by, tone: c.state === 'contained' ? 'good' : 'warn' });
+    out.push({ at: c.created, text: text.containAsked, by: c.by, tone: 'warn' });
     if (c.endedAt) out.push({ at: c.endedAt, text: text.containEnded(c.releaseOn), by: c.releaseBy, tone: 'quiet' });
   }
   const when = (e: { at: string }) => Date.parse(e.at);
