@@ -23,7 +23,9 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/cpe"
 	"github.com/firmward/firmward/identify"
+	"github.com/firmward/firmward/version"
 )
 
 //go:embed *.yaml
@@ -267,6 +269,14 @@ func check(m firmward.Model) error {
 	} {
 		if f.fact.Value != "" && !contains(strings.Fields(f.want), f.fact.Value) {
 			return fmt.Errorf("%s is %q: want one of %s", f.name, f.fact.Value, strings.Join(strings.Fields(f.want), ", "))
+		}
+	}
+	if m.Scheme != "" && !version.Known(m.Scheme) {
+		return fmt.Errorf("scheme is %q: want one of %s", m.Scheme, strings.Join(version.Schemes(), ", "))
+	}
+	for _, name := range m.CPE {
+		if _, err := cpe.Parse(name); err != nil {
+			return fmt.Errorf("cpe %s: %w", name, err)
 		}
 	}
 	if m.SupportEnd.Value != "" {

@@ -35,6 +35,8 @@ func TestReadRefuses(t *testing.T) {
 		"no example":      {head + "fingerprints: [{id: a, when: {b: 'c'}, claim: {vendor: v}, confidence: 5}]\n", "no example"},
 		"example differs": {head + "fingerprints: [{id: a, when: {b: 'c'}, claim: {vendor: v}, confidence: 5, examples: [{readings: {b: d}, claims: {vendor: v}}]}]\n", "example 1"},
 		"bad rollback":    {head + "models: [{names: [m], rollback: maybe}]\n", "rollback"},
+		"bad scheme":      {head + "models: [{names: [m], scheme: doted}]\n", "scheme"},
+		"bad CPE name":    {head + "models: [{names: [m], cpe: ['cpe:2.3:o:acme']}]\n", "cpe:2.3:o:acme"},
 		"fact key":        {head + "models: [{names: [m], rollback: {value: none, colour: red}}]\n", "line 4"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -183,7 +183,9 @@ func (c *Control) abilities(d firmward.Device) rollout.Abilities {
 	if drv, ok := c.byDriver[m.Driver]; ok {
 		info := drv.Info()
 		a.DeadMan = info.Rollback == firmward.RollbackDeadMan
-		a.CanRevert = info.Rollback == firmward.RollbackSlot || info.Rollback == firmward.RollbackReflash
+		// One driver serves models with two slots and with one: the card says which this is.
+		back := info.Rollback == firmward.RollbackSlot || info.Rollback == firmward.RollbackReflash
+		a.CanRevert = back && m.Rollback.Value == string(info.Rollback)
 	}
 	return a
 }

@@ -2,6 +2,7 @@ package discover
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -57,6 +58,9 @@ func Exchange(ctx context.Context, t Target, port uint16, path, contentType stri
 	defer res.Body.Close()
 	a := Answer{Status: res.StatusCode, Header: res.Header, Outcome: firmward.Answered}
 	a.Body, err = io.ReadAll(res.Body)
+	if err == nil && res.Header.Get("Content-Encoding") == "gzip" {
+		a.Body, err = unpack(a.Body)
+	}
 	switch {
 	case errors.Is(err, wire.ErrBound):
 		a.Outcome, a.Note = firmward.Cut, fmt.Sprintf("its answer was cut at %d KiB", wire.MaxAnswer>>10)
@@ -67,6 +71,16 @@ func Exchange(ctx context.Context, t Target, port uint16, path, contentType stri
 		a.Note = "it redirects to another host; not followed"
 	}
 	return a
+}
+
+// unpack gives the text of a page that came packed, as far as it can be read: small devices keep their pages
+// packed and send them so to everybody. What it holds is bounded as if it had come plain.
+func unpack(packed []byte) ([]byte, error) {
+	z, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil, fmt.Errorf("unpack its page: %w", err)
+	}
+	return wire.Bound(z, wire.MaxAnswer)
 }
 
 // elsewhere reports whether a redirect leads away from addr, or nobody can tell where.

@@ -1,12 +1,16 @@
 package discover
 
 import (
+	"bytes"
+	"compress/gzip"
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/wire"
 )
 
 func TestElsewhere(t *testing.T) {
@@ -56,6 +60,43 @@ func FuzzReading(f *testing.F) {
 			t.Errorf("%q became %q", s, r.Value)
 		}
 	})
+}
+
+// TestUnpack bounds what a packed page may hold: a kilobyte can hold a gigabyte.
+func TestUnpack(t *testing.T) {
+	for size, want := range map[int]error{100: nil, wire.MaxAnswer: nil, wire.MaxAnswer + 1: wire.ErrBound, 64 << 20: wire.ErrBound} {
+		got, err := unpack(packed(t, make([]byte, size)))
+		if !errors.Is(err, want) || len(got) != min(size, wire.MaxAnswer) {
+			t.Errorf("%d bytes: %d came out, %v", size, len(got), err)
+		}
+	}
+}
+
+// FuzzUnpack unpacks any bytes: bounded, never a panic, and what was packed comes out.
+func FuzzUnpack(f *testing.F) {
+	f.Add([]byte("<title>WLED</title>"))
+	f.Add([]byte("\x1f\x8b\x08"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if got, _ := unpack(b); len(got) > wire.MaxAnswer {
+			t.Errorf("%d bytes", len(got))
+		}
+		if got, err := unpack(packed(t, b)); err != nil || !bytes.Equal(got, b) {
+			t.Errorf("%q became %q, %v", b, got, err)
+		}
+	})
+}
+
+func packed(t *testing.T, b []byte) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	z := gzip.NewWriter(&buf)
+	if _, err := z.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes()
 }
 
 func TestServes(t *testing.T) {

@@ -43,13 +43,28 @@ const answerLimit = 10 * time.Second
 func Post(ctx context.Context, c wire.Conn, port uint16, path, contentType string, body []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, exchangeLimit)
 	defer cancel()
-	req, err := request(ctx, c, port, path, contentType)
+	req, err := request(ctx, c, http.MethodPost, port, path, contentType)
 	if err != nil {
 		return nil, err
 	}
 	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	req.Body, _ = req.GetBody()
 	req.ContentLength = int64(len(body))
+	return exchange(c, req)
+}
+
+// Get asks for a path as Post does.
+func Get(ctx context.Context, c wire.Conn, port uint16, path string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, exchangeLimit)
+	defer cancel()
+	req, err := request(ctx, c, http.MethodGet, port, path, "")
+	if err != nil {
+		return nil, err
+	}
+	return exchange(c, req)
+}
+
+func exchange(c wire.Conn, req *http.Request) ([]byte, error) {
 	client := wire.HTTPClient(c.Network, 0) // ctx carries the time limit
 	if c.Secret.Password != "" {
 		client.Transport = &digest.Transport{Username: c.Secret.User, Password: c.Secret.Password, Transport: client.Transport}
@@ -88,7 +103,7 @@ func upload(ctx context.Context, c wire.Conn, port uint16, path string, f Form, 
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	req, err := request(hurry(ctx, cancel), c, port, path, f.ContentType)
+	req, err := request(hurry(ctx, cancel), c, http.MethodPost, port, path, f.ContentType)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +130,7 @@ func authorize(ctx context.Context, c wire.Conn, client *http.Client, port uint1
 	}
 	ctx, cancel := context.WithTimeout(ctx, exchangeLimit)
 	defer cancel()
-	req, err := request(ctx, c, port, path, contentType)
+	req, err := request(ctx, c, http.MethodPost, port, path, contentType)
 	if err != nil {
 		return "", err
 	}
@@ -145,13 +160,15 @@ func credentials(header http.Header, uri string, secret wire.Secret) (string, er
 	return cred.String(), nil
 }
 
-func request(ctx context.Context, c wire.Conn, port uint16, path, contentType string) (*http.Request, error) {
+func request(ctx context.Context, c wire.Conn, method string, port uint16, path, contentType string) (*http.Request, error) {
 	url := "http://" + netip.AddrPortFrom(c.Addr, port).String() + path
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, nil)
+	req, err := http.NewRequestWithContext(ctx, method, url, nil)
 	if err != nil {
 		return nil, fmt.Errorf("build request: %w", err)
 	}
-	req.Header.Set("Content-Type", contentType)
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
 	req.Header.Set("User-Agent", "firmward")
 	return req, nil
 }
@@ -205,8 +222,21 @@ func status(res *http.Response) error {
 	case res.StatusCode/100 == 3:
 		return firmward.Errorf(firmward.Unavailable, "the device redirects to another place, which is not followed"+said)
 	}
-	return firmward.Errorf(firmward.Unavailable, fmt.Sprintf("the device answered with HTTP status %d", res.StatusCode))
+	body, _ := io.ReadAll(io.LimitReader(res.Body, maxSaid)) // what came before it broke off says enough
+	return &firmward.Error{Code: firmward.Unavailable, Message: "the device answered with an error", Err: &Said{Status: res.StatusCode, Body: body}}
 }
+
+// Said is in errors about an answer whose HTTP status is no success: what the device said with it. A driver
+// that knows the device's words tells from them whether an image is refused for good.
+type Said struct {
+	Status int
+	Body   []byte // its first 8 KiB
+}
+
+// maxSaid bounds what is read of an answer with an error.
+const maxSaid = 8 << 10
+
+func (s *Said) Error() string { return fmt.Sprintf("HTTP status %d", s.Status) }
 
 var errSlow = errors.New("the answer came too slowly")
 

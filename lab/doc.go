@@ -1,4 +1,4 @@
-// Package lab simulates the devices that firmward looks after: smart plugs, network cameras, a printer, an infusion
+// Package lab simulates the devices that firmward looks after: smart plugs, network cameras, a light controller, a printer, an infusion
 // pump and an abandoned storage box. Every device speaks its real wire protocol, keeps its own firmware slots, and
 // can be told to fail in the ways that real devices fail.
 //

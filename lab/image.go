@@ -22,6 +22,7 @@ const (
 	FamilyPlug   = "shelly-gen2"
 	FamilyPlugG3 = "shelly-gen3"
 	FamilyCamera = "axis"
+	FamilyWLED   = "wled"
 )
 
 // Flaws of an image. A flaw that a device does not know has no effect.
@@ -40,7 +41,7 @@ type ImageSpec struct {
 	Model       string
 	HardwareRev string // comma-separated revisions that it is made for; empty: any
 	Version     string
-	Size        int // bytes of the whole file; 0: the family's usual size, between 8 and 30 MB
+	Size        int // bytes of the whole file; 0: the family's usual size, up to 30 MB
 	Flaws       []string
 }
 
@@ -92,7 +93,7 @@ func BuildImage(spec ImageSpec) []byte {
 
 func makeImage(spec ImageSpec, key string) []byte {
 	if spec.Size <= 0 {
-		spec.Size = map[string]int{FamilyPlug: 8 << 20, FamilyPlugG3: 10 << 20, FamilyCamera: 30_000_000}[spec.Family]
+		spec.Size = map[string]int{FamilyPlug: 8 << 20, FamilyPlugG3: 10 << 20, FamilyCamera: 30_000_000, FamilyWLED: 1_400_000}[spec.Family]
 	}
 	if spec.Size <= 0 {
 		spec.Size = 16 << 20

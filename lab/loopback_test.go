@@ -144,6 +144,53 @@ func TestCurlUpgradesACamera(t *testing.T) {
 	}
 }
 
+// TestCurlUpdatesWLED reads a light controller and sends it an image as a person's browser would: a form with a file.
+func TestCurlUpdatesWLED(t *testing.T) {
+	curl := tool(t, "curl", "curl")
+	l := New(Options{Clock: ScaledClock(time.Now(), 100)})
+	defer l.Close()
+	strip, err := l.AddWLED(WLEDSpec{Place: Place{Name: "strip"}, PIN: "7391"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ports, err := l.ServeLoopback(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := "http://" + ports[0].Real.String()
+	// The start page comes packed, asked or not.
+	expectAll(t, run(t, curl, "-sS", "--compressed", "-i", at+"/"), "Content-Encoding: gzip", "<title>WLED</title>")
+	expectAll(t, run(t, curl, "-sS", at+"/json/info"), `{"ver":"0.15.0"`, `"release":"ESP32"`, `"arch":"esp32"`, `"brand":"WLED"`, `"mac":"`+strip.Facts().Serial+`"`)
+	expectAll(t, run(t, curl, "-sS", at+"/json/si"), `"info":{"ver"`, `"state":{`, `"on":true`)
+	file := func(release string) string {
+		path := filepath.Join(t.TempDir(), release+".bin")
+		image := BuildImage(ImageSpec{Family: FamilyWLED, Model: release, Version: "0.15.1", Size: 60_000})
+		if err := os.WriteFile(path, image, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	update := func(path string) string {
+		return run(t, curl, "-sS", "-w", "%{http_code}", "-F", "update=@"+path, at+"/update")
+	}
+	right := file("ESP32")
+	expectAll(t, update(right), "401", "PIN")
+	expectAll(t, run(t, curl, "-sS", "--json", `{"pin":"7391"}`, at+"/json/state"), `{"success":true}`)
+	expectAll(t, update(file("ESP8266")), "500", "Update failed!", "Ignore firmware validation")
+	if err := l.Fault("strip", FaultBusy); err != nil {
+		t.Fatal(err)
+	}
+	expectAll(t, update(right), "503")
+	if err := l.ClearFaults("strip"); err != nil {
+		t.Fatal(err)
+	}
+	expectAll(t, update(right), "200", "Update successful!")
+	expectAll(t, run(t, curl, "-sS", "--retry", "20", "--retry-all-errors", "--retry-delay", "1", "--max-time", "5", at+"/json/info"), `{"ver":"0.15.`)
+	if got := lastFlash(strip); got.Version != "0.15.1" || got.DeliveryPath != PathPush {
+		t.Errorf("flash: %+v", got)
+	}
+}
+
 func TestNetSNMPAgainstPrinter(t *testing.T) {
 	get, walk, bulk := tool(t, "snmpget", "snmp"), tool(t, "snmpwalk", "snmp"), tool(t, "snmpbulkwalk", "snmp")
 	l, real := onLoopback(t, nil)

@@ -22,6 +22,7 @@ var registry = schemeMap([]scheme{
 	{name: "fortios", about: "Fortinet FortiOS: dotted with build; each major.minor is a branch", parse: parseFortiOS, track: majorMinor},
 	{name: "zyxel", about: "Zyxel: V4.60(ABFA.1)C0; another model code is incomparable", parse: parseZyxel},
 	{name: "dlink", about: "D-Link: x.yyBzz, B is a build and beta comes before", parse: parseDlink, words: dlinkWords},
+	{name: "wled", about: "WLED: dotted; b is beta and comes before (0.15.0-b5)", parse: parseWLED, words: wledWords},
 	{name: "netgear", about: "NETGEAR: dotted; the second number after _ is the region build and does not count", parse: parseNetgear},
 	{name: "asus", about: "ASUSWRT: 3.0.0.4.386_45934, the part after _ counts", parse: parseDotted},
 	{name: "synology", about: "Synology DSM: 7.1.1-42962 Update 6", parse: parseDotted},
@@ -41,6 +42,9 @@ func schemeMap(all []scheme) map[string]scheme {
 
 // dlinkWords: a single b is a build number, not beta.
 var dlinkWords = map[string]int{"beta": -4, "rc": -2, "b": 2, "build": 2, "hotfix": 6, "ww": 1, "eu": 1, "na": 1}
+
+// wledWords: a single b is beta.
+var wledWords = map[string]int{"dev": -6, "alpha": -5, "b": -4, "beta": -4, "rc": -2}
 
 // iosWords: single letters are rebuild marks.
 var iosWords = func() map[string]int {
@@ -209,6 +213,8 @@ func patch(n string) []token {
 }
 
 func parseDlink(s string) (key, bool) { return dotted(s, dlinkWords) }
+
+func parseWLED(s string) (key, bool) { return dotted(s, wledWords) }
 
 func parseNetgear(s string) (key, bool) { return parseDotted(reRegion.ReplaceAllString(s, "")) }
 

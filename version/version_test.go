@@ -37,6 +37,10 @@ var pairs = []struct {
 	{"dotted", "fw_2.80.0", "2.80.0", version.Equal},
 	{"dotted", "5.5", "5.5.0", version.Equal},
 	{"dotted", "1.10.0", "1.9.9", version.Greater},
+	{"wled", "0.15.0-b5", "0.15.0", version.Less},
+	{"wled", "0.15.0-b7", "0.15.0-rc1", version.Less},
+	{"wled", "0.14.4", "0.15.0-b1", version.Less},
+	{"wled", "0.15.0", "16.0.0", version.Less},
 	{"dotted", "1.0.0-rc.2", "1.0.0", version.Less},
 	{"dotted", "1.0.0+build.5", "1.0.0", version.Equal},
 	{"netgear", "1.0.0.116", "1.0.0.116_10.2.100", version.Equal},
@@ -138,7 +142,7 @@ func TestTracks(t *testing.T) {
 }
 
 func TestRegistry(t *testing.T) {
-	want := []string{"asus", "axis", "cisco-ios", "dahua", "date", "debian", "dlink", "dotted", "fortios", "generic", "hikvision", "junos", "netgear", "qnap", "routeros", "shelly", "siemens", "synology", "tp-link", "zyxel"}
+	want := []string{"asus", "axis", "cisco-ios", "dahua", "date", "debian", "dlink", "dotted", "fortios", "generic", "hikvision", "junos", "netgear", "qnap", "routeros", "shelly", "siemens", "synology", "tp-link", "wled", "zyxel"}
 	if diff := cmp.Diff(want, version.Schemes()); diff != "" {
 		t.Error(diff)
 	}

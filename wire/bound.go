@@ -3,11 +3,14 @@ package wire
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -126,6 +129,20 @@ func keep(b []byte, secrets []string) []byte {
 		out = out[:max(0, len(out)-longest+1)] // a secret may begin here and end beyond
 	}
 	return out[:min(len(out), RecordMax)]
+}
+
+// written adds to secrets how they look in a form and in JSON.
+func written(secrets []string) []string {
+	all := slices.Clone(secrets)
+	for _, s := range secrets {
+		if form := url.QueryEscape(s); form != s {
+			all = append(all, form)
+		}
+		if b, err := json.Marshal(s); err == nil && string(b[1:len(b)-1]) != s {
+			all = append(all, string(b[1:len(b)-1]))
+		}
+	}
+	return all
 }
 
 // mask takes secrets out of what is recorded.

@@ -38,7 +38,7 @@ type Guard struct {
 	Record  func(Sent)             // nil: nothing is kept
 	Limit   time.Duration          // the longest that one connection may last, whoever forgets to end it; 0: no limit
 	Purpose string
-	Secrets []string // values replaced by asterisks in the record
+	Secrets []string // values replaced by asterisks in the record, also as a form or JSON writes them
 }
 
 // NeverPorts are TCP ports at which any byte may cause harm: raw printing, line printers and serial
@@ -75,6 +75,7 @@ func (p *Pacer) wait(ctx context.Context, addr netip.Addr, pace Pace) error {
 
 // Guarded returns network behind g. pacer may be nil when g.Pace is nil.
 func Guarded(network Network, g Guard, pacer *Pacer) Network {
+	g.Secrets = written(g.Secrets)
 	return &guarded{inner: network, g: g, pacer: pacer}
 }
 

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -24,4 +25,19 @@ func FuzzKeep(f *testing.F) {
 			t.Errorf("an answer to a challenge stands in %q", got)
 		}
 	})
+}
+
+// TestSecretsAsWritten masks a secret in the form in which the protocol writes it.
+func TestSecretsAsWritten(t *testing.T) {
+	const secret = `p&ss "w+rd`
+	for name, sent := range map[string]string{
+		"plain": "x " + secret + " y",
+		"form":  "user=admin&password=" + url.QueryEscape(secret) + "&cmnd=Status",
+		"JSON":  `{"pin":"p\u0026ss \"w+rd"}`,
+	} {
+		got := string(keep([]byte(sent), written([]string{secret, ""})))
+		if len(got) != len(sent) || strings.Contains(got, "w+rd") || strings.Contains(got, "w%2Brd") || !strings.Contains(got, "****") {
+			t.Errorf("%s: %q was recorded as %q", name, sent, got)
+		}
+	}
 }

@@ -51,8 +51,11 @@ func (Probe) Run(ctx context.Context, t discover.Target, report func(firmward.Ob
 		}
 		add("http.body", string(a.Body))
 		for _, path := range t.Paths {
-			if p := discover.Exchange(ctx, t, port, path, "", nil); p.Status == 200 && strings.HasPrefix(path, "/") {
-				add("http:"+path, string(p.Body))
+			if a.Outcome != firmward.Answered {
+				break // who cannot be read is not asked for more
+			}
+			if a = discover.Exchange(ctx, t, port, path, "", nil); a.Status == 200 && strings.HasPrefix(path, "/") {
+				add("http:"+path, string(a.Body))
 			}
 		}
 	}

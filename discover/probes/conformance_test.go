@@ -53,3 +53,21 @@ func TestConformance(t *testing.T) {
 		})
 	}
 }
+
+// TestConformanceWithPaths runs the http probe as a family's file asks for: with a path beside the start page.
+func TestConformanceWithPaths(t *testing.T) {
+	p, _ := probes.Named("http")
+	discovertest.Run(t, discovertest.Case{Probe: p, Reading: "http:/json/info", New: func(t *testing.T, fault string) (discover.Target, func()) {
+		l := lab.New(lab.Options{Clock: lab.RealClock(), Net: lab.NewNet()})
+		d, err := l.AddWLED(lab.WLEDSpec{Place: lab.Place{Name: "strip"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if fault != "" {
+			if err := l.Fault("strip", fault); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return discover.Target{Network: l.Attach("home"), Addr: d.Facts().Addrs[0], Paths: []string{"/json/info"}}, func() { l.Close() }
+	}})
+}

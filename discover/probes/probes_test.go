@@ -90,6 +90,70 @@ func TestIdentityOfTheLab(t *testing.T) {
 	})
 }
 
+// TestIdentityOfWLED: the start page suggests the family, the path that its file declares says the rest.
+func TestIdentityOfWLED(t *testing.T) {
+	cat, err := catalog.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fam, _ := cat.Family("wled")
+	synctest.Test(t, func(t *testing.T) {
+		l := lab.New(lab.Options{})
+		defer l.Close()
+		d, err := l.AddWLED(lab.WLEDSpec{Place: lab.Place{Name: "strip"}, PIN: "7391"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := d.Facts()
+		for _, tc := range []struct {
+			paths []string
+			want  map[firmward.Field]string
+		}{
+			{nil, map[firmward.Field]string{firmward.FieldFamily: "wled", firmward.FieldModel: "", firmward.FieldFirmware: ""}},
+			{fam.Paths, map[firmward.Field]string{
+				firmward.FieldFamily: "wled", firmward.FieldVendor: "WLED", firmward.FieldClass: "light", firmward.FieldModel: f.Model, firmward.FieldFirmware: f.InstalledVersion,
+				firmward.FieldHardware: f.HardwareRev, firmward.FieldSerial: f.Serial, firmward.FieldMAC: strings.ToUpper(f.MACs[0]), firmward.FieldName: "strip",
+			}},
+		} {
+			o := look(t, "http", discover.Target{Network: l.Attach("home"), Addr: f.Addrs[0], Paths: tc.paths})
+			id := identify.Merge(cat.Rules.Claims(o))
+			for field, want := range tc.want {
+				if c, _ := id.Best(field); c.Value != want {
+					t.Errorf("with paths %v: %s is %q, want %q\n%+v", tc.paths, field, c.Value, want, o.Readings)
+				}
+			}
+		}
+	})
+}
+
+// TestOneFileFamily names a printer whose family is one catalogue file and no Go.
+func TestOneFileFamily(t *testing.T) {
+	cat, err := catalog.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		l := lab.New(lab.Options{})
+		defer l.Close()
+		d, err := l.AddPrinter(lab.PrinterSpec{Place: lab.Place{Name: "printer"}, Model: "Brother HL-L2350DW series", Version: "1.76"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := identify.Merge(cat.Rules.Claims(look(t, "ipp", discover.Target{Network: l.Attach("home"), Addr: d.Facts().Addrs[0]})))
+		for field, want := range map[firmward.Field]string{
+			firmward.FieldVendor: "Brother", firmward.FieldModel: "Brother HL-L2350DW", firmward.FieldFamily: "brother-printer", firmward.FieldClass: "printer", firmward.FieldFirmware: "1.76",
+		} {
+			if c, _ := id.Best(field); c.Value != want {
+				t.Errorf("%s is %q, want %q", field, c.Value, want)
+			}
+		}
+	})
+	card := cat.Model(firmward.Device{Family: "brother-printer", Model: "Brother HL-L2350DW"})
+	if card.Mechanism.Value != "manual-download" || card.Rollback.Value != "" || len(card.Update.Steps) == 0 {
+		t.Errorf("model card: %+v", card)
+	}
+}
+
 // TestPrivateStream plays a stream that wants the password for every request.
 func TestPrivateStream(t *testing.T) {
 	for password, want := range map[string]struct {

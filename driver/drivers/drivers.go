@@ -5,6 +5,7 @@ import (
 	"github.com/firmward/firmward/driver"
 	"github.com/firmward/firmward/driver/axis"
 	"github.com/firmward/firmward/driver/shelly"
+	"github.com/firmward/firmward/driver/wled"
 )
 
 // All lists every driver.
@@ -12,6 +13,7 @@ func All() []driver.Driver {
 	return []driver.Driver{
 		axis.Driver{},
 		shelly.Driver{},
+		wled.Driver{},
 	}
 }
 

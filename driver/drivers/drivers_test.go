@@ -7,12 +7,14 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/catalog"
 	"github.com/firmward/firmward/driver"
 	"github.com/firmward/firmward/driver/drivers"
 	"github.com/firmward/firmward/driver/drivertest"
@@ -26,6 +28,11 @@ func device(t *testing.T, site, name string, secret wire.Secret, model, hardware
 	if err != nil {
 		t.Fatal(err)
 	}
+	return deviceOf(t, l, site, name, secret, model, hardware, version, image, pull)
+}
+
+// deviceOf is a device of any lab with an image for it.
+func deviceOf(t *testing.T, l *lab.Lab, site, name string, secret wire.Secret, model, hardware, version string, image []byte, pull bool) drivertest.Device {
 	dev, _ := l.Device(name)
 	stack := l.Attach(site)
 	sum := sha256.Sum256(image)
@@ -93,6 +100,98 @@ func TestShelly(t *testing.T) {
 	}
 }
 
+func wled(t *testing.T, spec lab.WLEDSpec, image []byte) drivertest.Device {
+	l := lab.New(lab.Options{Clock: lab.RealClock(), Net: lab.NewNet()})
+	spec.Place = lab.Place{Name: "strip"}
+	dev, err := l.AddWLED(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if image == nil {
+		if image, err = dev.Image("0.15.1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return deviceOf(t, l, "home", "strip", wire.Secret{}, "WLED ESP32", "esp32", "0.15.1", image, false)
+}
+
+func TestWLED(t *testing.T) {
+	d, _ := drivers.Named("wled")
+	drivertest.Run(t, drivertest.Case{Driver: d, Model: "WLED ESP32", Version: "0.15.0", New: func(t *testing.T) drivertest.Device {
+		return wled(t, lab.WLEDSpec{}, nil)
+	}})
+}
+
+// TestWLEDRefusesImages: an image of another build is refused for good, and one that is none.
+func TestWLEDRefusesImages(t *testing.T) {
+	d, _ := drivers.Named("wled")
+	for name, image := range map[string][]byte{
+		"another build": lab.BuildImage(lab.ImageSpec{Family: lab.FamilyWLED, Model: "WLED ESP32_Ethernet", Version: "0.15.1"}),
+		"no image":      []byte("hello"),
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			dev := wled(t, lab.WLEDSpec{}, image)
+			defer dev.Close()
+			err := d.(driver.Installer).Install(t.Context(), dev.Conn, dev.Image)
+			if firmward.CodeOf(err) != firmward.Refused || errors.Is(err, driver.ErrNotBegun) || dev.Truth() != "0.15.0" {
+				t.Errorf("%s: %v, runs %s", name, err, dev.Truth())
+			}
+		})
+	}
+}
+
+// TestWLEDLocks: a controller whose updates are locked says so before a byte of the image is sent; its PIN opens it,
+// and neither record nor error holds the PIN.
+func TestWLEDLocks(t *testing.T) {
+	d, _ := drivers.Named("wled")
+	for _, tc := range []struct {
+		spec lab.WLEDSpec
+		pin  string
+		want firmward.Code
+	}{
+		{lab.WLEDSpec{OTALock: true}, "", firmward.Unauthorized},
+		{lab.WLEDSpec{PIN: "7391"}, "", firmward.Unauthorized},
+		{lab.WLEDSpec{PIN: "7391"}, "8462", firmward.Unauthorized},
+		{lab.WLEDSpec{PIN: "7391"}, "7391", ""},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			dev := wled(t, tc.spec, nil)
+			defer dev.Close()
+			var sent []byte
+			dev.Conn.Secret = wire.Secret{Password: tc.pin}
+			dev.Conn.Network = wire.Guarded(dev.Conn.Network, wire.Guard{
+				Allow: func(netip.Addr) error { return nil }, Secrets: []string{tc.pin}, Record: func(s wire.Sent) { sent = append(sent, s.Bytes...) },
+			}, nil)
+			err := d.(driver.Installer).Install(t.Context(), dev.Conn, dev.Image)
+			time.Sleep(dev.Settle)
+			if tc.want == "" {
+				if err != nil || dev.Truth() != "0.15.1" {
+					t.Errorf("with its PIN: %v, runs %s", err, dev.Truth())
+				}
+			} else if firmward.CodeOf(err) != tc.want || !errors.Is(err, driver.ErrNotBegun) || !strings.Contains(err.Error(), "locked") || dev.Bytes() > 4096 {
+				t.Errorf("%+v: %v after %d bytes; want a word about the lock before the image", tc.spec, err, dev.Bytes())
+			}
+			if tc.pin != "" && bytes.Contains(sent, []byte(tc.pin)) || err != nil && tc.pin != "" && strings.Contains(err.Error(), tc.pin) {
+				t.Errorf("the PIN is in what was recorded or said: %v", err)
+			}
+		})
+	}
+}
+
+// TestWLEDWithoutAWayBack: a controller with one slot, or one that was never updated, says that it cannot go back.
+func TestWLEDWithoutAWayBack(t *testing.T) {
+	d, _ := drivers.Named("wled")
+	for _, spec := range []lab.WLEDSpec{{}, {Arch: "esp8266"}} {
+		synctest.Test(t, func(t *testing.T) {
+			dev := wled(t, spec, nil)
+			defer dev.Close()
+			if err := d.(driver.Reverter).Revert(t.Context(), dev.Conn); firmward.CodeOf(err) != firmward.Unavailable {
+				t.Errorf("%+v: %v", spec, err)
+			}
+		})
+	}
+}
+
 // TestAxisRefusesImages lets a camera refuse an image for each of its reasons: the driver says "never", not "later".
 func TestAxisRefusesImages(t *testing.T) {
 	d, _ := drivers.Named("axis-vapix")
@@ -123,6 +222,17 @@ func TestCatalogueNames(t *testing.T) {
 			t.Errorf("driver %q is not found by its name, or twice", name)
 		}
 		seen[name] = true
+	}
+	cat, err := catalog.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range cat.Families {
+		for _, m := range f.Models {
+			if _, ok := drivers.Named(m.Driver); !ok && m.Driver != "" {
+				t.Errorf("the card of %s %s binds driver %q, which is not here", f.Name, m.Name, m.Driver)
+			}
+		}
 	}
 	if _, ok := drivers.Named("no-such"); ok {
 		t.Error("a driver without a name was found")
