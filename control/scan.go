@@ -222,12 +222,21 @@ func (c *Control) sweep(ctx context.Context, s *Scan, network firmward.Network) 
 		s.Withheld = "this host cannot see its neighbours there, and " + notSwept + " is not swept address by address: only devices of the inventory were asked. Add others with their addresses, by hand or by import"
 		c.mu.Unlock()
 	}
+	found, heard, err := c.askAll(ctx, network)
+	if err != nil {
+		return err
+	}
+	targets = union(targets, heard)
+	hosts = union(hosts, heard)
 	c.mu.Lock()
-	s.Targets, s.Answered, s.Devices = len(targets), 0, 0
+	s.Targets, s.Answered, s.Devices = len(targets), 0, len(found)
 	c.mu.Unlock()
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallelHosts)
 	var once sync.Map
+	for _, id := range found {
+		once.Store(id, true)
+	}
 	for _, addr := range targets {
 		g.Go(func() error {
 			ids, answered, err := c.lookAtHost(gctx, network, addr)
@@ -255,6 +264,53 @@ func (c *Control) sweep(ctx context.Context, s *Scan, network firmward.Network) 
 	return err
 }
 
+// askAll asks all hosts on the link of a network at once, where that may be, and gives the devices and addresses that
+// answered. A network that is not on a link of this host is left alone.
+func (c *Control) askAll(ctx context.Context, network firmward.Network) (devices []string, heard []netip.Addr, err error) {
+	if !network.Prefix.Addr().Is4() {
+		return nil, nil, nil
+	}
+	for _, name := range discover.GroupProbes(network.Zone()) {
+		p, ok := c.byProbe[name]
+		if !ok || !discover.Permitted(p.Info().Safety, network, firmward.ClassUnknown) {
+			continue
+		}
+		door, tr := c.door(network, firmward.ClassUnknown, name, wire.Secret{}, p.Info().Timeout, p.Info().Group)
+		var seen []firmward.Observation
+		limited, cancel := context.WithTimeout(ctx, discover.GroupLimit)
+		err := p.Run(limited, discover.Target{Network: door, Prefix: network.Prefix}, func(o firmward.Observation) {
+			if !slices.Contains(c.Self, o.Addr) {
+				o.Probe = name
+				seen, heard = append(seen, o), append(heard, o.Addr)
+			}
+		})
+		cancel()
+		if firmward.CodeOf(err) == firmward.NotSupported && err != nil {
+			return devices, heard, nil
+		}
+		if kept := c.keepSent(context.WithoutCancel(ctx), "", tr); err == nil {
+			err = kept
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		ids, err := c.record(ctx, network, seen)
+		if err != nil {
+			return nil, nil, err
+		}
+		devices = append(devices, ids...)
+	}
+	slices.Sort(devices)
+	return slices.Compact(devices), union(nil, heard), nil
+}
+
+// union is all addresses of both, sorted.
+func union(a, b []netip.Addr) []netip.Addr {
+	all := slices.Concat(a, b)
+	slices.SortFunc(all, netip.Addr.Compare)
+	return slices.Compact(all)
+}
+
 // unswept says what keeps a network from being swept address by address, or nothing.
 func unswept(n firmward.Network) string {
 	switch {
@@ -280,8 +336,7 @@ func (c *Control) withInventory(ctx context.Context, network firmward.Network, h
 		}
 		return nil
 	})
-	slices.SortFunc(out, netip.Addr.Compare)
-	return slices.Compact(out), err
+	return union(out, nil), err
 }
 
 // neighbours records who is there by the neighbour table and gives their addresses, sorted.

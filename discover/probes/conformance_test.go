@@ -24,6 +24,7 @@ func TestConformance(t *testing.T) {
 		"shelly-switch": {"plug-1", "192.168.20.11", "shelly-switch.output", wire.Secret{}},
 		"axis":          {"cam-1", "10.40.0.11", "axis.ProdNbr", camera},
 		"ipp":           {"printer-1", "192.168.20.40", "ipp.printer-make-and-model", wire.Secret{}},
+		"mdns":          {"plug-1", "192.168.20.11", "mdns._shelly.ver", wire.Secret{}},
 		"rtsp":          {"cam-1", "10.40.0.11", "rtsp.media", camera},
 	}
 	for _, p := range probes.All() {

@@ -6,6 +6,7 @@ import (
 	"github.com/firmward/firmward/discover/axis"
 	"github.com/firmward/firmward/discover/http"
 	"github.com/firmward/firmward/discover/ipp"
+	"github.com/firmward/firmward/discover/mdns"
 	"github.com/firmward/firmward/discover/neighbor"
 	"github.com/firmward/firmward/discover/ports"
 	"github.com/firmward/firmward/discover/rtsp"
@@ -25,6 +26,7 @@ func All() []discover.Probe {
 		ipp.Probe{},
 		rtsp.Probe{},
 		shelly.Switch{},
+		mdns.Probe{},
 	}
 }
 
