@@ -25,6 +25,7 @@ func TestConformance(t *testing.T) {
 		"axis":          {"cam-1", "10.40.0.11", "axis.ProdNbr", camera},
 		"ipp":           {"printer-1", "192.168.20.40", "ipp.printer-make-and-model", wire.Secret{}},
 		"mdns":          {"plug-1", "192.168.20.11", "mdns._shelly.ver", wire.Secret{}},
+		"upnp":          {"gateway-1", "192.168.20.3", "upnp.modelName", wire.Secret{}},
 		"rtsp":          {"cam-1", "10.40.0.11", "rtsp.media", camera},
 	}
 	for _, p := range probes.All() {
@@ -41,6 +42,9 @@ func TestConformance(t *testing.T) {
 			discovertest.Run(t, discovertest.Case{Probe: p, Reading: d.reading, New: func(t *testing.T, fault string) (discover.Target, func()) {
 				l, err := lab.Standard(lab.Options{Clock: lab.RealClock(), Net: lab.NewNet()})
 				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := l.AddGateway(lab.GatewaySpec{Place: lab.Place{Name: "gateway-1"}}); err != nil {
 					t.Fatal(err)
 				}
 				if fault != "" {

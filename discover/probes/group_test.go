@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"testing/synctest"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/discover"
 	"github.com/firmward/firmward/discover/probes"
+	"github.com/firmward/firmward/lab"
 	"github.com/firmward/firmward/wire"
 )
 
@@ -88,6 +90,45 @@ func TestMDNSOfOne(t *testing.T) {
 		all := seen["192.168.20.11"]
 		if err != nil || fmt.Sprint(all.Readings) != fmt.Sprint(o.Readings) || len(o.Readings) < 6 {
 			t.Errorf("one by one %v, all at once %v, %v", o.Readings, all.Readings, err)
+		}
+	})
+}
+
+// TestUPnPOfAll searches a link: the root device is the box, and a forged place leads to no other host.
+func TestUPnPOfAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, network := standard(t)
+		for name, location := range map[string]string{"honest": "", "liar": "http://192.168.20.30/xml/info.xml", "plc": "http://192.168.20.9:502/"} {
+			addr := map[string]byte{"honest": 1, "liar": 8, "plc": 9}[name]
+			spec := lab.GatewaySpec{Place: lab.Place{Name: name, Addr: netip.AddrFrom4([4]byte{192, 168, 20, addr})}, Location: location}
+			if _, err := l.AddGateway(spec); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		home, group := netip.MustParsePrefix("192.168.20.0/24"), netip.MustParseAddrPort("239.255.255.250:1900")
+		seen, sent, err := askAll(t, "upnp", network, home, group)
+		if err != nil || len(seen) != 3 {
+			t.Errorf("%d hosts, %v", len(seen), err)
+		}
+		for name, want := range map[string]string{"upnp.manufacturer": "ASUSTeK Computer Inc.", "upnp.modelName": "RT-AC68U", "upnp.modelNumber": "3.0.0.4.386"} {
+			if v, _ := seen["192.168.20.1"].Get(name); v != want {
+				t.Errorf("%s is %q, want %q", name, v, want)
+			}
+		}
+		if v, _ := seen["192.168.20.1"].Get("upnp.embedded"); !strings.Contains(v, "MiniUPnP") {
+			t.Errorf("embedded devices are %q", v)
+		}
+		for _, liar := range []string{"192.168.20.8", "192.168.20.9"} {
+			o := seen[liar]
+			if _, ok := o.Get("upnp.modelName"); ok || !strings.Contains(o.Note, "not asked") {
+				t.Errorf("%s: %s %v", liar, o.Note, o.Readings)
+			}
+		}
+		for _, s := range sent {
+			if s.To != group && s.To != netip.MustParseAddrPort("192.168.20.1:5000") {
+				t.Errorf("%d bytes were sent to %s: %s", s.Total, s.To, s.Bytes)
+			}
 		}
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/firmward/firmward/discover/rtsp"
 	"github.com/firmward/firmward/discover/shelly"
 	"github.com/firmward/firmward/discover/snmp"
+	"github.com/firmward/firmward/discover/upnp"
 )
 
 // All lists every probe. The order is the order in which an unknown host is asked.
@@ -27,6 +28,7 @@ func All() []discover.Probe {
 		rtsp.Probe{},
 		shelly.Switch{},
 		mdns.Probe{},
+		upnp.Probe{},
 	}
 }
 

@@ -52,8 +52,35 @@ const avahiService = `<service-group><name>shellyplus1-a8032ab12c3d</name>
 const avahiDotted = `<service-group><name>Bridge 1.2</name>
 <service><type>_hap._tcp</type><port>8080</port><txt-record>md=BSB002</txt-record><txt-record>id=EC:B5:FA:00:11:22</txt-record></service></service-group>`
 
+const miniupnpdConf = `ext_ifname=wan
+ext_ip=8.0.0.1
+listening_ip=e0
+http_port=5000
+enable_natpmp=no
+enable_upnp=yes
+uuid=3ddcd1d3-2380-45f5-b069-2cfda1b2c3d4
+friendly_name=Home
+manufacturer_name=ASUSTeK
+model_name=RT-AC68U
+model_number=3.0.0.4
+serial=QF1234987
+upnp_forward_chain=miniupnpd
+upnp_nat_chain=prerouting_miniupnpd
+upnp_nat_postrouting_chain=postrouting_miniupnpd
+`
+
+// minidlnadConf leaves the maker's name as the author built it in.
+const minidlnadConf = `port=8200
+media_dir=%[1]s/media
+db_dir=%[1]s/db
+log_dir=%[1]s/log
+friendly_name=films
+inotify=no
+`
+
 func daemons(t *testing.T) []daemon {
 	avahi := wiretest.Tool(t, "avahi-daemon", "avahi-daemon")
+	miniupnpd, minidlnad := wiretest.Tool(t, "miniupnpd", "miniupnpd-nftables"), wiretest.Tool(t, "minidlnad", "minidlna")
 	return []daemon{
 		{
 			name: "avahi-daemon", addr: "10.99.6.10",
@@ -66,8 +93,36 @@ func daemons(t *testing.T) []daemon {
 			},
 			want: map[firmward.Field]string{
 				firmward.FieldVendor: "Shelly", firmward.FieldFirmware: "1.0.8", firmward.FieldModel: "BSB002",
-				firmward.FieldUUID: "hap:EC:B5:FA:00:11:22", firmward.FieldMAC: "A8:03:2A:B1:2C:3D",
+				firmward.FieldUUID: "hap:ec:b5:fa:00:11:22", firmward.FieldMAC: "A8:03:2A:B1:2C:3D",
 			},
+		},
+		{
+			name: "miniupnpd", addr: "10.99.6.11",
+			start: func(s *wiretest.Space, dir string) {
+				// It wants an address that is public; this one is never asked and has no way out.
+				s.IP("link", "add", "wan", "type", "veth", "peer", "name", "isp")
+				s.IP("addr", "add", "8.0.0.1/24", "dev", "wan")
+				s.IP("link", "set", "wan", "up")
+				s.IP("link", "set", "isp", "up")
+				s.Start(nil, miniupnpd, "-d", "-f", at(t, dir, "miniupnpd.conf", miniupnpdConf), "-P", filepath.Join(dir, "pid"))
+			},
+			want: map[firmward.Field]string{
+				firmward.FieldVendor: "ASUSTeK", firmward.FieldModel: "RT-AC68U", firmward.FieldSerial: "QF1234987", firmward.FieldClass: "router",
+				firmward.FieldUUID: "uuid:3ddcd1d3-2380-45f5-b069-2cfda1b2c3d4", firmward.FieldSoftware: "MiniUPnPd 2.3.1",
+			},
+			never: map[firmward.Field]string{firmward.FieldVendor: "MiniUPnP", firmward.FieldModel: "WAN Device"}, // the embedded device
+		},
+		{
+			name: "minidlna", addr: "10.99.6.12",
+			start: func(s *wiretest.Space, dir string) {
+				for _, sub := range []string{"media", "db", "log"} {
+					at(t, dir, filepath.Join(sub, ".keep"), "")
+				}
+				s.Start(nil, minidlnad, "-S", "-f", at(t, dir, "minidlna.conf", fmt.Sprintf(minidlnadConf, dir)), "-P", filepath.Join(dir, "pid"))
+			},
+			want: map[firmward.Field]string{firmward.FieldSoftware: "MiniDLNA 1.3.0", firmward.FieldUUID: "uuid:4d696e69-444c-164e-9d41-"},
+			// The author of the software is not the maker of the box.
+			never: map[firmward.Field]string{firmward.FieldVendor: "Justin Maggard", firmward.FieldModel: "Windows Media Connect"},
 		},
 	}
 }
