@@ -54,6 +54,10 @@ func ByPort(port string) []string {
 	switch port {
 	case "80":
 		return []string{"http", "shelly", "axis"}
+	case "443":
+		return []string{"tls"}
+	case "22":
+		return []string{"ssh"}
 	case "554":
 		return []string{"rtsp"}
 	case "631":

@@ -26,6 +26,8 @@ func TestConformance(t *testing.T) {
 		"ipp":           {"printer-1", "192.168.20.40", "ipp.printer-make-and-model", wire.Secret{}},
 		"mdns":          {"plug-1", "192.168.20.11", "mdns._shelly.ver", wire.Secret{}},
 		"upnp":          {"gateway-1", "192.168.20.3", "upnp.modelName", wire.Secret{}},
+		"tls":           {"gateway-1", "192.168.20.3", "tls.key", wire.Secret{}},
+		"ssh":           {"gateway-1", "192.168.20.3", "ssh.key", wire.Secret{}},
 		"rtsp":          {"cam-1", "10.40.0.11", "rtsp.media", camera},
 	}
 	for _, p := range probes.All() {

@@ -12,6 +12,8 @@ import (
 	"github.com/firmward/firmward/discover/rtsp"
 	"github.com/firmward/firmward/discover/shelly"
 	"github.com/firmward/firmward/discover/snmp"
+	"github.com/firmward/firmward/discover/ssh"
+	"github.com/firmward/firmward/discover/tls"
 	"github.com/firmward/firmward/discover/upnp"
 )
 
@@ -29,6 +31,8 @@ func All() []discover.Probe {
 		shelly.Switch{},
 		mdns.Probe{},
 		upnp.Probe{},
+		tls.Probe{},
+		ssh.Probe{},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -78,9 +79,41 @@ friendly_name=films
 inotify=no
 `
 
+const lighttpdTLS = `server.document-root = %[1]q
+server.port = 80
+server.modules = ( "mod_openssl" )
+$SERVER["socket"] == ":443" { ssl.engine = "enable" ssl.pemfile = "%[1]s/both.pem" }
+`
+
+// told runs a program here and gives what follows the word in its output.
+func told(t *testing.T, after, program string, args ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), program, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v: %s", program, err, out)
+	}
+	_, rest, ok := strings.Cut(string(out), after)
+	if !ok {
+		t.Fatalf("%s does not say %q: %s", program, after, out)
+	}
+	word, _, _ := strings.Cut(strings.TrimSpace(rest), "\n")
+	return strings.TrimRight(word, "=")
+}
+
 func daemons(t *testing.T) []daemon {
 	avahi := wiretest.Tool(t, "avahi-daemon", "avahi-daemon")
 	miniupnpd, minidlnad := wiretest.Tool(t, "miniupnpd", "miniupnpd-nftables"), wiretest.Tool(t, "minidlnad", "minidlna")
+	dropbear, dropbearkey := wiretest.Tool(t, "dropbear", "dropbear-bin"), wiretest.Tool(t, "dropbearkey", "dropbear-bin")
+	lighttpd, openssl := wiretest.Tool(t, "lighttpd", "lighttpd"), wiretest.Tool(t, "openssl", "openssl")
+	if _, err := os.Stat("/usr/lib/lighttpd/mod_openssl.so"); err != nil {
+		wiretest.Missing(t, "lighttpd has no TLS (Debian package lighttpd-mod-openssl)")
+	}
+	keys := t.TempDir()
+	hostKey := told(t, "Fingerprint: ", dropbearkey, "-t", "ed25519", "-f", filepath.Join(keys, "host"))
+	told(t, "", openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "10", "-subj", "/O=Acme/CN=cam-1",
+		"-keyout", filepath.Join(keys, "key.pem"), "-out", filepath.Join(keys, "cert.pem"))
+	tlsKey := told(t, "", "sh", "-c", "cd "+keys+" && cat key.pem cert.pem >both.pem && openssl x509 -in cert.pem -noout -pubkey | "+
+		"openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64")
 	return []daemon{
 		{
 			name: "avahi-daemon", addr: "10.99.6.10",
@@ -123,6 +156,20 @@ func daemons(t *testing.T) []daemon {
 			want: map[firmward.Field]string{firmward.FieldSoftware: "MiniDLNA 1.3.0", firmward.FieldUUID: "uuid:4d696e69-444c-164e-9d41-"},
 			// The author of the software is not the maker of the box.
 			never: map[firmward.Field]string{firmward.FieldVendor: "Justin Maggard", firmward.FieldModel: "Windows Media Connect"},
+		},
+		{
+			name: "dropbear", addr: "10.99.6.13",
+			start: func(s *wiretest.Space, dir string) {
+				s.Start(nil, dropbear, "-F", "-E", "-p", "22", "-r", filepath.Join(keys, "host"), "-P", at(t, dir, "pid", ""))
+			},
+			want: map[firmward.Field]string{firmward.FieldSoftware: "dropbear 2022.83", firmward.FieldHostKey: "ssh " + hostKey},
+		},
+		{
+			name: "lighttpd", addr: "10.99.6.14",
+			start: func(s *wiretest.Space, dir string) {
+				s.Start(nil, lighttpd, "-D", "-f", at(t, dir, "lighttpd.conf", fmt.Sprintf(lighttpdTLS, keys)))
+			},
+			want: map[firmward.Field]string{firmward.FieldSoftware: "lighttpd 1.4", firmward.FieldHostKey: "tls SHA256:" + tlsKey},
 		},
 	}
 }
