@@ -28,6 +28,7 @@ func TestConformance(t *testing.T) {
 		"upnp":          {"gateway-1", "192.168.20.3", "upnp.modelName", wire.Secret{}},
 		"tls":           {"gateway-1", "192.168.20.3", "tls.key", wire.Secret{}},
 		"ssh":           {"gateway-1", "192.168.20.3", "ssh.key", wire.Secret{}},
+		"modbus":        {"plc-1", "192.168.20.4", "modbus.ProductName", wire.Secret{}},
 		"rtsp":          {"cam-1", "10.40.0.11", "rtsp.media", camera},
 	}
 	for _, p := range probes.All() {
@@ -47,6 +48,9 @@ func TestConformance(t *testing.T) {
 					t.Fatal(err)
 				}
 				if _, err := l.AddGateway(lab.GatewaySpec{Place: lab.Place{Name: "gateway-1"}}); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := l.AddPLC(lab.PLCSpec{Place: lab.Place{Name: "plc-1"}}); err != nil {
 					t.Fatal(err)
 				}
 				if fault != "" {

@@ -7,6 +7,7 @@ import (
 	"github.com/firmward/firmward/discover/http"
 	"github.com/firmward/firmward/discover/ipp"
 	"github.com/firmward/firmward/discover/mdns"
+	"github.com/firmward/firmward/discover/modbus"
 	"github.com/firmward/firmward/discover/neighbor"
 	"github.com/firmward/firmward/discover/ports"
 	"github.com/firmward/firmward/discover/rtsp"
@@ -33,6 +34,7 @@ func All() []discover.Probe {
 		upnp.Probe{},
 		tls.Probe{},
 		ssh.Probe{},
+		modbus.Probe{},
 	}
 }
 

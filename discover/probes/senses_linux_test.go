@@ -14,6 +14,7 @@ import (
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/control"
+	"github.com/firmward/firmward/discover"
 	"github.com/firmward/firmward/store"
 	"github.com/firmward/firmward/wire/wiretest"
 )
@@ -77,6 +78,16 @@ db_dir=%[1]s/db
 log_dir=%[1]s/log
 friendly_name=films
 inotify=no
+`
+
+// pymodbusServer identifies itself as a Modicon M340 does.
+const pymodbusServer = `
+from pymodbus.datastore import ModbusServerContext, ModbusSlaveContext
+from pymodbus.device import ModbusDeviceIdentification
+from pymodbus.server import StartTcpServer
+who = ModbusDeviceIdentification(info_name={"VendorName": "Schneider Electric", "ProductCode": "BMX P34 2020",
+    "MajorMinorRevision": "v2.8", "ProductName": "Modicon M340", "ModelName": "BMX P34 2020"})
+StartTcpServer(context=ModbusServerContext(slaves=ModbusSlaveContext(), single=True), identity=who, address=("0.0.0.0", 502))
 `
 
 const lighttpdTLS = `server.document-root = %[1]q
@@ -171,6 +182,32 @@ func daemons(t *testing.T) []daemon {
 			},
 			want: map[firmward.Field]string{firmward.FieldSoftware: "lighttpd 1.4", firmward.FieldHostKey: "tls SHA256:" + tlsKey},
 		},
+	}
+}
+
+// TestModbusServer asks a server of another implementation.
+func TestModbusServer(t *testing.T) {
+	python := "/usr/bin/python3"
+	if err := exec.CommandContext(t.Context(), python, "-c", "import pymodbus.server, serial").Run(); err != nil {
+		wiretest.Missing(t, "pymodbus is not here (Debian packages python3-pymodbus, python3-serial and python3-serial-asyncio)")
+	}
+	scanner, plc := wiretest.New(t, "scanner"), wiretest.New(t, "plc")
+	scanner.Link([]string{"10.99.7.2/24"}, plc, []string{"10.99.7.1/24"})
+	plc.Start(nil, python, "-c", pymodbusServer)
+	var o firmward.Observation
+	wiretest.Await(t, 30*time.Second, "pymodbus", func() bool {
+		o = look(t, "modbus", discover.Target{Network: scanner, Addr: netip.MustParseAddr("10.99.7.1")})
+		return o.Outcome == firmward.Answered
+	})
+	for name, want := range map[string]string{
+		"modbus.VendorName": "Schneider Electric", "modbus.ProductCode": "BMX P34 2020", "modbus.MajorMinorRevision": "v2.8",
+		"modbus.ProductName": "Modicon M340", "modbus.ModelName": "BMX P34 2020", "modbus.unit": "255",
+	} {
+		v, _ := o.Get(name)
+		t.Logf("%-14s %-26s %s", "pymodbus", name, v)
+		if v != want {
+			t.Errorf("%s is %q, want %q", name, v, want)
+		}
 	}
 }
 
