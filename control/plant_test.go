@@ -3,6 +3,7 @@ package control_test
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"testing"
 	"testing/synctest"
 
@@ -44,6 +45,16 @@ func TestPlantIsAskedStepByStep(t *testing.T) {
 			if step.allowed > firmward.Passive {
 				if _, err := c.AllowNetwork(ctx, anna, plant, step.allowed); err != nil {
 					t.Fatal(err)
+				}
+			}
+			before := plc.Facts().Ports
+			preview, err := c.PreviewScan(ctx, plant, "")
+			if err != nil || len(plc.Facts().Ports) != len(before) {
+				t.Errorf("%s: a preview sent something: %v, %v", step.allowed, plc.Facts().Ports, err)
+			}
+			for _, p := range preview.Probes {
+				if asked := slices.Contains(p.When, "each address"); p.Name == "modbus" && asked != (step.conns > 0) || asked && len(p.First) == 0 {
+					t.Errorf("%s: the preview says of %s: %v, %q", step.allowed, p.Name, p.When, p.Withheld)
 				}
 			}
 			scan, err := c.StartScan(ctx, anna, plant)

@@ -8,6 +8,7 @@ package discover
 import (
 	"context"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -31,6 +32,8 @@ type Port struct {
 	Network string // "tcp" or "udp"
 	Number  uint16
 }
+
+func (p Port) String() string { return p.Network + "/" + strconv.Itoa(int(p.Number)) }
 
 // Target is what one run looks at. Exactly one of Addr and Prefix is set: Prefix for probes that
 // see many hosts at once: the neighbour table, and those with a multicast group.

@@ -88,6 +88,7 @@ func config(show func(chain [][]byte)) *tls.Config {
 	c := &tls.Config{
 		InsecureSkipVerify: true, // who it is, is what we want to learn; nothing is believed by it
 		MinVersion:         tls.VersionTLS10,
+		CurvePreferences:   []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521}, // a hello that fits one packet
 		VerifyPeerCertificate: func(chain [][]byte, _ [][]*x509.Certificate) error {
 			if len(chain) > 0 {
 				show(chain)
