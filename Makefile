@@ -13,7 +13,9 @@ BENCHTIME ?= 1s
 FUZZTIME  ?= 10s
 SOAK      ?= 5
 
-.PHONY: help build demo test check race bench soak fuzz cover clean
+ARCHS     ?= amd64 arm64
+
+.PHONY: help build release demo test check race bench soak fuzz cover clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +25,12 @@ help: ## list the targets
 
 build: ## one static binary, bin/firmward
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/firmward ./cmd/firmward
+
+release: ## static Linux binaries for ARCHS in dist/, with their hashes (ARCHS="amd64 arm64")
+	@mkdir -p dist/data
+	@for arch in $(ARCHS); do echo "dist/firmward-linux-$$arch"; \
+		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) build -trimpath -ldflags '-s -w' -o dist/firmward-linux-$$arch ./cmd/firmward; done
+	@cd dist && sha256sum firmward-linux-* >SHA256SUMS && cat SHA256SUMS
 
 demo: ## the main job on simulated devices, as any user
 	CGO_ENABLED=0 $(GO) run ./cmd/firmward demo
@@ -57,4 +65,4 @@ cover: ## coverage per package, cover.out for go tool cover
 	@$(GO) tool cover -func cover.out | tail -1
 
 clean: ## remove what was made here
-	rm -rf bin cover.out
+	rm -rf bin dist cover.out

@@ -116,14 +116,20 @@ func (c *Control) look(ctx context.Context, d firmward.Device) (seenNow, error) 
 	started := c.Clock.Now()
 	var kept []firmward.Observation
 	out.Note = "it does not answer"
+	at := network // where it is asked: each address by the rules of its own network
 	for _, addr := range addrs {
+		if at, err = c.Store.NetworkFor(ctx, addr); firmward.CodeOf(err) == firmward.NotFound && err != nil {
+			continue
+		} else if err != nil {
+			return out, err
+		}
 		var answered bool
 		for _, name := range lookWith(fam, model) {
 			p, ok := c.byProbe[name]
-			if !ok || !discover.Permitted(p.Info().Safety, network, d.Class) {
+			if !ok || !discover.Permitted(p.Info().Safety, at, d.Class) {
 				continue
 			}
-			seen, err := c.probe(ctx, p, network, d, addr, secret, fam.Paths)
+			seen, err := c.probe(ctx, p, at, d, addr, secret, fam.Paths)
 			if err != nil {
 				return out, err
 			}
@@ -133,7 +139,7 @@ func (c *Control) look(ctx context.Context, d firmward.Device) (seenNow, error) 
 					out.Note = "it cannot be read: " + o.Note
 				}
 				if p.Info().Service && slices.Contains(model.Services, name) {
-					out.Services = append(out.Services, firmward.ServiceState{Probe: name, OK: o.Outcome == firmward.Answered, Note: o.Note})
+					out.Services = append(out.Services, firmward.ServiceState{Probe: name, OK: discover.Serves(o), Note: o.Note})
 				}
 				kept = append(kept, o)
 			}
@@ -150,7 +156,7 @@ func (c *Control) look(ctx context.Context, d firmward.Device) (seenNow, error) 
 	if !out.Reachable {
 		return out, nil
 	}
-	ids, err := c.record(ctx, network, kept)
+	ids, err := c.record(ctx, at, kept)
 	if err != nil {
 		return out, err
 	}

@@ -28,7 +28,7 @@ type DeviceFacts struct {
 
 // AddDevice puts a device into the inventory that a person knows of. With an address in a named
 // network later looks find it; without one it joins steps and reports all the same. The site must be
-// known; an address in a named network says it too.
+// known; an address in a named network says it too, and where there is one site only nobody has to.
 func (c *Control) AddDevice(ctx context.Context, who firmward.Person, in DeviceFacts) (firmward.Device, error) {
 	if in.Name == nil || strings.TrimSpace(*in.Name) == "" {
 		return firmward.Device{}, firmward.Errorf(firmward.Invalid, "a device added by hand needs a name")
@@ -102,6 +102,14 @@ func placeOf(ctx context.Context, r store.Reader, in DeviceFacts) (place, error)
 		}
 	}
 	if at.site == "" {
+		all, err := siteNames(ctx, r)
+		if err != nil {
+			return at, err
+		}
+		if len(all) == 1 { // there is no other place
+			in.Site = &all[0]
+			return placeOf(ctx, r, in)
+		}
 		return at, firmward.Errorf(firmward.Invalid, "a new device needs a site (--site), or an address in a named network")
 	}
 	return at, nil

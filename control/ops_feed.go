@@ -66,6 +66,9 @@ func (c *Control) sourceFor(name string, doc *feed.Document) (feed.Source, error
 	if name != "" {
 		return nil, firmward.Errorf(firmward.NotFound, fmt.Sprintf("no feed is called %s: want one of %s", name, strings.Join(names, ", ")))
 	}
+	if len(doc.Head()) == 0 {
+		return nil, firmward.Errorf(firmward.Invalid, doc.Name+" is empty: fetch it again")
+	}
 	return nil, firmward.Errorf(firmward.Invalid, fmt.Sprintf("%s: its beginning looks like none of the feeds %s", doc.Name, strings.Join(names, ", ")))
 }
 

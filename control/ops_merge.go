@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/store"
@@ -126,15 +127,16 @@ func notAPart(d firmward.Device, part string, merges []store.Merge) error {
 	if len(merges) == 0 {
 		return firmward.Errorf(firmward.Conflict, d.Name+" was never merged with another device: there is nothing to split")
 	}
-	text := d.Name + " holds"
+	var text strings.Builder
+	text.WriteString(d.Name + " holds")
 	for i, m := range merges {
 		if i > 0 {
-			text += " and"
+			text.WriteString(" and")
 		}
-		text += " " + m.From + " (" + m.Device.Name + ", " + m.Why + ")"
+		text.WriteString(" " + m.From + " (" + m.Device.Name + ", " + m.Why + ")")
 	}
 	if part == "" {
-		return firmward.Errorf(firmward.Invalid, text+": name the one to split off")
+		return firmward.Errorf(firmward.Invalid, text.String()+": name the one to split off")
 	}
-	return firmward.Errorf(firmward.NotFound, part+" is no part of it; "+text)
+	return firmward.Errorf(firmward.NotFound, part+" is no part of it; "+text.String())
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"strconv"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/store"
@@ -33,7 +34,7 @@ func (c *Control) NameNetwork(ctx context.Context, who firmward.Person, in AddNe
 	if err := checkPrefix(p, in); err != nil {
 		return NamedNetwork{}, err
 	}
-	made := false
+	made, moved := false, []firmward.Device(nil)
 	n := unnamed(p, in.Profile)
 	n.Site, n.Owned, n.Lab, n.NamedBy, n.NamedAt = in.Site, in.Owned, c.Lab, who.Name, c.Clock.Now()
 	err := c.Store.Tx(ctx, func(tx *store.Tx) error {
@@ -47,13 +48,23 @@ func (c *Control) NameNetwork(ctx context.Context, who firmward.Person, in AddNe
 		if err := tx.PutNetwork(ctx, n); err != nil {
 			return err
 		}
+		if moved, err = newcomers(ctx, tx.Reader, n); err == nil {
+			err = c.move(ctx, tx, who, moved, n)
+		}
+		if err != nil {
+			return err
+		}
 		if err := c.emit(ctx, tx, "network", p.String(), "network "+p.String()+" is named, profile "+string(n.Profile)); err != nil {
 			return err
 		}
 		return c.leaf(ctx, tx, who.Name, "network-name", p.String(), map[string]string{
 			"site": in.Site, "profile": string(in.Profile), "owned": fmt.Sprint(in.Owned), "allowed": n.Allowed.String(),
+			"devices": strconv.Itoa(len(moved)),
 		})
 	})
+	for _, d := range moved {
+		c.touch(d.ID)
+	}
 	return NamedNetwork{n, made}, err
 }
 
@@ -72,8 +83,8 @@ func (c *Control) siteOf(ctx context.Context, tx *store.Tx, who firmward.Person,
 	return false, tx.PutSite(ctx, site)
 }
 
-// RemoveNetwork takes the name of a network back, so that a mistake can be mended. Where devices are known
-// it stays: their steps and rollouts stand on it.
+// RemoveNetwork takes the name of a network back, so that a mistake can be mended. Its devices go to the network
+// around it; where there is none and devices are known, it stays: their steps and rollouts stand on it.
 func (c *Control) RemoveNetwork(ctx context.Context, who firmward.Person, prefix netip.Prefix) error {
 	prefix = prefix.Masked()
 	err := c.Store.Tx(ctx, func(tx *store.Tx) error {
@@ -81,14 +92,23 @@ func (c *Control) RemoveNetwork(ctx context.Context, who firmward.Person, prefix
 		if err != nil {
 			return err
 		}
-		here := false
-		devices, _, err := tx.Devices(ctx, store.DeviceFilter{Network: prefix.String(), Retired: &here}, store.Page{Limit: 1})
+		inUse := false
+		here, err := devicesIn(ctx, tx.Reader, store.DeviceFilter{Network: prefix.String(), Retired: &inUse}, prefix)
 		if err != nil {
 			return err
 		}
-		if len(devices) > 0 {
-			return firmward.Errorf(firmward.Conflict, fmt.Sprintf("devices stand in %s, for example %s: retire them first (devices set --retired), or let probes do less there (networks allow %s --step passive)",
-				prefix, devices[0].Name, prefix))
+		around, found, err := aroundNetwork(ctx, tx.Reader, prefix)
+		switch {
+		case err != nil:
+			return err
+		case found:
+			err = c.move(ctx, tx, who, here, around)
+		case len(here) > 0:
+			err = firmward.Errorf(firmward.Conflict, fmt.Sprintf("devices stand in %s, for example %s: retire them first (devices set --retired), or let probes do less there (networks allow %s --step passive)",
+				prefix, here[0].Name, prefix))
+		}
+		if err != nil {
+			return err
 		}
 		if err := tx.DeleteNetwork(ctx, prefix); err != nil {
 			return err
@@ -96,7 +116,7 @@ func (c *Control) RemoveNetwork(ctx context.Context, who firmward.Person, prefix
 		if err := c.emit(ctx, tx, "network", prefix.String(), "network "+prefix.String()+" is named no more"); err != nil {
 			return err
 		}
-		return c.leaf(ctx, tx, who.Name, "network-remove", prefix.String(), map[string]string{"site": n.Site})
+		return c.leaf(ctx, tx, who.Name, "network-remove", prefix.String(), map[string]string{"site": n.Site, "devices": strconv.Itoa(len(here))})
 	})
 	c.touchAll()
 	return err

@@ -43,10 +43,14 @@ func (c *Control) PreviewScan(ctx context.Context, prefix netip.Prefix, profile 
 		n = unnamed(prefix, profile)
 	}
 	out := Preview{Network: n, Named: named, Pace: discover.PaceFor(n.Zone(), firmward.ClassUnknown), NotSwept: unswept(n)}
-	if out.Targets, err = c.countTargets(ctx, n); err != nil {
+	inner, err := c.innerNetworks(ctx, n)
+	if err != nil {
 		return Preview{}, err
 	}
-	for _, plan := range discover.Plan(n, c.Probes, c.Catalog.Families) {
+	if out.Targets, err = c.countTargets(ctx, n, inner); err != nil {
+		return Preview{}, err
+	}
+	for _, plan := range discover.Plan(n, len(inner) == 0, c.Probes, c.Catalog.Families) {
 		p := PlannedProbe{Planned: plan}
 		if len(plan.When) > 0 && plan.Safety > firmward.Passive {
 			target := discover.Target{Addr: example(prefix)}
@@ -81,9 +85,9 @@ func example(p netip.Prefix) netip.Addr {
 
 // countTargets counts whom a scan would look at: every address, or the neighbour table and the inventory. It reads the
 // table and keeps nothing of it.
-func (c *Control) countTargets(ctx context.Context, n firmward.Network) (int, error) {
+func (c *Control) countTargets(ctx context.Context, n firmward.Network, inner prefixes) (int, error) {
 	if n.Allowed >= firmward.Polite && unswept(n) == "" {
-		return len(addresses(n.Prefix)), nil
+		return len(inner.leaveOut(addresses(n.Prefix))), nil
 	}
 	var seen []netip.Addr
 	if p, ok := c.byProbe["neighbor"]; ok {
@@ -93,8 +97,8 @@ func (c *Control) countTargets(ctx context.Context, n firmward.Network) (int, er
 		}
 	}
 	if n.Allowed < firmward.Polite {
-		return len(seen), nil
+		return len(inner.leaveOut(seen)), nil
 	}
 	all, err := c.withInventory(ctx, n, seen)
-	return len(all), err
+	return len(inner.leaveOut(all)), err
 }

@@ -196,7 +196,11 @@ func (c *Control) runScan(ctx context.Context, s *Scan) {
 // sweep looks at a whole network: first at the neighbour table, then, as far as the network allows,
 // at each host.
 func (c *Control) sweep(ctx context.Context, s *Scan, network firmward.Network) error {
-	hosts, err := c.neighbours(ctx, network)
+	inner, err := c.innerNetworks(ctx, network)
+	if err != nil {
+		return err
+	}
+	hosts, err := c.neighbours(ctx, network, inner)
 	if err != nil && firmward.CodeOf(err) != firmward.NotSupported {
 		return err
 	}
@@ -217,18 +221,14 @@ func (c *Control) sweep(ctx context.Context, s *Scan, network firmward.Network) 
 	} else if targets, err = c.withInventory(ctx, network, hosts); err != nil {
 		return err
 	}
-	if blind && notSwept != "" {
-		c.mu.Lock()
-		s.Withheld = "this host cannot see its neighbours there, and " + notSwept + " is not swept address by address: only devices of the inventory were asked. Add others with their addresses, by hand or by import"
-		c.mu.Unlock()
-	}
-	found, heard, err := c.askAll(ctx, network)
+	targets = inner.leaveOut(targets)
+	found, heard, err := c.askAll(ctx, network, inner)
 	if err != nil {
 		return err
 	}
-	targets = union(targets, heard)
-	hosts = union(hosts, heard)
+	targets, hosts = union(targets, heard), union(hosts, heard)
 	c.mu.Lock()
+	s.Withheld = withheld(blind, notSwept, inner)
 	s.Targets, s.Answered, s.Devices = len(targets), 0, len(found)
 	c.mu.Unlock()
 	g, gctx := errgroup.WithContext(ctx)
@@ -260,87 +260,12 @@ func (c *Control) sweep(ctx context.Context, s *Scan, network firmward.Network) 
 	if err := g.Wait(); err != nil || blind {
 		return err
 	}
-	_, err = c.neighbours(ctx, network) // who was asked stands in the table by now: MACs for everybody
+	_, err = c.neighbours(ctx, network, inner) // who was asked stands in the table by now: MACs for everybody
 	return err
 }
 
-// askAll asks all hosts on the link of a network at once, where that may be, and gives the devices and addresses that
-// answered. A network that is not on a link of this host is left alone.
-func (c *Control) askAll(ctx context.Context, network firmward.Network) (devices []string, heard []netip.Addr, err error) {
-	if !network.Prefix.Addr().Is4() {
-		return nil, nil, nil
-	}
-	for _, name := range discover.GroupProbes(network.Zone()) {
-		p, ok := c.byProbe[name]
-		if !ok || !discover.Permitted(p.Info().Safety, network, firmward.ClassUnknown) {
-			continue
-		}
-		door, tr := c.door(network, firmward.ClassUnknown, name, wire.Secret{}, p.Info().Timeout, p.Info().Group)
-		var seen []firmward.Observation
-		limited, cancel := context.WithTimeout(ctx, discover.GroupLimit)
-		err := p.Run(limited, discover.Target{Network: door, Prefix: network.Prefix}, func(o firmward.Observation) {
-			if !slices.Contains(c.Self, o.Addr) {
-				o.Probe = name
-				seen, heard = append(seen, o), append(heard, o.Addr)
-			}
-		})
-		cancel()
-		if firmward.CodeOf(err) == firmward.NotSupported && err != nil {
-			return devices, heard, nil
-		}
-		if kept := c.keepSent(context.WithoutCancel(ctx), "", tr); err == nil {
-			err = kept
-		}
-		if err != nil {
-			return nil, nil, err
-		}
-		ids, err := c.record(ctx, network, seen)
-		if err != nil {
-			return nil, nil, err
-		}
-		devices = append(devices, ids...)
-	}
-	slices.Sort(devices)
-	return slices.Compact(devices), union(nil, heard), nil
-}
-
-// union is all addresses of both, sorted.
-func union(a, b []netip.Addr) []netip.Addr {
-	all := slices.Concat(a, b)
-	slices.SortFunc(all, netip.Addr.Compare)
-	return slices.Compact(all)
-}
-
-// unswept says what keeps a network from being swept address by address, or nothing.
-func unswept(n firmward.Network) string {
-	switch {
-	case n.Zone().Careful():
-		return "a careful zone"
-	case !n.Prefix.Addr().Is4():
-		return "a network of IPv6"
-	case n.Prefix.Bits() < maxSweep:
-		return "a network of more than a /16"
-	}
-	return ""
-}
-
-// withInventory adds the addresses of the site's known devices to those of the neighbour table: whoever is in the
-// inventory is asked, also behind a router.
-func (c *Control) withInventory(ctx context.Context, network firmward.Network, hosts []netip.Addr) ([]netip.Addr, error) {
-	out, inUse := slices.Clone(hosts), false
-	err := c.eachDevice(ctx, store.DeviceFilter{Site: network.Site, Retired: &inUse}, func(d firmward.Device) error {
-		for _, a := range d.Addrs {
-			if network.Prefix.Contains(a) {
-				out = append(out, a)
-			}
-		}
-		return nil
-	})
-	return union(out, nil), err
-}
-
 // neighbours records who is there by the neighbour table and gives their addresses, sorted.
-func (c *Control) neighbours(ctx context.Context, network firmward.Network) ([]netip.Addr, error) {
+func (c *Control) neighbours(ctx context.Context, network firmward.Network, inner prefixes) ([]netip.Addr, error) {
 	p, ok := c.byProbe["neighbor"]
 	if !ok {
 		return nil, nil
@@ -349,7 +274,7 @@ func (c *Control) neighbours(ctx context.Context, network firmward.Network) ([]n
 	var seen []firmward.Observation
 	var hosts []netip.Addr
 	err := p.Run(ctx, discover.Target{Network: door, Prefix: network.Prefix}, func(o firmward.Observation) {
-		if slices.Contains(c.Self, o.Addr) {
+		if slices.Contains(c.Self, o.Addr) || inner.contain(o.Addr) {
 			return
 		}
 		o.Probe = "neighbor"
@@ -441,16 +366,4 @@ func (c *Control) deviceAt(ctx context.Context, site string, addr netip.Addr) (f
 		return firmward.Device{}, cmp.Or(err, error(firmward.Errorf(firmward.NotFound, "no device at "+addr.String())))
 	}
 	return slices.MaxFunc(found, func(a, b firmward.Device) int { return a.LastSeen.Compare(b.LastSeen) }), nil
-}
-
-// addresses lists the host addresses of an IPv4 prefix.
-func addresses(p netip.Prefix) []netip.Addr {
-	var out []netip.Addr
-	for a := p.Masked().Addr(); p.Contains(a); a = a.Next() {
-		out = append(out, a)
-	}
-	if n := len(out); n > 2 { // without network and broadcast address
-		out = out[1 : n-1]
-	}
-	return out
 }

@@ -87,6 +87,12 @@ func (a Answer) Closed(why string) (firmward.Outcome, string) {
 	return firmward.Closed, why
 }
 
+// Serves reports whether an observation shows its service at work: it answered, and not that it cannot (HTTP 5xx).
+func Serves(o firmward.Observation) bool {
+	status, _ := o.Get("http.status")
+	return o.Outcome == firmward.Answered && !strings.HasPrefix(status, "5")
+}
+
 // OutcomeOf says how a failed exchange ended.
 func OutcomeOf(err error) firmward.Outcome {
 	if errors.Is(err, syscall.ECONNREFUSED) {

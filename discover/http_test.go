@@ -57,3 +57,19 @@ func FuzzReading(f *testing.F) {
 		}
 	})
 }
+
+func TestServes(t *testing.T) {
+	at := func(outcome firmward.Outcome, status string) firmward.Observation {
+		return firmward.Observation{Outcome: outcome, Readings: []firmward.Reading{{Name: "http.status", Value: status}}}
+	}
+	for want, all := range map[bool][]firmward.Observation{
+		true:  {at(firmward.Answered, "200"), at(firmward.Answered, "401"), {Outcome: firmward.Answered}},
+		false: {at(firmward.Answered, "503"), at(firmward.Cut, "200"), {Outcome: firmward.NoAnswer}},
+	} {
+		for _, o := range all {
+			if Serves(o) != want {
+				t.Errorf("%+v serves: %t", o, !want)
+			}
+		}
+	}
+}

@@ -18,8 +18,8 @@ type Planned struct {
 }
 
 // Plan says, for each probe in turn, whom a scan of a network asks with it and what is withheld. It is the same
-// decision that a scan takes, told beforehand.
-func Plan(n firmward.Network, all []Probe, families []firmward.Family) []Planned {
+// decision that a scan takes, told beforehand. alone says that no other network is named inside this one.
+func Plan(n firmward.Network, alone bool, all []Probe, families []firmward.Family) []Planned {
 	zone := n.Zone()
 	out := make([]Planned, 0, len(all))
 	for _, p := range all {
@@ -28,7 +28,7 @@ func Plan(n firmward.Network, all []Probe, families []firmward.Family) []Planned
 		switch {
 		case plan.Safety == firmward.Passive:
 			plan.When = append(plan.When, "the whole network, without a packet")
-		case slices.Contains(GroupProbes(zone), name) && n.Prefix.Addr().Is4():
+		case slices.Contains(GroupProbes(zone), name) && n.Prefix.Addr().Is4() && alone:
 			plan.AtOnce = true
 			plan.When = append(plan.When, "all hosts on the link at once")
 		case slices.Contains(FirstProbes(zone), name):
@@ -69,7 +69,7 @@ func (p *Planned) withhold(n firmward.Network) {
 	case !Permitted(p.Safety, n, firmward.ClassUnknown):
 		p.Withheld = fmt.Sprintf("strangers are not asked: it is %s, and this network allows %s (%s)", p.Safety, n.Allowed, further)
 	case len(p.When) == 0 && p.Group.IsValid():
-		p.Withheld = "a careful zone is not asked all at once"
+		p.Withheld = "a careful zone is not asked all at once, nor a network with another named inside it"
 	case len(p.When) == 0:
 		p.Withheld = "no scan of a network of this profile asks it"
 	}

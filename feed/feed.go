@@ -8,6 +8,7 @@ package feed
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -63,6 +64,9 @@ type PositionError struct {
 }
 
 func (e *PositionError) Error() string {
+	if errors.Is(e.Err, io.ErrUnexpectedEOF) {
+		return fmt.Sprintf("%s: at byte %d: the document ends in the middle: fetch it again", e.Document, e.Offset)
+	}
 	return fmt.Sprintf("%s: at byte %d: %v", e.Document, e.Offset, e.Err)
 }
 

@@ -100,7 +100,7 @@ func New(d Deps) *API {
 	mux.HandleFunc("GET /healthz", a.healthz)
 	mux.Handle("GET /metrics", a.metrics.handler())
 	a.pageRoutes(mux)
-	a.handler = a.guard(mux)
+	a.handler = a.guard(unrouted(mux))
 	return a
 }
 

@@ -87,6 +87,36 @@ func init() {
 	}
 }
 
+// unrouted answers what no route takes with a problem too: the router's own answers are plain text.
+func unrouted(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		router, pattern := mux.Handler(r)
+		if pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		said := &unsaid{header: http.Header{}}
+		router.ServeHTTP(said, r)
+		p := newProblem(firmward.NotFound, "there is no "+r.URL.Path+" here: /docs lists what there is")
+		if allow := said.header.Get("Allow"); said.status == http.StatusMethodNotAllowed {
+			w.Header().Set("Allow", allow)
+			p = newProblem(firmward.Invalid, r.Method+" is not possible here, but "+allow)
+			p.Status, p.Title = said.status, http.StatusText(said.status)
+		}
+		writeProblem(w, p)
+	})
+}
+
+// unsaid takes an answer that is given in another form.
+type unsaid struct {
+	header http.Header
+	status int
+}
+
+func (u *unsaid) Header() http.Header         { return u.header }
+func (u *unsaid) Write(b []byte) (int, error) { return len(b), nil }
+func (u *unsaid) WriteHeader(status int)      { u.status = status }
+
 // problem turns an error of a handler into what the client sees. Internal ones are logged.
 func (a *API) problem(ctx context.Context, operation string, err error) error {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {

@@ -107,8 +107,9 @@ func TestProblems(t *testing.T) {
 	if fmt.Sprintf("%+v", bad.Errors) == "" || strings.Contains(fmt.Sprintf("%+v", *bad.Errors[0]), "hunter2") {
 		t.Errorf("the answer repeats the password: %+v", bad)
 	}
-	if resp := p.request(http.MethodGet, "/api/v1/nothing", nil); resp.StatusCode != 404 {
-		t.Errorf("unknown path: %d", resp.StatusCode)
+	p.problem(http.MethodGet, "/nothing", nil, firmward.NotFound)
+	if got := p.problem(http.MethodPut, "/devices", nil, firmward.Invalid); got.Status != 405 || !strings.Contains(got.Detail, "GET, HEAD, POST") {
+		t.Errorf("got %+v", got)
 	}
 }
 

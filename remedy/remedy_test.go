@@ -278,10 +278,12 @@ func TestChooseAnything(t *testing.T) {
 
 func TestDepth(t *testing.T) {
 	for want, feeds := range map[string][]firmward.FeedStatus{
-		"no vulnerability knowledge": nil,
-		"starter set only":           {{Kind: "starter", Records: 6}},
-		"feed nvd is stale":          {{Name: "nvd", Kind: "advisories", Records: 9, Stale: true}},
-		"9 advisories, newest dated": {{Kind: "advisories", Records: 9, Dated: now}, {Kind: "exploited", Records: 5}},
+		"no vulnerability knowledge":  nil,
+		"starter set only":            {{Kind: "starter", Records: 6}},
+		"facts are missing: nvd, kev": {{Name: "nvd", Kind: "advisories", Records: 9, Stale: true}, {Name: "kev", Kind: "exploited", Records: 5, Stale: true}},
+		"9 advisories, newest dated":  {{Kind: "advisories", Records: 9, Dated: now}, {Kind: "exploited", Records: 5}},
+		"no list of exploited ones":   {{Kind: "advisories", Records: 9, Dated: now}, {Kind: "exploited"}},
+		"nobody knows of when":        {{Kind: "advisories", Records: 9}, {Kind: "starter", Records: 5, Dated: now}},
 	} {
 		if got := remedy.Depth(feeds); !strings.Contains(got, want) {
 			t.Errorf("%q, want %q", got, want)

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -188,28 +189,42 @@ func clock(f Facts, open []firmward.Finding) (due time.Time, rule string) {
 // Depth says in one line how deep the knowledge of vulnerabilities is, so that a short list is never
 // taken for safety.
 func Depth(feeds []firmward.FeedStatus) string {
-	advisories, deep, stale := 0, false, ""
-	dated := time.Time{}
+	advisories, deep, exploited := 0, false, false
+	var stale []string
+	dated := map[string]time.Time{}
 	for _, s := range feeds {
-		if s.Kind != "advisories" && s.Kind != "starter" {
+		switch s.Kind {
+		case "advisories", "starter":
+			advisories += s.Records
+			deep = deep || s.Kind == "advisories" && s.Records > 0
+		case "exploited":
+			exploited = exploited || s.Records > 0
+		case "likelihood":
+		default:
 			continue
 		}
-		advisories += s.Records
-		deep = deep || s.Kind == "advisories" && s.Records > 0
 		if s.Stale {
-			stale = s.Name
+			stale = append(stale, s.Name)
 		}
-		if s.Dated.After(dated) {
-			dated = s.Dated
+		if s.Dated.After(dated[s.Kind]) {
+			dated[s.Kind] = s.Dated
 		}
 	}
 	switch {
 	case advisories == 0:
 		return "no vulnerability knowledge at all: nothing here says that anything is safe"
 	case !deep:
-		return fmt.Sprintf("starter set only: %d facts, dated %s; import feeds before you trust a short list", advisories, day(dated))
-	case stale != "":
-		return fmt.Sprintf("%d advisories, but feed %s is stale: newer vulnerabilities are missing", advisories, stale)
+		return fmt.Sprintf("starter set only: %d facts, dated %s; import feeds before you trust a short list", advisories, day(dated["starter"]))
 	}
-	return fmt.Sprintf("%d advisories, newest dated %s", advisories, day(dated))
+	text := fmt.Sprintf("%d advisories, newest dated %s", advisories, day(dated["advisories"]))
+	if dated["advisories"].IsZero() {
+		text = fmt.Sprintf("%d advisories, nobody knows of when: newer vulnerabilities may be missing", advisories)
+	}
+	if len(stale) > 0 {
+		text += "; stale, so newer facts are missing: " + strings.Join(stale, ", ")
+	}
+	if !exploited {
+		text += "; no list of exploited ones (KEV) was imported"
+	}
+	return text
 }

@@ -93,7 +93,7 @@ func hold(r *firmward.Rollout, s Slot, claims Claims, stopAll bool) (code, why s
 	case s.Group != "" && claims.Group[s.Group] != "":
 		return "redundant-peer", "its redundant peer is being changed"
 	case (d.Zone == firmward.ZoneClinical || d.Zone == firmward.ZonePlant) && !d.Released.Contains(s.Local):
-		return "not-released", "in clinical or process use: its owner has not released it for this time (devices set NAME --release FROM/TO)"
+		return "not-released", "in clinical or process use: its owner has not released it for this time (devices set NAME --released-from TIME --released-to TIME)"
 	}
 	open, change := r.Policy.Window.Open(s.Local)
 	switch {

@@ -221,7 +221,7 @@ func (t *Tx) mustBeEmpty(ctx context.Context) error {
 			return err
 		}
 		if found {
-			return firmward.Errorf(firmward.Conflict, "the store is not empty: load a dump into a new one, then switch over")
+			return firmward.Errorf(firmward.Conflict, "the database holds something already: restore into an empty one")
 		}
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -95,6 +96,11 @@ func (d dialect) plain(doing string, err error) error {
 			return say(firmward.Unavailable, "the database file may not be written. Give firmward the right to write it and its folder")
 		case sqlite3.SQLITE_CORRUPT:
 			return say(firmward.Internal, "the database file is damaged. Restore the last backup")
+		case sqlite3.SQLITE_IOERR:
+			if se.Code() == sqlite3.SQLITE_IOERR_SHMSIZE { // a database is opened on a full disk
+				return say(firmward.DiskFull, full)
+			}
+			return say(firmward.Unavailable, "the disk does not read or write the database file. Look at the system's log, and at the last backup")
 		}
 	}
 	if pe, ok := errors.AsType[*pgconn.PgError](err); ok {
@@ -106,13 +112,25 @@ func (d dialect) plain(doing string, err error) error {
 		case pe.Code == "55P03":
 			return say(firmward.Locked, "another process holds the database")
 		case strings.HasPrefix(pe.Code, "08"), strings.HasPrefix(pe.Code, "57"), strings.HasPrefix(pe.Code, "28"), pe.Code == "3D000", pe.Code == "53300":
-			return say(firmward.Unavailable, "the PostgreSQL server refuses ("+pe.Message+")")
+			return &firmward.Error{Code: firmward.Unavailable, Message: doing + ": the PostgreSQL server refuses", Err: oneLine(err)}
 		}
 	}
 	if ce, ok := errors.AsType[*pgconn.ConnectError](err); ok {
-		return &firmward.Error{Code: firmward.Unavailable, Message: doing + ": the PostgreSQL server does not answer", Err: ce}
+		return &firmward.Error{Code: firmward.Unavailable, Message: doing + ": the PostgreSQL server does not answer", Err: oneLine(ce)}
 	}
 	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// oneLine says once what the driver says of each address and way that it tried.
+func oneLine(err error) error {
+	var parts []string
+	for line := range strings.Lines(err.Error()) {
+		line = strings.TrimSpace(line)
+		if line != "" && !strings.HasSuffix(line, "server refused TLS connection") && !slices.Contains(parts, line) {
+			parts = append(parts, line)
+		}
+	}
+	return errors.New(strings.Join(parts, " "))
 }
 
 func (s *Store) openPostgres(address string) error {
@@ -144,6 +162,11 @@ func (s *Store) openSQLite(path string) error {
 			return s.d.plain("make a temporary database", err)
 		}
 		s.temporary, path, sync = dir, filepath.Join(dir, "firmward.db"), "synchronous(OFF)"
+	}
+	if f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err == nil { // it holds hashes of tokens; else the engine says why
+		if err := f.Close(); err != nil {
+			return s.d.plain("make the database file", err)
+		}
 	}
 	pragmas := []string{"busy_timeout(" + strconv.FormatInt(later.Milliseconds(), 10) + ")", "journal_mode(WAL)", sync, "foreign_keys(1)", "cache_size(-16000)"}
 	var err error

@@ -50,10 +50,15 @@ type ImportOptions struct {
 
 // Import takes one document of a feed. f hands over the records; they are kept in memory while it reads, so writers are
 // held up only while the finished document is stored, in one transaction. When f or the storing fails, nothing
-// is changed, the last good data stays, and FeedStatus says why and when. A record that f refuses is counted.
+// is changed, the last good data stays, and FeedStatus says why and when. A record that f refuses is counted; a
+// document of which every record is refused fails. Knowledge never goes back: an older form of an advisory does not
+// replace a newer one, and an older list of exploited or likely vulnerabilities is refused.
 func (s *Store) Import(ctx context.Context, feed string, o ImportOptions, f func(*Import) error) (firmward.FeedStatus, error) {
 	imp := &Import{feed: feed, o: o}
 	err := f(imp)
+	if err == nil && imp.refused > 0 && imp.empty() {
+		err = firmward.Errorf(firmward.Invalid, fmt.Sprintf("nothing was imported, the last good data stays in use: %s: none of its records could be read (%d)", o.Document, imp.refused))
+	}
 	var status firmward.FeedStatus
 	if err == nil {
 		err = s.Tx(ctx, func(tx *Tx) (err error) {
@@ -64,6 +69,10 @@ func (s *Store) Import(ctx context.Context, feed string, o ImportOptions, f func
 	if err == nil {
 		return status, nil
 	}
+	if firmward.CodeOf(err) == firmward.Conflict {
+		return firmward.FeedStatus{}, err // the document is fine, and so is what is there
+	}
+	cause := err.Error()
 	err = fmt.Errorf("import %s into %s: %w", o.Document, feed, err)
 	failed := s.Tx(context.WithoutCancel(ctx), func(tx *Tx) error {
 		status, err2 := tx.FeedStatus(ctx, feed)
@@ -73,7 +82,7 @@ func (s *Store) Import(ctx context.Context, feed string, o ImportOptions, f func
 		if err2 != nil {
 			return err2
 		}
-		status.LastError, status.FailedAt = err.Error(), o.Now
+		status.LastError, status.FailedAt = cause, o.Now
 		return tx.putFeed(ctx, status)
 	})
 	return firmward.FeedStatus{}, errors.Join(err, failed)
@@ -81,6 +90,17 @@ func (s *Store) Import(ctx context.Context, feed string, o ImportOptions, f func
 
 func (i *Import) store(ctx context.Context, tx *Tx) (firmward.FeedStatus, error) {
 	status := firmward.FeedStatus{Name: i.feed, Kind: i.o.Kind, Refused: i.refused, Dated: i.dated, Imported: i.o.Now, Document: i.o.Document}
+	old, err := tx.FeedStatus(ctx, i.feed)
+	if err != nil && firmward.CodeOf(err) != firmward.NotFound {
+		return status, err
+	}
+	if older := !i.dated.IsZero() && i.dated.Before(old.Dated); older && (len(i.exploited) > 0 || len(i.likelihoods) > 0) && i.o.Kind != "starter" {
+		return status, firmward.Errorf(firmward.Conflict, fmt.Sprintf("%s is of %s, and what is in use is of %s: nothing was changed",
+			i.o.Document, i.dated.Format(time.DateOnly), old.Dated.Format(time.DateOnly)))
+	}
+	if !i.o.ReplaceAll && status.Dated.Before(old.Dated) {
+		status.Dated = old.Dated // an archive adds to what is there and makes it no older
+	}
 	if i.o.ReplaceAll {
 		if err := tx.clearFeed(ctx, i.feed, i.o.Kind); err != nil {
 			return status, err
@@ -91,7 +111,7 @@ func (i *Import) store(ctx context.Context, tx *Tx) (firmward.FeedStatus, error)
 			return status, err
 		}
 	}
-	_, err := tx.row(ctx, `SELECT (SELECT COUNT(*) FROM advisory WHERE feed = $1) + (SELECT COUNT(*) FROM exploited WHERE feed = $1)
+	_, err = tx.row(ctx, `SELECT (SELECT COUNT(*) FROM advisory WHERE feed = $1) + (SELECT COUNT(*) FROM exploited WHERE feed = $1)
 		+ (SELECT COUNT(*) FROM likelihood WHERE feed = $1) + (SELECT COUNT(*) FROM lifecycle WHERE feed = $1)`, args(i.feed), &status.Records)
 	if err != nil {
 		return status, err

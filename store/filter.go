@@ -3,6 +3,7 @@ package store
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/firmward/firmward"
@@ -23,11 +24,12 @@ func (f *filter) match(w firmward.Filter) string {
 	case firmward.FilterNot:
 		return "NOT (" + f.match(w.Args[0]) + ")"
 	case firmward.FilterIn:
-		any := "1 = 0"
+		var any strings.Builder
+		any.WriteString("1 = 0")
 		for _, v := range w.Values {
-			any += " OR " + f.equals(w.Field, v)
+			any.WriteString(" OR " + f.equals(w.Field, v))
 		}
-		return any
+		return any.String()
 	case firmward.FilterStartsWith:
 		if len(w.Values) == 0 || !textField(w.Field) {
 			return "1 = 0"

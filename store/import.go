@@ -126,7 +126,42 @@ func (i *Import) pack(a firmward.Advisory) ([]byte, error) {
 	return bytes.Clone(i.buf.Bytes()), nil
 }
 
+// empty reports whether no record was taken.
+func (i *Import) empty() bool {
+	return len(i.advisories)+len(i.rejected)+len(i.exploited)+len(i.likelihoods)+len(i.lifecycles) == 0
+}
+
+// leaveOlder drops the advisories of which a newer form is stored: yearly files come again and again beside the
+// short ones that hold the latest changes, in any order.
+func (i *Import) leaveOlder(ctx context.Context, tx *Tx) error {
+	bySource := make(map[string][]string)
+	for _, a := range i.advisories {
+		bySource[a.source] = append(bySource[a.source], a.id)
+	}
+	type key struct{ id, source string }
+	stored := make(map[key]int64)
+	for source, ids := range bySource {
+		_, err := list(ctx, tx.Reader, func(s scan) (struct{}, error) {
+			var id string
+			var modified int64
+			err := s(&id, &modified)
+			stored[key{id, source}] = modified
+			return struct{}{}, err
+		}, "SELECT id, modified FROM advisory WHERE source = $1 AND id IN ("+tx.d.elements("$2")+")", source, js{ids})
+		if err != nil {
+			return err
+		}
+	}
+	i.advisories = slices.DeleteFunc(i.advisories, func(a advisoryRow) bool { return a.modified < stored[key{a.id, a.source}] })
+	return nil
+}
+
 func (i *Import) storeAdvisories(ctx context.Context, tx *Tx) error {
+	if !i.o.ReplaceAll {
+		if err := i.leaveOlder(ctx, tx); err != nil {
+			return err
+		}
+	}
 	byKey := func(a, b advisoryRow) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.source, b.source)) }
 	slices.SortStableFunc(i.advisories, byKey)
 	i.advisories = lastOf(i.advisories, func(a, b advisoryRow) bool { return byKey(a, b) == 0 })

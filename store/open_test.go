@@ -74,6 +74,9 @@ func TestNoDatabase(t *testing.T) {
 	if strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("the password is in the error: %v", err)
 	}
+	if strings.Contains(err.Error(), "\n") || strings.Count(err.Error(), "refused") != 1 {
+		t.Errorf("the driver's lines are not one: %v", err)
+	}
 }
 
 // TestLockedDatabase lets another connection hold the write lock.

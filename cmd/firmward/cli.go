@@ -29,12 +29,21 @@ const (
 
 // Globals are the options of every command.
 type Globals struct {
-	Data   string `help:"Data directory." type:"path" env:"FIRMWARD_DATA" placeholder:"DIR" default:"${data}"`
-	Server string `help:"Use the server at this URL instead of the data directory." env:"FIRMWARD_SERVER" placeholder:"URL"`
-	Token  string `help:"Token for --server." env:"FIRMWARD_TOKEN" placeholder:"fw_…"`
-	DB     string `help:"Database; an SQLite file in the data directory unless given." name:"db" env:"FIRMWARD_DB" placeholder:"postgres://…"`
-	LabMap string `help:"Reach simulated devices through this port map of 'lab serve', and no other device." name:"lab-map" env:"FIRMWARD_LAB_MAP" type:"path" placeholder:"FILE"`
-	JSON   bool   `help:"One JSON object a line instead of a table." name:"json"`
+	Data        string `help:"Data directory." type:"path" env:"FIRMWARD_DATA" placeholder:"DIR" default:"${data}"`
+	Server      string `help:"Use the server at this URL instead of the data directory." env:"FIRMWARD_SERVER" placeholder:"URL"`
+	Token       string `help:"Token for --server." env:"FIRMWARD_TOKEN" placeholder:"fw_…"`
+	Fingerprint string `help:"Fingerprint of the certificate of --server, as 'serve --tls-self-signed' shows it." name:"fingerprint" env:"FIRMWARD_FINGERPRINT" placeholder:"SHA256"`
+	DB          string `help:"Database; an SQLite file in the data directory unless given." name:"db" env:"FIRMWARD_DB" placeholder:"postgres://…"`
+	LabMap      string `help:"Reach simulated devices through this port map of 'lab serve', and no other device." name:"lab-map" env:"FIRMWARD_LAB_MAP" type:"path" placeholder:"FILE"`
+	JSON        bool   `help:"One JSON object a line instead of a table." name:"json"`
+}
+
+// checkDB refuses what is no PostgreSQL URL: it would become a file of that name.
+func (g Globals) checkDB() error {
+	if g.DB == "" || strings.HasPrefix(g.DB, "postgres://") || strings.HasPrefix(g.DB, "postgresql://") {
+		return nil
+	}
+	return usageError("--db wants the URL of a PostgreSQL database: postgres://user@host/name")
 }
 
 // CLI is the command line.
@@ -138,7 +147,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	}
 	a.client = newClient(a)
 	kctx.BindTo(ctx, (*context.Context)(nil))
-	err = kctx.Run(a)
+	if err = cli.checkDB(); err == nil {
+		err = kctx.Run(a)
+	}
 	if cerr := a.client.close(ctx); err == nil {
 		err = cerr
 	}
@@ -226,10 +237,6 @@ func exitOf(err error) int {
 
 func hintFor(err error) string {
 	switch firmward.CodeOf(err) {
-	case firmward.NewerSchema:
-		return "Use the newer firmward that wrote it, or restore a backup of the older one into another data directory."
-	case firmward.DiskFull:
-		return "Free space where the data directory is and try again: nothing was half-written."
 	case firmward.Unauthorized:
 		return "An administrator makes tokens: firmward tokens add NAME --role viewer. Give yours with --token or FIRMWARD_TOKEN."
 	}

@@ -4,7 +4,11 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"go/ast"
+	goparser "go/parser"
+	"go/token"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,7 +32,7 @@ func TestMain(m *testing.M) {
 // TestScripts runs the command line as people do. Beside testscript's own commands there are
 //
 //	exits N firmward …          the command ends with exactly this code
-//	start NAME TEXT firmward …  runs in the background; goes on once TEXT was printed. $NAME_url and $NAME_token are what it printed
+//	start NAME TEXT firmward …  runs in the background; goes on once TEXT was printed, with all before it in NAME.out. $NAME_url, $NAME_token, $NAME_fingerprint are what it printed
 //	stop NAME                   interrupts it; it must end well
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -72,6 +76,7 @@ type running struct {
 
 var (
 	printedURL   = regexp.MustCompile(`https?://[0-9.:]+`)
+	printedPrint = regexp.MustCompile(`\b[0-9a-f]{64}\b`)
 	printedToken = regexp.MustCompile(`fw_[a-z2-7]+`)
 )
 
@@ -127,6 +132,8 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 		_, addr, _ := strings.Cut(last, "://")
 		ts.Setenv(name+"_addr", addr)
 	}
+	ts.Check(os.WriteFile(ts.MkAbs(name+".out"), []byte(printed), 0o600))
+	ts.Setenv(name+"_fingerprint", printedPrint.FindString(printed))
 	ts.Setenv(name+"_token", printedToken.FindString(printed))
 }
 
@@ -175,6 +182,32 @@ func TestHelp(t *testing.T) {
 	walk(parser.Model.Node)
 }
 
+// TestPackaging: what the unit and the container start is a command line that firmward understands.
+func TestPackaging(t *testing.T) {
+	for file, command := range map[string]*regexp.Regexp{
+		"firmward.service": regexp.MustCompile(`(?m)^ExecStart=/usr/bin/firmward (.*) \$FIRMWARD_SERVE$`),
+		"Containerfile":    regexp.MustCompile(`(?m)^CMD \[(.*)\]$`),
+	} {
+		b, err := os.ReadFile(filepath.Join("..", "..", "packaging", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := command.FindSubmatch(b)
+		if found == nil {
+			t.Fatalf("%s starts nothing", file)
+		}
+		var cli CLI
+		parser, err := newParser(&cli, io.Discard, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		args := strings.Fields(strings.NewReplacer(`"`, "", ",", "").Replace(string(found[1])))
+		if got, err := parser.Parse(args); err != nil || got.Command() != "serve" || cli.Data != "/var/lib/firmward" {
+			t.Errorf("%s: %v: %v", file, args, err)
+		}
+	}
+}
+
 // TestOneOwner: a data directory has one owner at a time.
 func TestOneOwner(t *testing.T) {
 	dir := t.TempDir()
@@ -207,5 +240,58 @@ func TestOneOwner(t *testing.T) {
 	}
 	if err := h.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestHints: what error texts tell people to type exists.
+func TestHints(t *testing.T) {
+	var cli CLI
+	parser, err := newParser(&cli, io.Discard, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	var walk func(n *kong.Node)
+	walk = func(n *kong.Node) {
+		for _, f := range n.Flags {
+			known[f.Name] = true
+		}
+		for _, child := range n.Children {
+			walk(child)
+		}
+	}
+	walk(parser.Model.Node)
+	option := regexp.MustCompile(`--([a-z][a-z0-9-]+)`)
+	seen := 0
+	for _, dir := range []string{"contain", "control", "discover", "driver", "feed", "httpapi", "remedy", "rollout", "staging", "store", "workorder"} {
+		err := filepath.WalkDir(filepath.Join("..", "..", dir), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			file, err := goparser.ParseFile(token.NewFileSet(), path, nil, 0)
+			if err != nil {
+				return err
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				lit, ok := n.(*ast.BasicLit)
+				if !ok || lit.Kind != token.STRING {
+					return true
+				}
+				for _, m := range option.FindAllStringSubmatch(lit.Value, -1) {
+					seen++
+					if !known[m[1]] {
+						t.Errorf("%s: no command has --%s: %s", path, m[1], lit.Value)
+					}
+				}
+				return true
+			})
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if seen < 20 {
+		t.Errorf("only %d options were found", seen)
 	}
 }

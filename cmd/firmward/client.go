@@ -3,6 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -87,9 +91,47 @@ func (c *client) openServer() error {
 	if u.Scheme == "http" && c.a.Token != "" && !loopbackName(u.Hostname()) {
 		return firmward.Errorf(firmward.Refused, "a token is not sent over an open line: use https")
 	}
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	if c.a.Fingerprint != "" {
+		if t.TLSClientConfig, err = pinned(c.a.Fingerprint); err != nil {
+			return err
+		}
+		if u.Scheme != "https" {
+			return usageError("--fingerprint goes with an https:// server")
+		}
+	}
 	c.base = strings.TrimSuffix(c.a.Server, "/")
-	c.http = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	c.http = &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return nil
+}
+
+// pinned trusts exactly the certificate of a fingerprint, whoever signed it and whatever name it bears.
+func pinned(text string) (*tls.Config, error) {
+	want, err := hex.DecodeString(strings.ReplaceAll(text, ":", ""))
+	if err != nil || len(want) != sha256.Size {
+		return nil, usageError("--fingerprint wants the SHA-256 of the certificate: 64 hexadecimal digits")
+	}
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12, InsecureSkipVerify: true, // VerifyConnection does it
+		VerifyConnection: func(s tls.ConnectionState) error {
+			if got := fingerprint(s.PeerCertificates[0]); got != hex.EncodeToString(want) {
+				return firmward.Errorf(firmward.Refused, "the server shows another certificate, with the fingerprint "+got+": somebody else may answer there")
+			}
+			return nil
+		},
+	}, nil
+}
+
+// noAnswer says why a server could not be asked.
+func noAnswer(err error) error {
+	if e, ok := errors.AsType[*firmward.Error](err); ok {
+		return e
+	}
+	message := "the server does not answer"
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		message = "nobody known here signed the server's certificate; if it is its own (serve --tls-self-signed), give the fingerprint that it printed with --fingerprint"
+	}
+	return &firmward.Error{Code: firmward.Unavailable, Message: message, Err: errors.Unwrap(err)}
 }
 
 func loopbackName(host string) bool {
@@ -219,7 +261,7 @@ func (c *client) do(ctx context.Context, r call) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return &firmward.Error{Code: firmward.Unavailable, Message: "the server does not answer", Err: errors.Unwrap(err)}
+		return noAnswer(err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode >= 300 {

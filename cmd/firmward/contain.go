@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -55,12 +56,16 @@ func containment(ctx context.Context, a *app, ref, order, why string) error {
 	if err := a.client.post(ctx, "/devices/"+url.PathEscape(ref)+"/"+order, httpapi.Reason{Why: why}, &h); err != nil {
 		return err
 	}
+	var failed error
+	if order == "contain" && h.State != firmward.ContainContained && h.State != firmward.ContainApplied {
+		failed = exitWith(exitUnavailable) // the decision is kept, but whoever asked must not take it for done
+	}
 	if done, err := a.asJSON(h); done {
-		return err
+		return cmp.Or(err, failed)
 	}
 	a.para(0, containedText(h))
 	for _, p := range h.Proof {
 		a.para(2, fmt.Sprintf("%s: %s, as it should be: %s", p.Probe, p.Note, yes(p.OK)))
 	}
-	return nil
+	return failed
 }

@@ -108,7 +108,7 @@ func (f Facts) body() httpapi.DeviceFacts {
 // DevicesAddCmd adds a device by hand.
 type DevicesAddCmd struct {
 	Name    string  `arg:"" help:"What people call it."`
-	Site    *string `help:"Where it is: a known site (firmward sites). An address in a named network says it too." placeholder:"NAME"`
+	Site    *string `help:"Where it is: a known site (firmward sites). An address in a named network says it too, and the only site need not be named." placeholder:"NAME"`
 	Address *string `help:"Its address, when it has one." placeholder:"IP"`
 	Facts
 }
@@ -130,7 +130,7 @@ func (c *DevicesAddCmd) Run(ctx context.Context, a *app) error {
 	if done, err := a.asJSON(d); done {
 		return err
 	}
-	fmt.Fprintf(a.out, "%s is in the inventory as %s. Now: firmward device %s\n", d.Name, d.ID, d.ID)
+	fmt.Fprintf(a.out, "%s is in the inventory of %s as %s. Now: firmward device %s\n", d.Name, d.Site, d.ID, d.ID)
 	return nil
 }
 

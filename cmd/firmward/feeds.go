@@ -33,8 +33,11 @@ func (FeedsImportCmd) Help() string {
 
 // Run carries it out.
 func (c *FeedsImportCmd) Run(ctx context.Context, a *app) error {
-	for _, path := range c.Files {
+	for i, path := range c.Files {
 		if err := c.one(ctx, a, path); err != nil {
+			if rest := c.Files[i+1:]; len(rest) > 0 {
+				fmt.Fprintln(a.err, "Not tried after the error: "+strings.Join(rest, ", "))
+			}
 			return err
 		}
 	}

@@ -90,9 +90,6 @@ func (h *house) open(ctx context.Context, cfg houseConfig) error {
 		return err
 	}
 	h.closers = append(h.closers, unlock)
-	if cfg.DB != "" && !strings.Contains(cfg.DB, ":") {
-		return usageError("--db wants the URL of a PostgreSQL database: postgres://user@host/name")
-	}
 	if cfg.DB == "" {
 		cfg.DB = filepath.Join(cfg.Dir, fileDB)
 	}
@@ -226,7 +223,7 @@ func openSigner(path string) (s *audit.Signer, made bool, err error) {
 	}
 	s, err = audit.NewSigner(strings.TrimSpace(string(key)))
 	if err != nil {
-		return nil, false, fmt.Errorf("read audit key %s: %w", path, err)
+		return nil, false, &firmward.Error{Code: firmward.Invalid, Message: "the key file " + path + " is damaged: restore it from a backup. Without it a new history begins (move it away)", Err: err}
 	}
 	return s, made, nil
 }

@@ -14,7 +14,7 @@ import (
 
 func main() {
 	// An empty variable means the default and not, as a path, the directory in which one happens to be.
-	for _, name := range []string{"FIRMWARD_DATA", "FIRMWARD_SERVER", "FIRMWARD_TOKEN", "FIRMWARD_DB", "FIRMWARD_LAB_MAP"} {
+	for _, name := range []string{"FIRMWARD_DATA", "FIRMWARD_SERVER", "FIRMWARD_TOKEN", "FIRMWARD_FINGERPRINT", "FIRMWARD_DB", "FIRMWARD_LAB_MAP"} {
 		if os.Getenv(name) == "" {
 			_ = os.Unsetenv(name) // it cannot fail for a plain name
 		}

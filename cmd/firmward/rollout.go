@@ -195,6 +195,8 @@ func waveText(r httpapi.Rollout) string {
 	switch {
 	case r.Total == 0:
 		return "no waves"
+	case last == 0:
+		return "one wave, the canary"
 	case r.State == firmward.RolloutPlanned:
 		return "a canary and " + plural(last, "wave", "waves") + " after it"
 	case r.Wave == 0:
@@ -214,7 +216,9 @@ func printRollout(a *app, d httpapi.RolloutDetail) {
 	if r.Started > 0 {
 		a.para(0, fmt.Sprintf("So far %d started: %d succeeded, %d failed, %d under way.", r.Started, r.Succeeded, r.Failed, r.InFlight))
 	}
-	a.para(0, "Staging: "+known(r.Staging))
+	if !strings.HasPrefix(r.ID, "stage-") { // a rehearsal is the staging
+		a.para(0, "Staging: "+known(r.Staging))
+	}
 	for _, v := range d.Staging {
 		a.para(2, fmt.Sprintf("%s %s by %s: %s, %s", v.Model, v.Hardware, v.Path, v.Result, v.Why))
 	}

@@ -17,26 +17,77 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/firmward/firmward"
 )
 
-// selfSigned gives the certificate of the data directory; it is made when it is missing. Whoever connects
-// compares its fingerprint.
-func selfSigned(dir string, hosts []string) (cert, key, fingerprint string, err error) {
-	cert, key = filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
-	b, err := os.ReadFile(cert)
-	if errors.Is(err, fs.ErrNotExist) {
-		if b, err = makeCertificate(cert, key, hosts); err != nil {
-			return "", "", "", fmt.Errorf("make certificate: %w", err)
+// ownCertificate is the certificate of a data directory.
+type ownCertificate struct {
+	cert, key   string // files
+	fingerprint string // SHA-256 of the certificate, hexadecimal
+	anew        string // why it was made anew; empty when it was not, or is the first
+}
+
+// selfSigned gives the certificate of the data directory. It is made when it is missing, has expired, or lacks a
+// name under which the server is reached. Whoever connects compares its fingerprint (--fingerprint).
+func selfSigned(dir string, hosts []string) (ownCertificate, error) {
+	own := ownCertificate{cert: filepath.Join(dir, "tls.crt"), key: filepath.Join(dir, "tls.key")}
+	b, err := os.ReadFile(own.cert)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		b, err = makeCertificate(own.cert, own.key, hosts)
+	case err == nil:
+		var leaf *x509.Certificate
+		if leaf, err = parseCertificate(own.cert, b); err != nil {
+			break
 		}
-	} else if err != nil {
-		return "", "", "", fmt.Errorf("read certificate: %w", err)
+		if own.anew = lacks(leaf, hosts, time.Now()); own.anew != "" {
+			for _, ip := range leaf.IPAddresses {
+				hosts = append(hosts, ip.String())
+			}
+			b, err = makeCertificate(own.cert, own.key, append(hosts, leaf.DNSNames...))
+		}
 	}
+	if err != nil {
+		return own, fmt.Errorf("certificate of the data directory: %w", err)
+	}
+	leaf, err := parseCertificate(own.cert, b)
+	if err != nil {
+		return own, err
+	}
+	own.fingerprint = fingerprint(leaf)
+	return own, nil
+}
+
+// fingerprint is how people compare a certificate.
+func fingerprint(c *x509.Certificate) string {
+	sum := sha256.Sum256(c.Raw)
+	return hex.EncodeToString(sum[:])
+}
+
+func parseCertificate(path string, b []byte) (*x509.Certificate, error) {
 	block, _ := pem.Decode(b)
 	if block == nil {
-		return "", "", "", fmt.Errorf("read certificate: %s holds none", cert)
+		return nil, firmward.Errorf(firmward.Invalid, path+" holds no certificate: move it away and a new one is made")
 	}
-	sum := sha256.Sum256(block.Bytes)
-	return cert, key, hex.EncodeToString(sum[:]), nil
+	c, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil, &firmward.Error{Code: firmward.Invalid, Message: path + " cannot be read: move it away and a new one is made", Err: err}
+	}
+	return c, nil
+}
+
+// lacks says why a certificate will not do, or nothing.
+func lacks(c *x509.Certificate, hosts []string, now time.Time) string {
+	if now.After(c.NotAfter) {
+		return "has expired"
+	}
+	for _, h := range hosts {
+		if c.VerifyHostname(h) != nil {
+			return "does not speak for " + h
+		}
+	}
+	return ""
 }
 
 func makeCertificate(certPath, keyPath string, hosts []string) ([]byte, error) {
@@ -55,6 +106,9 @@ func makeCertificate(certPath, keyPath string, hosts []string) ([]byte, error) {
 		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 	}
 	for _, h := range hosts {
+		if t.VerifyHostname(h) == nil { // named already
+			continue
+		}
 		if ip := net.ParseIP(h); ip != nil {
 			t.IPAddresses = append(t.IPAddresses, ip)
 		} else {

@@ -31,7 +31,7 @@ type ServeCmd struct {
 	TLSCert       string   `name:"tls-cert" help:"Certificate; needed for any address but loopback." type:"existingfile" and:"tls" placeholder:"FILE"`
 	TLSKey        string   `name:"tls-key" help:"Its key." type:"existingfile" and:"tls" placeholder:"FILE"`
 	TLSSelfSigned bool     `name:"tls-self-signed" help:"Make a certificate in the data directory and show its fingerprint."`
-	Host          []string `help:"Name under which the server is reached; may be repeated." placeholder:"NAME"`
+	Host          []string `help:"Name under which the server is reached, beside its address; may be repeated." placeholder:"NAME"`
 	Policies      string   `help:"Policy file; for a list that it lacks the policies that firmward ships hold." type:"existingfile" placeholder:"FILE"`
 	DepotAddr     string   `help:"Address of this machine at which devices fetch their images." placeholder:"IP:PORT"`
 	Witness       []string `help:"Second address of this machine, in another segment than the devices: packets from it prove that a contained device is cut off. Needs root and nftables on the router." placeholder:"IP"`
@@ -56,7 +56,7 @@ func (c *ServeCmd) Run(ctx context.Context, a *app) error {
 	if c.LogJSON {
 		handler = slog.NewJSONHandler(a.err, nil)
 	}
-	cfg := houseConfig{Dir: a.Data, DB: a.DB, Policies: c.Policies, Hosts: lower(c.Host), Log: slog.New(handler)}
+	cfg := houseConfig{Dir: a.Data, DB: a.DB, Policies: c.Policies, Hosts: c.names(), Log: slog.New(handler)}
 	if err := c.around(a, &cfg); err != nil {
 		return err
 	}
@@ -107,6 +107,21 @@ func (c *ServeCmd) walls(cfg *houseConfig) error {
 		cfg.Witness = append(cfg.Witness, enforce.Vantage{Name: "firmward", Network: &wire.OS{}, Allowed: true})
 	}
 	return nil
+}
+
+// names are the names under which the server is reached: those that were given, and the address at which it
+// listens, or every own one when it listens at all.
+func (c *ServeCmd) names() []string {
+	names := lower(c.Host)
+	host, _, _ := net.SplitHostPort(c.Listen) // checked by checkListen
+	if addr, err := netip.ParseAddr(host); host != "" && (err != nil || !addr.IsUnspecified()) {
+		return append(names, strings.ToLower(host))
+	}
+	own, _ := ownAddrs() // without them the names that were given remain
+	for _, a := range own {
+		names = append(names, a.String())
+	}
+	return names
 }
 
 // ownAddrs lists the addresses of this machine: firmward does not look at itself.
@@ -226,12 +241,16 @@ func (c *ServeCmd) listen(ctx context.Context, a *app) (net.Listener, error) {
 	}
 	cert, key := c.TLSCert, c.TLSKey
 	if c.TLSSelfSigned {
-		var print string
-		if cert, key, print, err = selfSigned(a.Data, c.Host); err != nil {
+		own, err := selfSigned(a.Data, c.names())
+		if err != nil {
 			ln.Close()
 			return nil, err
 		}
-		fmt.Fprintln(a.out, "Fingerprint of the certificate (SHA-256):", print)
+		cert, key = own.cert, own.key
+		fmt.Fprintln(a.out, "Fingerprint of the certificate (SHA-256):", own.fingerprint)
+		if own.anew != "" {
+			fmt.Fprintf(a.out, "It is a new certificate: the one before %s. Whoever compared that one compares again.\n", own.anew)
+		}
 	}
 	pair, err := tls.LoadX509KeyPair(cert, key)
 	if err != nil {

@@ -31,7 +31,7 @@ func TestPlan(t *testing.T) {
 		{firmward.ProfileHome, firmward.Stateful, "neighbor ports http snmp shelly axis ipp rtsp shelly-switch mdns upnp tls ssh modbus"},
 	} {
 		var sent []string
-		for _, p := range discover.Plan(firmward.Network{Prefix: prefix, Profile: tc.profile, Allowed: tc.allowed}, probes.All(), cat.Families) {
+		for _, p := range discover.Plan(firmward.Network{Prefix: prefix, Profile: tc.profile, Allowed: tc.allowed}, true, probes.All(), cat.Families) {
 			if len(p.When) > 0 {
 				sent = append(sent, p.Name)
 			}

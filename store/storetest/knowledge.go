@@ -17,6 +17,7 @@ var knowledge = []check{
 	{"import is atomic", atomic},
 	{"complete documents replace", replaces},
 	{"rejected advisories go", rejects},
+	{"knowledge never goes back", newest},
 	{"exploited, likelihood, lifecycle", starter},
 	{"findings", findings},
 	{"exceptions", exceptions},
@@ -142,6 +143,54 @@ func replaces(t *testing.T, s *store.Store) {
 		t.Errorf("%d records", status.Records)
 	}
 	diff(t, "what is left", []string{"CVE-0", "CVE-2"}, ids(must[[]firmward.Advisory](t)(s.AdvisoriesFor(ctx, []store.Product{{Vendor: "axis", Product: "m3045"}}))))
+}
+
+func newest(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	dated := func(at time.Time, put ...func(*store.Import) error) func(*store.Import) error {
+		return func(i *store.Import) error {
+			i.Dated(at)
+			for _, p := range put {
+				if err := p(i); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
+	form := func(title string, modified time.Time) func(*store.Import) error {
+		a := advisory("CVE-1", "axis", "m3045")
+		a.Title, a.Modified = title, modified
+		return func(i *store.Import) error { return i.Advisory(a) }
+	}
+	day := 24 * time.Hour
+	feed(t, s, "nvd", document, dated(t0, form("new", t0)))
+	status := feed(t, s, "nvd", document, dated(t0.Add(-9*day), form("old", t0.Add(-day))))
+	if !status.Dated.Equal(t0) || status.Records != 1 {
+		t.Errorf("an archive made the feed older: %+v", status)
+	}
+	title := func() string { return must[[]firmward.Advisory](t)(s.Advisory(ctx, "CVE-1"))[0].Title }
+	if title() != "new" {
+		t.Error("an older form replaced a newer one")
+	}
+	feed(t, s, "nvd", document, dated(time.Time{}, form("newer", t0.Add(day))))
+	if title() != "newer" || !must[firmward.FeedStatus](t)(s.FeedStatus(ctx, "nvd")).Dated.Equal(t0) {
+		t.Errorf("got %s", title())
+	}
+
+	o := store.ImportOptions{Kind: "exploited", Document: "kev.json", Now: t0}
+	one := func(i *store.Import) error { return i.Exploited(firmward.Exploited{Advisory: "CVE-1", Added: t0}) }
+	feed(t, s, "kev", o, dated(t0, one))
+	_, err := s.Import(ctx, "kev", o, dated(t0.Add(-day), one))
+	wantCode(t, err, firmward.Conflict)
+	if got := must[firmward.FeedStatus](t)(s.FeedStatus(ctx, "kev")); !got.Dated.Equal(t0) || got.LastError != "" {
+		t.Errorf("after an older list: %+v", got)
+	}
+	_, err = s.Import(ctx, "kev", o, func(i *store.Import) error { i.Refuse("entry 1", "no id"); return nil })
+	wantCode(t, err, firmward.Invalid)
+	if got := must[firmward.FeedStatus](t)(s.FeedStatus(ctx, "kev")); got.Records != 1 || got.LastError == "" {
+		t.Errorf("after a document without a sound record: %+v", got)
+	}
 }
 
 func rejects(t *testing.T, s *store.Store) {
