@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"strconv"
@@ -102,9 +103,7 @@ func (a *asking) identify() (unit byte, objects map[byte]string, err error) {
 		if _, refused := errors.AsType[modbus.Exception](err); refused {
 			err = nil // the basic objects stand
 		}
-		for k, v := range more.Objects {
-			id.Objects[k] = v
-		}
+		maps.Copy(id.Objects, more.Objects)
 		return unit, id.Objects, err
 	}
 	return unit, nil, modbus.GatewayTarget
@@ -119,9 +118,7 @@ func (a *asking) all(unit, code, object byte) (modbus.Identity, error) {
 			return out, err
 		}
 		out.Conformity = id.Conformity
-		for k, v := range id.Objects {
-			out.Objects[k] = v
-		}
+		maps.Copy(out.Objects, id.Objects)
 		if !id.More || id.Next <= object {
 			break
 		}
