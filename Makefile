@@ -15,27 +15,34 @@ SOAK      ?= 5
 
 ARCHS     ?= amd64 arm64
 
-.PHONY: help build release demo test check race bench soak fuzz cover clean
+.PHONY: help build release web demo test check race web-test bench soak fuzz cover clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  Tests with namespaces and nftables need root and skip without; FIRMWARD_REQUIRE_DAEMONS=1 makes a skip a failure."
 	@echo "  FIRMWARD_TEST_DATA=DIR names real feed documents."
 
-build: ## one static binary, bin/firmward
+build: ## one static binary, bin/firmward; with the web app if "make web" built it before
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/firmward ./cmd/firmward
 
-release: ## static Linux binaries for ARCHS in dist/, with their hashes (ARCHS="amd64 arm64")
+release: web ## static Linux binaries for ARCHS in dist/, with web app and hashes (ARCHS="amd64 arm64")
 	@mkdir -p dist/data
 	@for arch in $(ARCHS); do echo "dist/firmward-linux-$$arch"; \
 		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) build -trimpath -ldflags '-s -w' -o dist/firmward-linux-$$arch ./cmd/firmward; done
 	@cd dist && sha256sum firmward-linux-* >SHA256SUMS && cat SHA256SUMS
 
+web: web/node_modules/.package-lock.json ## check and build the web app into web/dist/app (needs Node 20.19 or newer)
+	cd web && npm run -s check && npm run -s test && npm run -s build
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	cd web && npm ci --no-audit --no-fund --no-progress
+	@touch $@
+
 demo: ## the main job on simulated devices, as any user
 	CGO_ENABLED=0 $(GO) run ./cmd/firmward demo
 
-test: check race ## everything that CI runs
+test: check web-test race ## everything that CI runs
 
 check: ## format, vet, modernisation and static checks: each must be silent
 	@echo "gofumpt";     out=$$($(GO) tool gofumpt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "$$out"; echo "run: $(GO) tool gofumpt -w FILE"; exit 1; }
@@ -45,6 +52,15 @@ check: ## format, vet, modernisation and static checks: each must be silent
 
 race: ## all tests with the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -timeout $(TIMEOUT) $(PKGS)
+
+web-test: ## walk through the web app of the real program in Chromium (SHOTS=DIR keeps the screenshots)
+	@missing=$$(for p in node npm chromium; do command -v $$p >/dev/null || echo $$p; done); \
+	if [ -n "$$missing" ]; then \
+		echo "web-test: NOT RUN, missing:" $$missing "(Node 20.19 or newer; Debian: apt-get install chromium)"; \
+		test -z "$${FIRMWARD_REQUIRE_DAEMONS:-}"; \
+	else \
+		$(MAKE) --no-print-directory web build && cd web && FIRMWARD=../bin/firmward CHROMIUM=$$(command -v chromium) timeout 240 npm run -s walk; \
+	fi
 
 bench: ## measured tables: start, memory, build, feeds, store, index, API (BENCH=regexp BENCHTIME=1s)
 	@$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -timeout 60m $(PKGS) | awk ' \
@@ -65,4 +81,4 @@ cover: ## coverage per package, cover.out for go tool cover
 	@$(GO) tool cover -func cover.out | tail -1
 
 clean: ## remove what was made here
-	rm -rf bin dist cover.out
+	rm -rf bin dist cover.out web/dist/app web/node_modules

@@ -49,7 +49,6 @@ var sameFloor = map[string]string{
 	"catalog → identify":  "a fingerprint's examples are checked when the catalogue is read",
 	"store → audit":       "the leaf is written in the transaction of the change",
 	"httpapi → report":    "reports are served",
-	"httpapi → web":       "the app is embedded",
 }
 
 // lists are the packages that name all plugins of a family. They stand beside the family's package,

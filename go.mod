@@ -2,6 +2,9 @@ module github.com/firmward/firmward
 
 go 1.26.0
 
+// packages of npm may hold Go files of their own
+ignore ./web/node_modules
+
 require (
 	cel.dev/cel-go v0.33.2
 	filippo.io/age v1.3.2

@@ -15,11 +15,19 @@
 // header must be a name of this server and an Origin header must equal it, so no web page can reach the
 // API through another name (DNS rebinding) or from another site.
 //
+// The web app asks for a token once and keeps it in the tab's sessionStorage; each request carries it in the header,
+// the event stream too. A session cookie was weighed and left out. A browser sends a cookie by itself, which makes
+// forged requests possible, and to every port of the host: on loopback any other program that the browser visits
+// would be handed it. What a cookie would be better at, a script that got into the page, is answered by the app's
+// content security policy: no script, style, connection or form but this server's own, no inline code, and no text
+// that becomes markup (trusted types). The token is gone when the tab is closed.
+//
 // What a person entered as a secret goes in and never comes out.
 package httpapi
 
 import (
 	"context"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"time"
@@ -44,6 +52,7 @@ type Deps struct {
 	// Alive tells why the loops do not run, or nil. A nil function means that nothing runs by itself here.
 	Alive    func() error
 	Commands []Command // shown on the start page
+	App      fs.FS     // the built web app; the plain start page stands in its place when nil
 }
 
 // Command is one command of the program as the start page shows it.
@@ -104,7 +113,7 @@ func New(d Deps) *API {
 	return a
 }
 
-// Handler serves the API, the start page, metrics and health.
+// Handler serves the API, the app or the start page, metrics and health.
 func (a *API) Handler() http.Handler { return a.handler }
 
 // OpenAPI is the description of the API as YAML, version 3.1.

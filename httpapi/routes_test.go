@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -322,6 +323,50 @@ func TestPages(t *testing.T) {
 	}
 	if resp := p.as("").request(http.MethodGet, "/metrics", nil); resp.StatusCode != 401 {
 		t.Errorf("metrics without a token: %d", resp.StatusCode)
+	}
+}
+
+// TestApp: where the app was built, it stands in the place of the start page, with a policy of its own.
+func TestApp(t *testing.T) {
+	h := newHouse(t)
+	h.api = httpapi.New(httpapi.Deps{Control: h.control, Store: h.store, App: fstest.MapFS{
+		"index.html": {Data: []byte("<!doctype html>the app")}, "icon.svg": {Data: []byte("<svg/>")}, "assets/app-1a2b.js": {Data: []byte("run()")},
+	}})
+	p := h.serve(t, firmward.Viewer).as("")
+	for _, tc := range []struct{ path, contentType, body, cache string }{
+		{"/", "text/html; charset=utf-8", "the app", "no-store"},
+		{"/devices", "text/html; charset=utf-8", "the app", "no-store"},
+		{"/devices/10.40.0.11", "text/html; charset=utf-8", "the app", "no-store"},
+		{"/rollouts/ro-1", "text/html; charset=utf-8", "the app", "no-store"},
+		{"/assets/app-1a2b.js", "text/javascript; charset=utf-8", "run()", "public, max-age=31536000, immutable"},
+		{"/icon.svg", "image/svg+xml", "<svg", "no-cache"},
+		{"/assets/gone.js", "", "", ""},
+		{"/assets/%2e%2e/index.html", "", "", ""},
+		{"/assets/..%2findex.html", "", "", ""},
+		{"/assets/", "", "", ""},
+		{"/index.html", "", "", ""},
+	} {
+		resp := p.request(http.MethodGet, tc.path, nil)
+		b, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tc.body == "" {
+			if resp.StatusCode == 200 {
+				t.Errorf("%s: is there", tc.path)
+			}
+			continue
+		}
+		if resp.StatusCode != 200 || !bytes.Contains(b, []byte(tc.body)) || resp.Header.Get("Content-Type") != tc.contentType || resp.Header.Get("Cache-Control") != tc.cache {
+			t.Errorf("%s: %d %q, %v", tc.path, resp.StatusCode, b, resp.Header)
+		}
+		csp := resp.Header.Get("Content-Security-Policy")
+		if !strings.Contains(csp, "script-src 'self';") || strings.Contains(csp, "unsafe") || strings.Contains(csp, "http") {
+			t.Errorf("%s: policy %q", tc.path, csp)
+		}
+	}
+	if resp := p.request(http.MethodGet, "/api/v1/devices", nil); resp.StatusCode != 401 {
+		t.Errorf("the API beside the app answers %d without a token", resp.StatusCode)
 	}
 }
 

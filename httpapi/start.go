@@ -55,7 +55,11 @@ func (a *API) pageRoutes(mux *http.ServeMux) {
 			_, _ = w.Write(body) // the client may be gone
 		})
 	}
-	serve("GET /{$}", "text/html; charset=utf-8", render(startPage, a.Deps))
+	if a.App != nil {
+		a.appRoutes(mux, a.App)
+	} else {
+		serve("GET /{$}", "text/html; charset=utf-8", render(startPage, a.Deps))
+	}
 	serve("GET /docs", "text/html; charset=utf-8", render(docsPage, a.operations()))
 	serve("GET /style.css", "text/css; charset=utf-8", pageStyle)
 }

@@ -50,7 +50,7 @@ func (g Globals) checkDB() error {
 type CLI struct {
 	Globals
 
-	Serve   ServeCmd   `cmd:"" group:"run" help:"Run the server: loops, API and start page."`
+	Serve   ServeCmd   `cmd:"" group:"run" help:"Run the server: loops, API and web app."`
 	Version VersionCmd `cmd:"" group:"run" help:"Show the version."`
 	Backup  BackupCmd  `cmd:"" group:"run" help:"Write an encrypted backup of the database."`
 	Restore RestoreCmd `cmd:"" group:"run" help:"Read a backup into an empty data directory."`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -22,6 +23,7 @@ import (
 	"github.com/firmward/firmward/control"
 	"github.com/firmward/firmward/httpapi"
 	"github.com/firmward/firmward/lab"
+	"github.com/firmward/firmward/web"
 )
 
 // DemoCmd tells the main job as a story on simulated devices.
@@ -47,12 +49,18 @@ func (c *DemoCmd) Run(ctx context.Context, a *app) error {
 		return firmward.Errorf(firmward.Invalid, "the scale is house time per second of wall time: want 1s to 24h, for example 1h or 10m")
 	}
 	// A terminal or reader that goes away must not leave files and namespaces behind.
-	gone := []os.Signal{syscall.SIGPIPE}
+	watched, leave := context.WithCancel(ctx)
+	defer leave()
 	if !signal.Ignored(syscall.SIGHUP) { // nohup
-		gone = append(gone, syscall.SIGHUP)
+		var stop context.CancelFunc
+		watched, stop = signal.NotifyContext(watched, syscall.SIGHUP)
+		defer stop()
 	}
-	watched, cancel := signal.NotifyContext(ctx, gone...)
-	defer cancel()
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE) // taken, so that the process lives to clean up
+	defer signal.Stop(pipe)
+	b := *a
+	b.out, a = untilGone{a.out, leave}, &b
 	dir, err := os.MkdirTemp("", "firmward-demo-")
 	if err != nil {
 		return fmt.Errorf("make a directory for the demo: %w", err)
@@ -63,6 +71,21 @@ func (c *DemoCmd) Run(ctx context.Context, a *app) error {
 		return exitWith(exitError) // nobody is left to read why
 	}
 	return err
+}
+
+// untilGone writes until the reader goes away. SIGPIPE does not tell that: it also comes for every client of the
+// API that closes its connection early.
+type untilGone struct {
+	io.Writer
+	gone func()
+}
+
+func (u untilGone) Write(b []byte) (int, error) {
+	n, err := u.Writer.Write(b)
+	if errors.Is(err, syscall.EPIPE) {
+		u.gone()
+	}
+	return n, err
 }
 
 // play builds the house, tells the story in it and takes it down.
@@ -261,8 +284,13 @@ func (c *DemoCmd) summary(ctx context.Context, a *app, s *demo.Story, took time.
 
 func (c *DemoCmd) invite(a *app, s *demo.Story, dir string) {
 	more := ""
-	if s.Wall != nil {
+	if web.App() != nil {
 		more = fmt.Sprintf(`
+  firmward tokens add me --role admin   lets you into the web app at http://%s
+`, c.Listen)
+	}
+	if s.Wall != nil {
+		more += fmt.Sprintf(`
   firmward contain nas-1 --why try   cut it off again, then look from the guests' laptop:
   %s
 `, s.Wall.Try())

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/firmward/firmward/wire/netns"
@@ -27,6 +28,41 @@ func (w *onText) Write(b []byte) (int, error) {
 		w.do = nil
 	}
 	return n, err
+}
+
+// TestDemoReader: a browser that closes its connection early brings a SIGPIPE and ends nothing; a reader of the
+// story that goes away ends the demo, and nothing of it is left.
+func TestDemoReader(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	var said bytes.Buffer
+	out := &leaving{onText: onText{text: "anna names", do: func() {
+		if err := syscall.Kill(os.Getpid(), syscall.SIGPIPE); err != nil {
+			t.Error(err)
+		}
+	}}, last: "not one byte beyond"}
+	if code := run(t.Context(), []string{"demo", "--listen", "127.0.0.1:0", "--lab", "127.0.0.2:0"}, strings.NewReader(""), out, &said); code != exitError {
+		t.Errorf("exit code %d: %s", code, said.String())
+	}
+	if !out.left {
+		t.Error("the demo ended before its reader went away")
+	}
+	if files, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(files) > 0 {
+		t.Errorf("left behind: %v, %v", files, err)
+	}
+}
+
+// leaving is a reader that goes away once it has seen a text.
+type leaving struct {
+	onText
+	last string
+	left bool
+}
+
+func (w *leaving) Write(b []byte) (int, error) {
+	if w.left = w.left || strings.Contains(w.String(), w.last); w.left {
+		return 0, syscall.EPIPE
+	}
+	return w.onText.Write(b)
 }
 
 // TestInterruptedDemo: Ctrl-C in the middle of the story, and nothing of it is left: no namespace, no file.

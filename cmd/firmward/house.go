@@ -27,6 +27,7 @@ import (
 	"github.com/firmward/firmward/policy"
 	"github.com/firmward/firmward/secrets"
 	"github.com/firmward/firmward/store"
+	"github.com/firmward/firmward/web"
 	"github.com/firmward/firmward/wire"
 )
 
@@ -144,7 +145,7 @@ func (h *house) open(ctx context.Context, cfg houseConfig) error {
 	}
 	h.API = httpapi.New(httpapi.Deps{
 		Control: h.Control, Store: h.Store, Log: cfg.Log, Version: version(), Origin: signer.Origin(), Hosts: cfg.Hosts, TempDir: tmp,
-		Alive: h.alive, Commands: commands(),
+		Alive: h.alive, Commands: commands(), App: web.App(),
 	})
 	return nil
 }

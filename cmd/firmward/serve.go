@@ -27,7 +27,7 @@ import (
 
 // ServeCmd runs the server.
 type ServeCmd struct {
-	Listen        string   `help:"Address of API and start page." default:"127.0.0.1:8099" placeholder:"ADDR"`
+	Listen        string   `help:"Address of API and web app." default:"127.0.0.1:8099" placeholder:"ADDR"`
 	TLSCert       string   `name:"tls-cert" help:"Certificate; needed for any address but loopback." type:"existingfile" and:"tls" placeholder:"FILE"`
 	TLSKey        string   `name:"tls-key" help:"Its key." type:"existingfile" and:"tls" placeholder:"FILE"`
 	TLSSelfSigned bool     `name:"tls-self-signed" help:"Make a certificate in the data directory and show its fingerprint."`

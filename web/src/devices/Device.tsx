@@ -1,0 +1,102 @@
+import { Button } from '@mantine/core';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import type { ReactNode } from 'react';
+import { Link } from 'wouter';
+import { answer, api, type Schemas } from '../api/client';
+import { Containments } from '../containments/Containments';
+import { Findings } from '../findings/Findings';
+import { StepCard } from '../next/StepCard';
+import { targetTone } from '../rollouts/states';
+import { Mark } from '../shell/Mark';
+import { Loaded, Told } from '../shell/Told';
+import { asMinute } from '../shell/time';
+import { text } from '../text';
+import { WorkOrders } from '../workorders/WorkOrders';
+import { Identity } from './Identity';
+import { product } from './product';
+import { timeline } from './timeline';
+
+// Device is all that is known of one device.
+export function Device({ id }: { id: string }) {
+  const query = useQuery({
+    queryKey: ['device', id, 'detail'], queryFn: ({ signal }) => answer(api.GET('/api/v1/devices/{ref}', { params: { path: { ref: id } }, signal })),
+  });
+  return (
+    <div className="page">
+      <p><Link href="/devices">{text.devices}</Link></p>
+      <Loaded query={query}>{(d) => <Detail id={id} detail={d} />}</Loaded>
+    </div>
+  );
+}
+
+function Detail({ id, detail: d }: { id: string; detail: Schemas['DeviceDetail'] }) {
+  const v = d.device;
+  return (
+    <>
+      <h1>{v.name || v.id} <span className="dim">{product(v)}</span></h1>
+      <p className="row">
+        <span>{v.site}, {v.class}</span>
+        {v.exposed && <Mark tone="bad">{text.exposed}</Mark>}
+        {v.spare && <Mark tone="quiet">{text.spare}</Mark>}
+        {v.neverContain && <Mark tone="warn">{text.neverContain}</Mark>}
+        {v.retired && <Mark tone="quiet">{text.retired}</Mark>}
+      </p>
+      <Part id="step" title={text.nextStep}>{d.nextStep ? <StepCard step={d.nextStep} /> : <p className="dim">{text.notWeighedYet}</p>}</Part>
+      <Part id="identity" title={text.identity}><Identity detail={d} /></Part>
+      <Part id="findings" title={text.findings}><Findings findings={d.findings} /></Part>
+      {d.workOrders.length > 0 && <Part id="work" title={text.workOrders}><WorkOrders orders={d.workOrders} /></Part>}
+      {d.containments.length > 0 && <Part id="contain" title={text.containments}><Containments containments={d.containments} /></Part>}
+      {d.targets.length > 0 && <Part id="rollouts" title={text.rollouts}><Targets targets={d.targets} /></Part>}
+      <Part id="timeline" title={text.timeline}><Timeline id={id} detail={d} /></Part>
+    </>
+  );
+}
+
+function Part({ id, title, children }: { id: string; title: string; children: ReactNode }) {
+  return (
+    <section aria-labelledby={id}>
+      <h2 id={id}>{title}</h2>
+      {children}
+    </section>
+  );
+}
+
+function Targets({ targets }: { targets: Schemas['Target'][] }) {
+  return (
+    <ul className="plain">
+      {targets.map((t) => (
+        <li key={t.rollout} className="card row">
+          <Mark tone={targetTone[t.state]}>{text.targetState[t.state]}</Mark>
+          <Link href={`/rollouts/${t.rollout}`}>{t.from} → {t.want}</Link>
+          {t.why && <span className="dim">{t.why}</span>}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Timeline({ id, detail }: { id: string; detail: Schemas['DeviceDetail'] }) {
+  const history = useInfiniteQuery({
+    queryKey: ['device', id, 'history'],
+    queryFn: ({ pageParam, signal }) =>
+      answer(api.GET('/api/v1/devices/{ref}/history', { params: { path: { ref: id }, query: { after: pageParam, limit: 50 } }, signal })),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next,
+  });
+  if (history.error) return <Told error={history.error} />;
+  if (!history.data) return <p className="dim">{text.loading}</p>;
+  const entries = timeline(detail, history.data.pages.flatMap((p) => p.items), history.hasNextPage);
+  return (
+    <>
+      <ol className="timeline">
+        {entries.map((e, i) => (
+          <li key={i} className={`when-${e.tone}`}>
+            <time dateTime={e.at}>{asMinute(e.at)}</time>
+            <span>{e.text} {e.by && <span className="dim small">{e.by}</span>}</span>
+          </li>
+        ))}
+      </ol>
+      {history.hasNextPage && <Button variant="default" loading={history.isFetchingNextPage} onClick={() => history.fetchNextPage()}>{text.older}</Button>}
+    </>
+  );
+}
