@@ -123,6 +123,7 @@ type Fingerprint struct {
 	ID         string
 	Family     string
 	When       map[string]string // reading name → RE2 pattern; named groups can be used in Claim
+	Unless     map[string]string // reading name → RE2 pattern: where one matches, the fingerprint says nothing
 	Claim      map[Field]string  // "${group}" or "${reading.name}" are replaced
 	Confidence int
 	Examples   []Example

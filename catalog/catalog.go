@@ -134,6 +134,7 @@ type file struct {
 	Fingerprints []struct {
 		ID         string
 		When       map[string]string
+		Unless     map[string]string
 		Claim      map[firmward.Field]string
 		Confidence int
 		Examples   []struct {
@@ -215,7 +216,7 @@ func parse(b []byte, name string) (firmward.Family, error) {
 	}
 	out := firmward.Family{Name: in.Family, Vendor: in.Vendor, Probes: in.Probes, Paths: in.Paths}
 	for _, p := range in.Fingerprints {
-		fp := firmward.Fingerprint{ID: p.ID, Family: in.Family, When: p.When, Claim: p.Claim, Confidence: p.Confidence}
+		fp := firmward.Fingerprint{ID: p.ID, Family: in.Family, When: p.When, Unless: p.Unless, Claim: p.Claim, Confidence: p.Confidence}
 		for _, e := range p.Examples {
 			fp.Examples = append(fp.Examples, firmward.Example{Readings: e.Readings, Claims: e.Claims})
 		}

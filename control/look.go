@@ -17,8 +17,9 @@ import (
 )
 
 // door is the guarded network for one purpose: only addresses of named networks, paced by zone and
-// class, every byte recorded, no connection longer than limit (0: whoever dials ends it).
-func (c *Control) door(network firmward.Network, class firmward.Class, purpose string, secret wire.Secret, limit time.Duration) (wire.Network, *transcript) {
+// class, every byte recorded, no connection longer than limit (0: whoever dials ends it). groups are the multicast
+// groups that may be asked too.
+func (c *Control) door(network firmward.Network, class firmward.Class, purpose string, secret wire.Secret, limit time.Duration, groups ...netip.AddrPort) (wire.Network, *transcript) {
 	tr := &transcript{purpose: purpose}
 	return wire.Guarded(c.Network, wire.Guard{
 		Allow: func(a netip.Addr) error {
@@ -32,7 +33,7 @@ func (c *Control) door(network firmward.Network, class firmward.Class, purpose s
 			p.Every = c.Clock.Wall(p.Every)
 			return p
 		},
-		Record: tr.add, Limit: limit, Purpose: purpose, Secrets: []string{secret.Password},
+		Groups: groups, Record: tr.add, Limit: limit, Purpose: purpose, Secrets: []string{secret.Password},
 	}, c.pacer), tr
 }
 

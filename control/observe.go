@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/identify"
@@ -128,9 +129,38 @@ func candidates(ctx context.Context, tx *store.Tx, o firmward.Observation, keys 
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, identify.Candidate{ID: id, Keys: identify.Keys(known.Claims), Addrs: byID[id].Addrs, Apart: apart})
+		away, err := away(ctx, tx, id, o, keys)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, identify.Candidate{ID: id, Keys: identify.Keys(known.Claims), Addrs: byID[id].Addrs, Apart: apart, Away: away})
 	}
 	return out, nil
+}
+
+// moment is how long after its last answer a device is taken to be where it answered.
+const moment = time.Hour
+
+// away reports whether a device answered at another address a moment ago, and not at that of the observation.
+func away(ctx context.Context, tx *store.Tx, device string, o firmward.Observation, keys []identify.Key) (bool, error) {
+	if !slices.ContainsFunc(keys, func(k identify.Key) bool { return k.Field == firmward.FieldUUID || k.Field == firmward.FieldHostKey }) {
+		return false, nil // no other key asks for it
+	}
+	obs, err := tx.ObservationsOf(ctx, device)
+	if err != nil {
+		return false, err
+	}
+	elsewhere := false
+	for _, known := range obs {
+		switch {
+		case o.At.Sub(known.At) > moment:
+		case known.Addr == o.Addr:
+			return false, nil
+		case known.Addr.IsValid():
+			elsewhere = true
+		}
+	}
+	return elsewhere, nil
 }
 
 // reidentify works the identity of a device out from all its evidence: the latest observations read by

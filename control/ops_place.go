@@ -35,10 +35,8 @@ func (c *Control) NameNetwork(ctx context.Context, who firmward.Person, in AddNe
 		return NamedNetwork{}, err
 	}
 	made, moved := false, []firmward.Device(nil)
-	n := firmward.Network{Prefix: p, Site: in.Site, Profile: in.Profile, Owned: in.Owned, Lab: c.Lab, NamedBy: who.Name, NamedAt: c.Clock.Now(), Allowed: firmward.Passive}
-	if !n.Zone().Careful() {
-		n.Allowed = firmward.Stateful
-	}
+	n := unnamed(p, in.Profile)
+	n.Site, n.Owned, n.Lab, n.NamedBy, n.NamedAt = in.Site, in.Owned, c.Lab, who.Name, c.Clock.Now()
 	err := c.Store.Tx(ctx, func(tx *store.Tx) error {
 		if _, err := tx.Network(ctx, p); err == nil {
 			return firmward.Errorf(firmward.Conflict, "network "+p.String()+" is named already (firmward networks)")

@@ -222,13 +222,21 @@ func (c *Control) sweep(ctx context.Context, s *Scan, network firmward.Network) 
 		return err
 	}
 	targets = inner.leaveOut(targets)
+	found, heard, err := c.askAll(ctx, network, inner)
+	if err != nil {
+		return err
+	}
+	targets, hosts = union(targets, heard), union(hosts, heard)
 	c.mu.Lock()
 	s.Withheld = withheld(blind, notSwept, inner)
-	s.Targets, s.Answered, s.Devices = len(targets), 0, 0
+	s.Targets, s.Answered, s.Devices = len(targets), 0, len(found)
 	c.mu.Unlock()
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallelHosts)
 	var once sync.Map
+	for _, id := range found {
+		once.Store(id, true)
+	}
 	for _, addr := range targets {
 		g.Go(func() error {
 			ids, answered, err := c.lookAtHost(gctx, network, addr)

@@ -86,8 +86,7 @@ func (c *Control) withInventory(ctx context.Context, network firmward.Network, h
 		}
 		return nil
 	})
-	slices.SortFunc(out, netip.Addr.Compare)
-	return slices.Compact(out), err
+	return union(out, nil), err
 }
 
 // addresses lists the host addresses of an IPv4 prefix.

@@ -8,6 +8,7 @@ package discover
 import (
 	"context"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -18,11 +19,12 @@ import (
 type Info struct {
 	Name       string // also the prefix of its readings
 	Safety     firmward.Safety
-	Ports      []Port        // where it looks; empty for probes that use no port
-	Credential bool          // useful only with a secret for the device
-	Period     time.Duration // how often a healthy device is looked at again
-	Timeout    time.Duration // for one run, all exchanges together
-	Service    bool          // its answer proves that a service works: used before and after an update
+	Ports      []Port         // where it looks; empty for probes that use no port
+	Group      netip.AddrPort // multicast group that it asks when its Target is a prefix; the zero value: it asks single hosts only
+	Credential bool           // useful only with a secret for the device
+	Period     time.Duration  // how often a healthy device is looked at again
+	Timeout    time.Duration  // for one run, all exchanges together
+	Service    bool           // its answer proves that a service works: used before and after an update
 }
 
 // Port is a transport and a number.
@@ -31,8 +33,10 @@ type Port struct {
 	Number  uint16
 }
 
+func (p Port) String() string { return p.Network + "/" + strconv.Itoa(int(p.Number)) }
+
 // Target is what one run looks at. Exactly one of Addr and Prefix is set: Prefix for probes that
-// see many hosts at once (the neighbour table).
+// see many hosts at once: the neighbour table, and those with a multicast group.
 type Target struct {
 	Network wire.Network // guarded, paced and recorded by the runner
 	Addr    netip.Addr

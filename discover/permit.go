@@ -41,8 +41,12 @@ func PaceFor(z firmward.Zone, class firmward.Class) wire.Pace {
 }
 
 // FirstProbes lists the probes, in order, for a host of which nothing but its place is known. In
-// careful zones that is one ordinary request; elsewhere the short port list comes first.
+// careful zones that is one ordinary request, in a plant then the question of controllers, if a person allowed it;
+// elsewhere the short port list comes first.
 func FirstProbes(z firmward.Zone) []string {
+	if z == firmward.ZonePlant {
+		return []string{"http", "modbus"}
+	}
 	if z.Careful() {
 		return []string{"http"}
 	}
@@ -54,6 +58,10 @@ func ByPort(port string) []string {
 	switch port {
 	case "80":
 		return []string{"http", "shelly", "axis"}
+	case "443":
+		return []string{"tls"}
+	case "22":
+		return []string{"ssh"}
 	case "554":
 		return []string{"rtsp"}
 	case "631":

@@ -17,7 +17,7 @@ type Key struct {
 }
 
 // Keys lists the keys among claims, strongest field first. Random MACs (bit 0x02 of the first octet)
-// are no keys.
+// and values that stand where nobody wrote one are no keys.
 func Keys(claims []firmward.Claim) []Key {
 	vendor := ""
 	if c, ok := Merge(claims).Best(firmward.FieldVendor); ok {
@@ -30,12 +30,20 @@ func Keys(claims []firmward.Claim) []Key {
 			if f == firmward.FieldSerial {
 				k.Vendor = vendor
 			}
-			if c.Field == f && !(f == firmward.FieldMAC && randomMAC(c.Value)) && !slices.Contains(keys, k) {
+			if c.Field == f && !(f == firmward.FieldMAC && randomMAC(c.Value)) && !placeholder(c.Value) && !slices.Contains(keys, k) {
 				keys = append(keys, k)
 			}
 		}
 	}
 	return keys
+}
+
+// placeholder reports whether a value is what a maker left in for all his devices: one digit again and again, or
+// counting.
+func placeholder(v string) bool {
+	v = strings.NewReplacer("-", "", ":", "", " ", "").Replace(strings.TrimPrefix(strings.ToLower(v), "uuid:"))
+	return v == "" || strings.Trim(v, v[:1]) == "" || len(v) > 3 && (strings.HasPrefix("1234567890", v) || strings.HasPrefix("0123456789abcdef", v)) ||
+		slices.Contains([]string{"none", "unknown", "n/a", "default", "serial", "serialnumber", "tobefilledbyo.e.m."}, v)
 }
 
 func randomMAC(mac string) bool {
@@ -49,6 +57,7 @@ type Candidate struct {
 	Keys  []Key
 	Addrs []netip.Addr
 	Apart []string // devices of which a person said that they are not this one
+	Away  bool     // it answered at another address a moment ago, and not at that of the observation
 }
 
 // Assignment says where an observation belongs.
@@ -68,13 +77,17 @@ type tie struct {
 
 // The ranks of ties.
 const (
-	byKey = iota
+	bySerial = iota
+	byIssued // a UUID or host key: made at random as a rule, but some makers give one to all their devices
 	byMAC
 	byAddr
 )
 
-// Assign finds the device of an observation made at addr with the given keys. Strong keys decide
-// first. MAC and address only tie where no strong key speaks against it: an address that changes
+// Assign finds the device of an observation made at addr with the given keys. Serials decide first, then UUIDs and host
+// keys. These recognise a device, also at a new address, but they never join two known devices; and they count for
+// nothing where the candidate has another serial, answers elsewhere at the same time, has another MAC than the device that
+// is known at the address, or where several hold them and none of those is here. So two devices with one factory key stay two, and
+// the price is that a device which moves within the hour may be listed twice until a person joins the two. MAC and address only tie where no strong key speaks against it: an address that changes
 // hands is a new device, not a changed one. Of several that tie equally the one that is known at the
 // address comes first; the others are the same device, unless their own keys or a person say no.
 func Assign(addr netip.Addr, keys []Key, candidates []Candidate) Assignment {
@@ -82,11 +95,13 @@ func Assign(addr netip.Addr, keys []Key, candidates []Candidate) Assignment {
 	for _, c := range candidates {
 		t := tie{Candidate: c, here: slices.Contains(c.Addrs, addr)}
 		switch field, ok := shared(keys, c.Keys); {
-		case ok && field != firmward.FieldMAC:
-			t.rank, t.why = byKey, "same "+string(field)
+		case ok && field == firmward.FieldSerial:
+			t.rank, t.why = bySerial, "same serial"
 		case conflicts(keys, c.Keys):
 			continue
-		case ok:
+		case ok && field != firmward.FieldMAC && !c.Away:
+			t.rank, t.why = byIssued, "same "+string(field)
+		case ok && slices.ContainsFunc(keys, func(k Key) bool { return k.Field == firmward.FieldMAC && slices.Contains(c.Keys, k) }):
 			t.rank, t.why = byMAC, "same mac"
 		case t.here && !macConflict(keys, c.Keys):
 			t.rank, t.why = byAddr, "same address and nothing against it"
@@ -95,6 +110,7 @@ func Assign(addr netip.Addr, keys []Key, candidates []Candidate) Assignment {
 		}
 		ties = append(ties, t)
 	}
+	ties = withoutSharedKeys(ties)
 	if len(ties) == 0 {
 		return Assignment{Why: "nothing known matches"}
 	}
@@ -107,21 +123,46 @@ func Assign(addr netip.Addr, keys []Key, candidates []Candidate) Assignment {
 		}
 		return a.rank - b.rank
 	})
-	out := Assignment{Device: ties[0].ID, Why: ties[0].why}
-	known, apart := slices.Concat(keys, ties[0].Keys), slices.Clone(ties[0].Apart)
+	first := ties[0]
+	out := Assignment{Device: first.ID, Why: first.why}
+	known, apart := slices.Concat(keys, first.Keys), slices.Clone(first.Apart)
 	for _, t := range ties[1:] {
 		switch {
 		case slices.Contains(apart, t.ID):
 		case conflicts(known, t.Keys):
+		case t.rank == byIssued, first.rank == byIssued && issued(t.Keys): // see above: never joined by these
 		default:
 			out.Merge = append(out.Merge, t.ID)
-			if t.why != ties[0].why {
-				out.Why = ties[0].why + ", " + t.why
+			if t.why != first.why {
+				out.Why = first.why + ", " + t.why
 			}
 			known, apart = append(known, t.Keys...), append(apart, t.Apart...)
 		}
 	}
 	return out
+}
+
+// withoutSharedKeys drops ties by UUID or host key that speak of a key given to many: to a device that is elsewhere while
+// another MAC is known here, or to several of which none is here.
+func withoutSharedKeys(ties []tie) []tie {
+	holders, holderHere := 0, false
+	for _, t := range ties {
+		if t.rank == byIssued {
+			holders++
+			holderHere = holderHere || t.here
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(ties), func(t tie) bool {
+		if t.rank != byIssued || t.here {
+			return false
+		}
+		return holders > 1 || holderHere ||
+			slices.ContainsFunc(ties, func(h tie) bool { return h.here && macConflict(h.Keys, t.Keys) })
+	})
+}
+
+func issued(keys []Key) bool {
+	return slices.ContainsFunc(keys, func(k Key) bool { return k.Field == firmward.FieldUUID || k.Field == firmward.FieldHostKey })
 }
 
 func shared(a, b []Key) (firmward.Field, bool) {

@@ -35,6 +35,8 @@ func key(f firmward.Field, v string) identify.Key {
 func TestAssign(t *testing.T) {
 	serial, other := key(firmward.FieldSerial, "S1"), key(firmward.FieldSerial, "S2")
 	mac, mac2 := key(firmward.FieldMAC, "00:11:22:33:44:55"), key(firmward.FieldMAC, "00:11:22:33:44:66")
+	uuid, hostKey := key(firmward.FieldUUID, "uuid:1"), key(firmward.FieldHostKey, "SHA256:k")
+	there, here := []netip.Addr{a2}, []netip.Addr{a1}
 	foreign := identify.Key{Field: firmward.FieldSerial, Vendor: "hp", Value: "S1"}
 	for _, tc := range []struct {
 		name  string
@@ -62,6 +64,24 @@ func TestAssign(t *testing.T) {
 			{ID: "there", Keys: []identify.Key{serial}, Addrs: []netip.Addr{a2}, Apart: []string{"here"}},
 			{ID: "here", Keys: []identify.Key{serial}, Addrs: []netip.Addr{a1}, Apart: []string{"there"}},
 		}, "here", nil},
+		{"a host key at a new address", []identify.Key{hostKey}, []identify.Candidate{{ID: "d", Keys: []identify.Key{hostKey}, Addrs: there}}, "d", nil},
+		{"a host key in two places at once", []identify.Key{hostKey}, []identify.Candidate{{ID: "d", Keys: []identify.Key{hostKey}, Addrs: there, Away: true}}, "", nil},
+		{"a factory's host key, known at both", []identify.Key{hostKey}, []identify.Candidate{
+			{ID: "there", Keys: []identify.Key{hostKey}, Addrs: there}, {ID: "here", Keys: []identify.Key{hostKey}, Addrs: here},
+		}, "here", nil},
+		{"a factory's host key at a third address", []identify.Key{hostKey}, []identify.Candidate{
+			{ID: "b", Keys: []identify.Key{hostKey}, Addrs: there}, {ID: "c", Keys: []identify.Key{hostKey}, Addrs: there},
+		}, "", nil},
+		{"a UUID against another serial", []identify.Key{other, uuid}, []identify.Candidate{{ID: "d", Keys: []identify.Key{serial, uuid}, Addrs: there}}, "", nil},
+		{"a UUID against the MAC that is here", []identify.Key{uuid}, []identify.Candidate{
+			{ID: "there", Keys: []identify.Key{uuid, mac}, Addrs: there}, {ID: "here", Keys: []identify.Key{mac2}, Addrs: here},
+		}, "here", nil},
+		{"a UUID joins what is nothing but an address", []identify.Key{uuid}, []identify.Candidate{
+			{ID: "moved", Keys: []identify.Key{uuid, mac}, Addrs: there}, {ID: "stub", Addrs: here},
+		}, "moved", []string{"stub"}},
+		{"an address with another host key changed hands", []identify.Key{hostKey}, []identify.Candidate{
+			{ID: "moved", Keys: []identify.Key{hostKey}, Addrs: there}, {ID: "before", Keys: []identify.Key{key(firmward.FieldHostKey, "SHA256:other")}, Addrs: here},
+		}, "moved", nil},
 		{"a serial before its vendor was known", []identify.Key{serial}, []identify.Candidate{
 			{ID: "d", Keys: []identify.Key{{Field: firmward.FieldSerial, Value: "S1"}}, Addrs: []netip.Addr{a1}},
 		}, "d", nil},
@@ -79,6 +99,7 @@ func TestKeys(t *testing.T) {
 	got := identify.Keys([]firmward.Claim{
 		claim(firmward.FieldMAC, "02:11:22:33:44:55", "neighbor", 90, t0), // random
 		claim(firmward.FieldMAC, "00:11:22:33:44:55", "neighbor", 90, t0),
+		claim(firmward.FieldUUID, "uuid:00000000-0000-0000-0000-000000000000", "upnp", 60, t0), claim(firmward.FieldSerial, "12345678", "upnp", 60, t0),
 		claim(firmward.FieldSerial, "S1", "axis", 90, t0), claim(firmward.FieldVendor, "Axis", "axis", 90, t0),
 	})
 	want := []identify.Key{{Field: firmward.FieldSerial, Vendor: "axis", Value: "S1"}, {Field: firmward.FieldMAC, Value: "00:11:22:33:44:55"}}
@@ -148,6 +169,8 @@ func TestCompileRefuses(t *testing.T) {
 		"is empty":      func(p *firmward.Fingerprint) { p.ID = "" },
 		"needs when":    func(p *firmward.Fingerprint) { p.Confidence = 101 },
 		"pattern of":    func(p *firmward.Fingerprint) { p.When = map[string]string{"http.title": "("} },
+		"of unless":     func(p *firmward.Fingerprint) { p.Unless = map[string]string{"http.title": "("} },
+		"gives map[]":   func(p *firmward.Fingerprint) { p.Unless = map[string]string{"http.title": "M1"} },
 		"has no exampl": func(p *firmward.Fingerprint) { p.Examples = nil },
 		"example 1":     func(p *firmward.Fingerprint) { p.Claim = map[firmward.Field]string{firmward.FieldModel: "other"} },
 	} {

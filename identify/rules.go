@@ -24,6 +24,7 @@ type rule struct {
 	firmward.Fingerprint
 	names    []string // reading names, sorted
 	patterns []*regexp.Regexp
+	unless   map[string]*regexp.Regexp
 	fields   []firmward.Field // sorted
 }
 
@@ -57,6 +58,14 @@ func compile(p firmward.Fingerprint) (rule, error) {
 			return r, &firmward.Error{Code: firmward.Invalid, Message: "fingerprint " + p.ID + ": pattern of " + name, Err: err}
 		}
 		r.patterns = append(r.patterns, re)
+	}
+	r.unless = make(map[string]*regexp.Regexp, len(p.Unless))
+	for name, pattern := range p.Unless {
+		re, err := regexp.Compile(pattern)
+		if err != nil {
+			return r, &firmward.Error{Code: firmward.Invalid, Message: "fingerprint " + p.ID + ": pattern of unless " + name, Err: err}
+		}
+		r.unless[name] = re
 	}
 	if len(p.Examples) == 0 {
 		return r, firmward.Errorf(firmward.Invalid, "fingerprint "+p.ID+" has no example")
@@ -95,6 +104,11 @@ func (s *Rules) Claims(o firmward.Observation) []firmward.Claim {
 const maxRaw = 512
 
 func (r *rule) claims(readings map[string]string) []firmward.Claim {
+	for name, re := range r.unless {
+		if v, ok := readings[name]; ok && re.MatchString(v) {
+			return nil
+		}
+	}
 	values := make(map[string]string, len(r.names)*2)
 	var raw strings.Builder
 	for i, name := range r.names {
@@ -160,9 +174,12 @@ func expand(template string, values map[string]string) string {
 	return strings.TrimSpace(out.String())
 }
 
-// normal writes a value in its field's one form: MACs as AA:BB:CC:DD:EE:FF. Values that cannot be
-// what the field is are dropped.
+// normal writes a value in its field's one form: MACs as AA:BB:CC:DD:EE:FF, UUIDs in lower case as uuid:… whether
+// they came as UDN or as URN. Values that cannot be what the field is are dropped.
 func normal(f firmward.Field, v string) string {
+	if f == firmward.FieldUUID {
+		v = strings.TrimPrefix(strings.ToLower(v), "urn:")
+	}
 	if f != firmward.FieldMAC {
 		return strings.ToValidUTF8(v, "")
 	}

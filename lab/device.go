@@ -67,7 +67,8 @@ type service struct {
 	name    string
 	network string // tcp, udp or empty
 	port    uint16
-	main    bool // the service that FaultDeadService kills
+	group   netip.Addr // for udp: what is sent to this multicast group arrives too
+	main    bool       // the service that FaultDeadService kills
 	stream  func(net.Listener) (stop func())
 	packet  func(net.PacketConn)
 }
@@ -165,7 +166,15 @@ func (d *Device) start(s service) (stop func()) {
 			panic(fmt.Sprintf("lab: %s: listen on %s: %v", d.name, s.name, err))
 		}
 		d.lab.wg.Go(func() { s.packet(p) })
-		return func() { _ = p.Close() }
+		if !s.group.IsValid() {
+			return func() { _ = p.Close() }
+		}
+		g, err := d.host.bindPacket(netip.AddrPortFrom(s.group, s.port), netip.AddrPort{})
+		if err != nil {
+			panic(fmt.Sprintf("lab: %s: join the group of %s: %v", d.name, s.name, err))
+		}
+		d.lab.wg.Go(func() { s.packet(g) })
+		return func() { _, _ = p.Close(), g.Close() }
 	}
 	return func() {}
 }

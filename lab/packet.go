@@ -49,6 +49,17 @@ func (s *Stack) ListenPacket(_ context.Context, network, address string) (net.Pa
 	return s.h.bindPacket(at, netip.AddrPort{})
 }
 
+// OnLink opens a UDP socket from which datagrams to multicast groups leave on the link of prefix. It fails if this
+// host has no address there.
+func (s *Stack) OnLink(_ context.Context, prefix netip.Prefix) (net.PacketConn, error) {
+	for _, i := range s.h.ifaces {
+		if prefix.Contains(i.addr) {
+			return s.h.bindPacket(netip.AddrPortFrom(i.addr, 0), netip.AddrPort{})
+		}
+	}
+	return nil, &net.OpError{Op: "listen", Net: "udp", Err: syscall.EADDRNOTAVAIL}
+}
+
 func (h *host) bindPacket(at, remote netip.AddrPort) (*packetConn, error) {
 	h.net.mu.Lock()
 	defer h.net.mu.Unlock()

@@ -45,14 +45,22 @@ func (l *Lab) AddPrinter(spec PrinterSpec) (*Device, error) {
 	ipp.HandleFunc("POST /ipp/print", p.serveIPP)
 	d.services = []service{
 		{name: "http", network: "tcp", port: 80, stream: d.serveHTTP(http.HandlerFunc(p.servePage))},
-		{name: "snmp", network: "udp", port: 161, packet: func(c net.PacketConn) { serveSNMP(c, p.answerSNMP) }},
+		{name: "snmp", network: "udp", port: 161, packet: func(c net.PacketConn) { serveDatagrams(c, p.answerSNMP) }},
 		{name: "ipp", network: "tcp", port: 631, main: true, stream: d.serveHTTP(ipp)},
+		d.announce(p.announced),
 		{name: "raw", network: "tcp", port: 9100, stream: d.serveConns(p.print)},
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.boot()
 	return d, nil
+}
+
+// announced is what the printer tells by multicast DNS. It has no firmware in it.
+func (p *printer) announced() []mdnsService {
+	return []mdnsService{{"_ipp._tcp", p.model, 631, []string{
+		"txtvers=1", "rp=ipp/print", "ty=" + p.model, "product=(" + p.model + ")", "usb_MFG=HP", "usb_MDL=" + strings.TrimPrefix(p.model, "HP "), "UUID=" + p.uuid(),
+	}}}
 }
 
 // print is what a printer does with a probe on its raw port.

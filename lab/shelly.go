@@ -60,12 +60,19 @@ func (l *Lab) AddPlug(spec PlugSpec) (*Device, error) {
 	p.auth = newDigestAuth(p.id(), "SHA-256", map[string]string{"admin": spec.Password}, l.clock.Now, d.random('n'))
 	d.services = []service{
 		{name: "http", network: "tcp", port: 80, stream: d.serveHTTP(p.handler())},
+		d.announce(p.announced),
 		{name: "switch", main: true},
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.boot()
 	return d, nil
+}
+
+// announced is what the plug tells by multicast DNS.
+func (p *plug) announced() []mdnsService {
+	txt := []string{fmt.Sprint("gen=", p.gen), "app=" + p.app, "ver=" + p.version()}
+	return []mdnsService{{"_http._tcp", p.id(), 80, []string{fmt.Sprint("gen=", p.gen)}}, {"_shelly._tcp", p.id(), 80, txt}}
 }
 
 func or(s, fallback string) string {

@@ -201,8 +201,8 @@ func encodeSNMP(q snmpMessage, status, index int64, binds []mibEntry) []byte {
 	return appendTLV(nil, tagSequence, body)
 }
 
-// serveSNMP answers each datagram on its own.
-func serveSNMP(p net.PacketConn, answer func([]byte) []byte) {
+// serveDatagrams answers each datagram on its own.
+func serveDatagrams(p net.PacketConn, answer func([]byte) []byte) {
 	b := make([]byte, 64<<10)
 	for {
 		n, from, err := p.ReadFrom(b)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,6 +37,7 @@ type Guard struct {
 	Allow   func(netip.Addr) error // nil error: a person named this address; required
 	Pace    func(netip.Addr) Pace  // nil: no pace
 	Record  func(Sent)             // nil: nothing is kept
+	Groups  []netip.AddrPort       // multicast groups that may be asked beside the addresses that Allow lets through
 	Limit   time.Duration          // the longest that one connection may last, whoever forgets to end it; 0: no limit
 	Purpose string
 	Secrets []string // values replaced by asterisks in the record, also as a form or JSON writes them
@@ -90,8 +92,10 @@ func (n *guarded) check(ctx context.Context, network, address string) (netip.Add
 	if err != nil {
 		return ap, &firmward.Error{Code: firmward.Invalid, Message: "dial by name is not allowed: " + address, Err: err}
 	}
-	if err := n.g.Allow(ap.Addr()); err != nil {
-		return ap, err
+	if !slices.Contains(n.g.Groups, ap) {
+		if err := n.g.Allow(ap.Addr()); err != nil {
+			return ap, err
+		}
 	}
 	if NeverPorts(ap.Port()) && network != "udp" {
 		return ap, firmward.Errorf(firmward.Refused, fmt.Sprintf("port %d is never touched: a byte there may print or move something", ap.Port()))

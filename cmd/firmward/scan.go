@@ -17,11 +17,13 @@ type ScanCmd struct {
 	All     bool   `help:"Every named network."`
 	Place
 	Verbose bool `short:"v" help:"Show the evidence for each device."`
+	Preview bool `help:"Show what would be sent by which probe, and what would not; send nothing and name nothing."`
 }
 
 // Help gives examples.
 func (ScanCmd) Help() string {
-	return examples("firmward scan 192.168.1.0/24 --site home --profile home", "firmward scan --all", "firmward scan 192.168.1.0/24 -v")
+	return examples("firmward scan 192.168.1.0/24 --site home --profile home", "firmward scan --all", "firmward scan 192.168.1.0/24 -v",
+		"firmward scan 10.40.0.0/24 --profile ot --preview")
 }
 
 // Run carries it out.
@@ -44,6 +46,9 @@ func (c *ScanCmd) Run(ctx context.Context, a *app) error {
 			return usageError(c.Network + " is not a network: want for example 192.168.1.0/24")
 		}
 		todo = []string{p.Masked().String()}
+		if c.Preview {
+			return c.preview(ctx, a, todo[0])
+		}
 		if n, ok := named[todo[0]]; !ok {
 			err = c.name(ctx, a, todo[0])
 		} else {
@@ -58,6 +63,12 @@ func (c *ScanCmd) Run(ctx context.Context, a *app) error {
 	}
 	failed := false
 	for _, prefix := range todo {
+		if c.Preview {
+			if err := c.preview(ctx, a, prefix); err != nil {
+				return err
+			}
+			continue
+		}
 		s, err := c.scan(ctx, a, prefix)
 		if err != nil {
 			return err

@@ -24,6 +24,11 @@ func TestConformance(t *testing.T) {
 		"shelly-switch": {"plug-1", "192.168.20.11", "shelly-switch.output", wire.Secret{}},
 		"axis":          {"cam-1", "10.40.0.11", "axis.ProdNbr", camera},
 		"ipp":           {"printer-1", "192.168.20.40", "ipp.printer-make-and-model", wire.Secret{}},
+		"mdns":          {"plug-1", "192.168.20.11", "mdns._shelly.ver", wire.Secret{}},
+		"upnp":          {"gateway-1", "192.168.20.3", "upnp.modelName", wire.Secret{}},
+		"tls":           {"gateway-1", "192.168.20.3", "tls.key", wire.Secret{}},
+		"ssh":           {"gateway-1", "192.168.20.3", "ssh.key", wire.Secret{}},
+		"modbus":        {"plc-1", "192.168.20.4", "modbus.ProductName", wire.Secret{}},
 		"rtsp":          {"cam-1", "10.40.0.11", "rtsp.media", camera},
 	}
 	for _, p := range probes.All() {
@@ -40,6 +45,12 @@ func TestConformance(t *testing.T) {
 			discovertest.Run(t, discovertest.Case{Probe: p, Reading: d.reading, New: func(t *testing.T, fault string) (discover.Target, func()) {
 				l, err := lab.Standard(lab.Options{Clock: lab.RealClock(), Net: lab.NewNet()})
 				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := l.AddGateway(lab.GatewaySpec{Place: lab.Place{Name: "gateway-1"}}); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := l.AddPLC(lab.PLCSpec{Place: lab.Place{Name: "plc-1"}}); err != nil {
 					t.Fatal(err)
 				}
 				if fault != "" {

@@ -68,7 +68,7 @@ func TestDaemons(t *testing.T) {
 		return o.Outcome == firmward.Answered
 	})
 
-	c, st := loops(t, scanner)
+	c, st := loops(t, scanner, netip.MustParseAddr("10.99.5.2"))
 	ctx, anna := t.Context(), firmward.Person{Name: "anna"}
 	if _, err := c.NameNetwork(ctx, anna, control.AddNetwork{Prefix: inside, Site: "home", Profile: firmward.ProfileHome}); err != nil {
 		t.Fatal(err)
@@ -143,10 +143,10 @@ func expect(t *testing.T, st *store.Store, addr string, want map[firmward.Field]
 }
 
 // loops runs firmward inside a namespace.
-func loops(t *testing.T, network wire.Network) (*control.Control, *store.Store) {
+func loops(t *testing.T, network wire.Network, me netip.Addr) (*control.Control, *store.Store) {
 	t.Helper()
 	c := controltest.Open(t, func(cfg *control.Config) {
-		cfg.Network, cfg.Self = network, []netip.Addr{netip.MustParseAddr("10.99.5.2")}
+		cfg.Network, cfg.Self = network, []netip.Addr{me}
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

@@ -6,11 +6,16 @@ import (
 	"github.com/firmward/firmward/discover/axis"
 	"github.com/firmward/firmward/discover/http"
 	"github.com/firmward/firmward/discover/ipp"
+	"github.com/firmward/firmward/discover/mdns"
+	"github.com/firmward/firmward/discover/modbus"
 	"github.com/firmward/firmward/discover/neighbor"
 	"github.com/firmward/firmward/discover/ports"
 	"github.com/firmward/firmward/discover/rtsp"
 	"github.com/firmward/firmward/discover/shelly"
 	"github.com/firmward/firmward/discover/snmp"
+	"github.com/firmward/firmward/discover/ssh"
+	"github.com/firmward/firmward/discover/tls"
+	"github.com/firmward/firmward/discover/upnp"
 )
 
 // All lists every probe. The order is the order in which an unknown host is asked.
@@ -25,6 +30,11 @@ func All() []discover.Probe {
 		ipp.Probe{},
 		rtsp.Probe{},
 		shelly.Switch{},
+		mdns.Probe{},
+		upnp.Probe{},
+		tls.Probe{},
+		ssh.Probe{},
+		modbus.Probe{},
 	}
 }
 

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/firmward/firmward/httpapi"
+)
+
+// preview prints what a scan would send, probe by probe, and what it would not.
+func (c *ScanCmd) preview(ctx context.Context, a *app, prefix string) error {
+	var p httpapi.ScanPreview
+	if err := a.client.get(ctx, "/networks/"+url.PathEscape(prefix)+"/preview", values("profile", c.Profile), &p); err != nil {
+		return err
+	}
+	if done, err := a.asJSON(p); done {
+		return err
+	}
+	place := "not named yet"
+	if p.Named {
+		place = "at " + p.Site
+	}
+	fmt.Fprintf(a.out, "%s, %s, profile %s: probes may be %s, %s, an unknown device is touched at most %s.\n", p.Network, place, p.Profile, p.Allowed,
+		plural(p.Targets, "address", "addresses"), pace(p.Every, p.Burst))
+	if p.NotSwept != "" {
+		a.para(0, "Not swept: "+p.NotSwept+"; the neighbour table and the inventory say who is there.")
+	}
+	withheld := table{head: []string{"PROBE", "SAFETY", "PORTS", "WHY NOT"}}
+	a.title("Would be sent")
+	for _, one := range p.Probes {
+		if one.Withheld != "" {
+			withheld.rows = append(withheld.rows, []string{one.Probe, one.Safety, strings.Join(one.Ports, " "), one.Withheld})
+		}
+		if len(one.When) == 0 {
+			continue
+		}
+		a.para(0, fmt.Sprintf("%s, %s: %s", one.Probe, one.Safety, strings.Join(one.When, "; ")))
+		for _, line := range firstOf(one.First) {
+			a.para(4, line)
+		}
+	}
+	a.title("Would be withheld")
+	withheld.write(a)
+	fmt.Fprintln(a.out, "Nothing was sent. What follows an answer depends on the answer; every byte is kept: firmward device REF --sent")
+	return nil
+}
+
+func pace(every time.Duration, burst int) string {
+	if every < time.Second {
+		return fmt.Sprintf("%d times a second", time.Second/every)
+	}
+	return fmt.Sprintf("once in %s", every)
+}
+
+// firstOf tells packets to people: where they go, how much it is and how it begins. Connections without a word share
+// a line.
+func firstOf(packets []httpapi.Packet) []string {
+	var out, knocks []string
+	for _, p := range packets {
+		line, _, _ := strings.Cut(p.Text, "\r\n")
+		switch {
+		case p.Bytes == 0:
+			knocks = append(knocks, p.To[strings.LastIndex(p.To, ":")+1:])
+			continue
+		case line == "":
+			line = beginning(p.Hex)
+		}
+		out = append(out, fmt.Sprintf("%s %s: %s", p.To, plural(p.Bytes, "byte", "bytes"), clean(line)))
+	}
+	if len(knocks) > 0 {
+		out = append(out, "connects to tcp "+strings.Join(knocks, ", ")+" and leaves without a word")
+	}
+	return out
+}
+
+// beginning is that of a long row of hex digits.
+func beginning(s string) string {
+	const most = 32
+	if len(s) <= most {
+		return s
+	}
+	return s[:most] + "…"
+}
