@@ -498,6 +498,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/networks/{prefix}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * See what a scan would send
+         * @description Nothing is sent for it. A network that nobody named is looked at as if it had been named with profile. The slash of the prefix is escaped.
+         */
+        get: operations["preview-scan"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/next": {
         parameters: {
             query?: never;
@@ -1552,6 +1572,15 @@ export interface components {
             /** @description the red button is pressed: nothing starts */
             stopAll: boolean;
         };
+        Packet: {
+            /** Format: int64 */
+            bytes: number;
+            hex?: string;
+            /** @description the same where it is text */
+            text?: string;
+            /** @example tcp/192.168.1.1:80 */
+            to: string;
+        };
         PageAdvisory: {
             items: components["schemas"]["Advisory"][];
             /** @description cursor of the next page; absent after the last */
@@ -1638,6 +1667,20 @@ export interface components {
             kind: "patch" | "ask" | "contain" | "replace" | "retire" | "accept" | "wait" | "look";
             /** @description which clock */
             rule?: string;
+        };
+        PlannedProbe: {
+            /** @description what it sends before anything has answered, shown towards the first address of the network */
+            first: components["schemas"]["Packet"][];
+            /** @description multicast group that it asks */
+            group?: string;
+            /** @description where it looks, as udp/161 */
+            ports: string[];
+            probe: string;
+            safety: string;
+            /** @description whom it asks; empty: nobody */
+            when: string[];
+            /** @description what stands against it, and how to allow it */
+            withheld?: string;
         };
         Policies: {
             risk: components["schemas"]["RiskPolicy"][];
@@ -1828,6 +1871,32 @@ export interface components {
             targets: number;
             /** @description what was not sent, and why */
             withheld?: string;
+        };
+        ScanPreview: {
+            allowed: string;
+            /**
+             * Format: int64
+             * @description how many may go without waiting
+             */
+            burst: number;
+            /**
+             * Format: int64
+             * @description least time between two connections to one unknown device, in nanoseconds
+             */
+            every: number;
+            /** @description false: worked out for a network that nobody named yet */
+            named: boolean;
+            network: string;
+            /** @description why not every address of the network is looked at */
+            notSwept?: string;
+            probes: components["schemas"]["PlannedProbe"][];
+            profile: string;
+            site?: string;
+            /**
+             * Format: int64
+             * @description addresses that would be looked at
+             */
+            targets: number;
         };
         Score: {
             /** Format: double */
@@ -3098,6 +3167,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Network"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "preview-scan": {
+        parameters: {
+            query?: {
+                profile?: "home" | "office" | "ot" | "medical";
+            };
+            header?: never;
+            path: {
+                prefix: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScanPreview"];
                 };
             };
             /** @description Error */
