@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -157,10 +158,15 @@ func TestWLEDLocks(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			dev := wled(t, tc.spec, nil)
 			defer dev.Close()
+			var mu sync.Mutex // the transport writes while the test goes on
 			var sent []byte
 			dev.Conn.Secret = wire.Secret{Password: tc.pin}
 			dev.Conn.Network = wire.Guarded(dev.Conn.Network, wire.Guard{
-				Allow: func(netip.Addr) error { return nil }, Secrets: []string{tc.pin}, Record: func(s wire.Sent) { sent = append(sent, s.Bytes...) },
+				Allow: func(netip.Addr) error { return nil }, Secrets: []string{tc.pin}, Record: func(s wire.Sent) {
+					mu.Lock()
+					defer mu.Unlock()
+					sent = append(sent, s.Bytes...)
+				},
 			}, nil)
 			err := d.(driver.Installer).Install(t.Context(), dev.Conn, dev.Image)
 			time.Sleep(dev.Settle)
@@ -171,6 +177,8 @@ func TestWLEDLocks(t *testing.T) {
 			} else if firmward.CodeOf(err) != tc.want || !errors.Is(err, driver.ErrNotBegun) || !strings.Contains(err.Error(), "locked") || dev.Bytes() > 4096 {
 				t.Errorf("%+v: %v after %d bytes; want a word about the lock before the image", tc.spec, err, dev.Bytes())
 			}
+			mu.Lock()
+			defer mu.Unlock()
 			if tc.pin != "" && bytes.Contains(sent, []byte(tc.pin)) || err != nil && tc.pin != "" && strings.Contains(err.Error(), tc.pin) {
 				t.Errorf("the PIN is in what was recorded or said: %v", err)
 			}
