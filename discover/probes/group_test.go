@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -22,6 +24,7 @@ func askAll(t *testing.T, name string, network wire.Network, prefix netip.Prefix
 	if !ok {
 		t.Fatalf("no probe %s", name)
 	}
+	var mu sync.Mutex // transports write beside the probe
 	var sent []wire.Sent
 	door := wire.Guarded(network, wire.Guard{
 		Allow: func(a netip.Addr) error {
@@ -30,7 +33,11 @@ func askAll(t *testing.T, name string, network wire.Network, prefix netip.Prefix
 			}
 			return nil
 		},
-		Groups: groups, Record: func(s wire.Sent) { sent = append(sent, s) },
+		Groups: groups, Record: func(s wire.Sent) {
+			mu.Lock()
+			defer mu.Unlock()
+			sent = append(sent, s)
+		},
 	}, nil)
 	ctx, cancel := context.WithTimeout(t.Context(), discover.GroupLimit)
 	defer cancel()
@@ -41,7 +48,9 @@ func askAll(t *testing.T, name string, network wire.Network, prefix netip.Prefix
 		}
 		seen[o.Addr.String()] = o
 	})
-	return seen, sent, err
+	mu.Lock()
+	defer mu.Unlock()
+	return seen, slices.Clone(sent), err
 }
 
 // TestMDNSOfAll asks a whole link at once: all that speak are heard, and a host that is not on the link sends nothing.
