@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"sync/atomic"
 
 	"github.com/firmward/firmward"
@@ -30,6 +31,21 @@ func (e *Ear) DialContext(ctx context.Context, network, address string) (net.Con
 		return nil, err
 	}
 	return &heard{c, e}, nil
+}
+
+// Call connects to a TCP port of the target and listens. Without a connection nothing is left to do: why there is none was
+// reported, or err says that it may not be made.
+func (t Target) Call(ctx context.Context, port uint16, report func(firmward.Observation)) (net.Conn, *Ear, error) {
+	ear := Listening(t.Network)
+	c, err := ear.DialContext(ctx, "tcp", netip.AddrPortFrom(t.Addr, port).String())
+	switch {
+	case err == nil:
+		return c, ear, nil
+	case firmward.CodeOf(err) == firmward.Refused:
+		return nil, nil, err
+	}
+	report(firmward.Observation{Addr: t.Addr, Port: port, Outcome: OutcomeOf(err), Note: Note(err)})
+	return nil, nil, nil
 }
 
 type heard struct {

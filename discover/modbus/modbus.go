@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"maps"
 	"net"
-	"net/netip"
 	"strconv"
 	"time"
 
@@ -40,15 +39,9 @@ const maxParts = 4
 func (Probe) Run(ctx context.Context, t discover.Target, report func(firmward.Observation)) error {
 	port := t.PortOr(502)
 	o := firmward.Observation{Addr: t.Addr, Port: port, Outcome: firmward.Answered}
-	ear := discover.Listening(t.Network)
-	c, err := ear.DialContext(ctx, "tcp", netip.AddrPortFrom(t.Addr, port).String())
-	if err != nil {
-		if firmward.CodeOf(err) == firmward.Refused {
-			return err
-		}
-		o.Outcome, o.Note = discover.OutcomeOf(err), discover.Note(err)
-		report(o)
-		return nil
+	c, ear, err := t.Call(ctx, port, report)
+	if c == nil {
+		return err
 	}
 	defer c.Close()
 	stop := context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })

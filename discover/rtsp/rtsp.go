@@ -41,15 +41,9 @@ func (Probe) Run(ctx context.Context, t discover.Target, report func(firmward.Ob
 	port := t.PortOr(554)
 	at := netip.AddrPortFrom(t.Addr, port).String()
 	o := firmward.Observation{Addr: t.Addr, Port: port, Outcome: firmward.Answered}
-	ear := discover.Listening(t.Network)
-	c, err := ear.DialContext(ctx, "tcp", at)
-	if err != nil {
-		if firmward.CodeOf(err) == firmward.Refused {
-			return err
-		}
-		o.Outcome, o.Note = discover.OutcomeOf(err), discover.Note(err)
-		report(o)
-		return nil
+	c, ear, err := t.Call(ctx, port, report)
+	if c == nil {
+		return err
 	}
 	defer c.Close()
 	stop := context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })

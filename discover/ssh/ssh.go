@@ -37,15 +37,9 @@ func (Probe) Run(ctx context.Context, t discover.Target, report func(firmward.Ob
 	port := t.PortOr(22)
 	at := netip.AddrPortFrom(t.Addr, port).String()
 	o := firmward.Observation{Addr: t.Addr, Port: port, Outcome: firmward.Answered}
-	ear := discover.Listening(t.Network)
-	raw, err := ear.DialContext(ctx, "tcp", at)
-	if err != nil {
-		if firmward.CodeOf(err) == firmward.Refused {
-			return err
-		}
-		o.Outcome, o.Note = discover.OutcomeOf(err), discover.Note(err)
-		report(o)
-		return nil
+	raw, ear, err := t.Call(ctx, port, report)
+	if raw == nil {
+		return err
 	}
 	defer raw.Close()
 	stop := context.AfterFunc(ctx, func() { raw.SetDeadline(time.Unix(1, 0)) })

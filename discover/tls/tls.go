@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -31,15 +30,9 @@ func (Probe) Info() discover.Info {
 func (Probe) Run(ctx context.Context, t discover.Target, report func(firmward.Observation)) error {
 	port := t.PortOr(443)
 	o := firmward.Observation{Addr: t.Addr, Port: port, Outcome: firmward.Answered}
-	ear := discover.Listening(t.Network)
-	raw, err := ear.DialContext(ctx, "tcp", netip.AddrPortFrom(t.Addr, port).String())
-	if err != nil {
-		if firmward.CodeOf(err) == firmward.Refused {
-			return err
-		}
-		o.Outcome, o.Note = discover.OutcomeOf(err), discover.Note(err)
-		report(o)
-		return nil
+	raw, ear, err := t.Call(ctx, port, report)
+	if raw == nil {
+		return err
 	}
 	defer raw.Close()
 	var leaf []byte
