@@ -230,6 +230,7 @@ for (const colorScheme of ['light', 'dark']) {
       await go(page, 'Devices');
       await page.getByText(`${devices.length} devices`).waitFor();
       await look(page, `devices-${width}-${colorScheme}`);
+      await page.getByLabel('Search').fill('nas-1'); // devices come in the order of their ids: it may stand below the screen
       await page.getByRole('link', { name: 'nas-1', exact: true }).click();
       await page.getByText('First known').waitFor();
       await look(page, `device-${width}-${colorScheme}`);
