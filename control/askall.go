@@ -48,12 +48,12 @@ func (c *Control) askAll(ctx context.Context, network firmward.Network, inner pr
 		devices = append(devices, ids...)
 	}
 	slices.Sort(devices)
-	return slices.Compact(devices), union(nil, heard), nil
+	return slices.Compact(devices), sorted(heard), nil
 }
 
-// union is all addresses of both, sorted.
-func union(a, b []netip.Addr) []netip.Addr {
-	all := slices.Concat(a, b)
+// sorted is all addresses of the lists, each once.
+func sorted(lists ...[]netip.Addr) []netip.Addr {
+	all := slices.Concat(lists...)
 	slices.SortFunc(all, netip.Addr.Compare)
 	return slices.Compact(all)
 }

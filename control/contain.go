@@ -40,19 +40,7 @@ func (c *Control) containStep(ctx context.Context) (time.Time, error) {
 // containments gives all containments that match: a desired state that was cut off at a page would let the
 // rest go.
 func (c *Control) containments(ctx context.Context, want store.ContainmentFilter) ([]firmward.Containment, error) {
-	var all []firmward.Containment
-	page := store.Page{Limit: 1000}
-	for {
-		some, next, err := c.Store.Containments(ctx, want, page)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, some...)
-		if next == "" {
-			return all, nil
-		}
-		page.After = next
-	}
+	return store.Every(func(p store.Page) ([]firmward.Containment, string, error) { return c.Store.Containments(ctx, want, p) })
 }
 
 // afterRestart is the code of a containment that stood before firmward was started again.

@@ -71,22 +71,15 @@ func (c *Control) decideStep(ctx context.Context) (time.Time, error) {
 
 // eachDevice pages through the inventory.
 func (c *Control) eachDevice(ctx context.Context, want store.DeviceFilter, f func(firmward.Device) error) error {
-	page := store.Page{Limit: 1000}
-	for {
-		devices, next, err := c.Store.Devices(ctx, want, page)
+	for d, err := range store.All(func(p store.Page) ([]firmward.Device, string, error) { return c.Store.Devices(ctx, want, p) }) {
 		if err != nil {
 			return err
 		}
-		for _, d := range devices {
-			if err := f(d); err != nil {
-				return err
-			}
+		if err := f(d); err != nil {
+			return err
 		}
-		if next == "" {
-			return nil
-		}
-		page.After = next
 	}
+	return nil
 }
 
 // weigh assesses one device and writes its one next step. A device that was merged away is no error.

@@ -16,7 +16,7 @@ func (c *Control) deployStep(ctx context.Context) (time.Time, error) {
 	if err := c.resolveDoubt(ctx, c.Clock.Now()); err != nil {
 		return time.Time{}, err
 	}
-	rollouts, _, err := c.Store.Rollouts(ctx, store.RolloutFilter{}, store.Page{Limit: 1000})
+	rollouts, err := c.rollouts(ctx, store.RolloutFilter{States: unfinished})
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -39,6 +39,16 @@ func (c *Control) deployStep(ctx context.Context) (time.Time, error) {
 		}
 	}
 	return due, nil
+}
+
+// rollouts gives all rollouts that match: one that was cut off at a page would stand still for ever.
+func (c *Control) rollouts(ctx context.Context, want store.RolloutFilter) ([]firmward.Rollout, error) {
+	return store.Every(func(p store.Page) ([]firmward.Rollout, string, error) { return c.Store.Rollouts(ctx, want, p) })
+}
+
+// unfinished are the states in which something may be under way.
+var unfinished = []firmward.RolloutState{
+	firmward.RolloutPlanned, firmward.RolloutAwaiting, firmward.RolloutRunning, firmward.RolloutPaused, firmward.RolloutHalted, firmward.RolloutStopped,
 }
 
 // quiet reports whether nothing can happen in a rollout any more.
@@ -100,19 +110,9 @@ func earlier(a, b time.Time) time.Time {
 
 // targets gives all targets of a rollout.
 func (c *Control) targets(ctx context.Context, id string) ([]firmward.Target, error) {
-	var all []firmward.Target
-	page := store.Page{Limit: 1000}
-	for {
-		ts, next, err := c.Store.Targets(ctx, id, store.TargetFilter{}, page)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, ts...)
-		if next == "" {
-			return all, nil
-		}
-		page.After = next
-	}
+	return store.Every(func(p store.Page) ([]firmward.Target, string, error) {
+		return c.Store.Targets(ctx, id, store.TargetFilter{}, p)
+	})
 }
 
 // apply gives one event to the engine and saves what it decides: header, target, commands, leaf and
@@ -301,20 +301,10 @@ func (c *Control) gate(ctx context.Context, id string) (again bool, due time.Tim
 }
 
 func (c *Control) countWave(ctx context.Context, tx *store.Tx, r firmward.Rollout) (rollout.WaveCount, error) {
-	wave := r.Wave
-	var all []firmward.Target
-	page := store.Page{Limit: 1000}
-	for {
-		some, next, err := tx.Targets(ctx, r.ID, store.TargetFilter{Wave: &wave}, page)
-		if err != nil {
-			return rollout.WaveCount{}, err
-		}
-		all = append(all, some...)
-		if next == "" {
-			return rollout.Count(all), nil
-		}
-		page.After = next
-	}
+	all, err := store.Every(func(p store.Page) ([]firmward.Target, string, error) {
+		return tx.Targets(ctx, r.ID, store.TargetFilter{Wave: &r.Wave}, p)
+	})
+	return rollout.Count(all), err
 }
 
 // endIfOver ends the targets that nothing was sent to once a rollout has stopped for good, and turns

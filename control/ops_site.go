@@ -117,18 +117,13 @@ func knownSite(ctx context.Context, r store.Reader, name string) (firmward.Site,
 
 func siteNames(ctx context.Context, r store.Reader) ([]string, error) {
 	var names []string
-	for after := ""; ; {
-		page, next, err := r.Sites(ctx, store.Page{After: after, Limit: 1000})
+	for s, err := range store.All(func(p store.Page) ([]firmward.Site, string, error) { return r.Sites(ctx, p) }) {
 		if err != nil {
 			return nil, err
 		}
-		for _, s := range page {
-			names = append(names, s.Name)
-		}
-		if after = next; after == "" {
-			return names, nil
-		}
+		names = append(names, s.Name)
 	}
+	return names, nil
 }
 
 // maxSiteName is the longest name of a site, in characters.

@@ -57,7 +57,9 @@ func (c *Control) AssignWork(ctx context.Context, who firmward.Person, id, assig
 
 // lookAtWork looks at every device whose work was reported done and not yet looked at.
 func (c *Control) lookAtWork(ctx context.Context) error {
-	orders, _, err := c.Store.WorkOrders(ctx, store.WorkOrderFilter{State: firmward.WorkReported}, store.Page{Limit: 1000})
+	orders, err := store.Every(func(p store.Page) ([]firmward.WorkOrder, string, error) {
+		return c.Store.WorkOrders(ctx, store.WorkOrderFilter{State: firmward.WorkReported}, p)
+	})
 	if err != nil {
 		return err
 	}

@@ -136,19 +136,8 @@ func (c *Control) claims(ctx context.Context) (rollout.Claims, error) {
 }
 
 func (c *Control) topology(ctx context.Context) (topology.Map, error) {
-	var all []firmward.Relation
-	page := store.Page{Limit: 1000}
-	for {
-		rs, next, err := c.Store.Relations(ctx, page)
-		if err != nil {
-			return topology.Map{}, err
-		}
-		all = append(all, rs...)
-		if next == "" {
-			return topology.New(all), nil
-		}
-		page.After = next
-	}
+	all, err := store.Every(func(p store.Page) ([]firmward.Relation, string, error) { return c.Store.Relations(ctx, p) })
+	return topology.New(all), err
 }
 
 func (c *Control) groupOf(ctx context.Context, device string) string {

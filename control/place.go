@@ -31,38 +31,31 @@ func newcomers(ctx context.Context, r store.Reader, n firmward.Network) ([]firmw
 // devicesIn lists devices with an address in a prefix.
 func devicesIn(ctx context.Context, r store.Reader, want store.DeviceFilter, p netip.Prefix) ([]firmward.Device, error) {
 	var out []firmward.Device
-	for page := (store.Page{Limit: 1000}); ; {
-		some, next, err := r.Devices(ctx, want, page)
+	for d, err := range store.All(func(page store.Page) ([]firmward.Device, string, error) { return r.Devices(ctx, want, page) }) {
 		if err != nil {
 			return nil, err
 		}
-		for _, d := range some {
-			if slices.ContainsFunc(d.Addrs, p.Contains) {
-				out = append(out, d)
-			}
-		}
-		if page.After = next; next == "" {
-			return out, nil
+		if slices.ContainsFunc(d.Addrs, p.Contains) {
+			out = append(out, d)
 		}
 	}
+	return out, nil
+}
+
+// allNetworks lists the named networks.
+func allNetworks(ctx context.Context, r store.Reader) ([]firmward.Network, error) {
+	return store.Every(func(p store.Page) ([]firmward.Network, string, error) { return r.Networks(ctx, "", p) })
 }
 
 // aroundNetwork is the narrowest named network around a prefix.
 func aroundNetwork(ctx context.Context, r store.Reader, p netip.Prefix) (around firmward.Network, found bool, err error) {
-	for page := (store.Page{Limit: 1000}); ; {
-		some, next, err := r.Networks(ctx, "", page)
-		if err != nil {
-			return around, false, err
-		}
-		for _, n := range some {
-			if n.Prefix.Bits() < p.Bits() && n.Prefix.Contains(p.Addr()) && (!found || n.Prefix.Bits() > around.Prefix.Bits()) {
-				around, found = n, true
-			}
-		}
-		if page.After = next; next == "" {
-			return around, found, nil
+	all, err := allNetworks(ctx, r)
+	for _, n := range all {
+		if n.Prefix.Bits() < p.Bits() && n.Prefix.Contains(p.Addr()) && (!found || n.Prefix.Bits() > around.Prefix.Bits()) {
+			around, found = n, true
 		}
 	}
+	return around, found, err
 }
 
 // move puts devices into a network. From now on they are in its zone, before anybody looks.

@@ -113,7 +113,7 @@ func (c *Control) observeStep(ctx context.Context) (time.Time, error) {
 		return time.Time{}, err
 	}
 	due := time.Time{}
-	networks, _, err := c.Store.Networks(ctx, "", store.Page{Limit: 1000})
+	networks, err := allNetworks(ctx, c.Store.Reader)
 	if err != nil {
 		return due, err
 	}
@@ -226,7 +226,7 @@ func (c *Control) sweep(ctx context.Context, s *Scan, network firmward.Network) 
 	if err != nil {
 		return err
 	}
-	targets, hosts = union(targets, heard), union(hosts, heard)
+	targets, hosts = sorted(targets, heard), sorted(hosts, heard)
 	c.mu.Lock()
 	s.Withheld = withheld(blind, notSwept, inner)
 	s.Targets, s.Answered, s.Devices = len(targets), 0, len(found)

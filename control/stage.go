@@ -17,9 +17,10 @@ const rehearsalSoak = 10 * time.Minute
 // model and revision, and a rehearsal on a spare for each of the others. Where no spare is at hand the
 // verdict is "not-staged". It returns the sum: passed, failed, not-staged or running.
 func (c *Control) stage(ctx context.Context, tx *store.Tx, r firmward.Rollout, rel firmward.Release, targets []firmward.Target) (string, error) {
-	var spares []firmward.Device
 	yes := true
-	spares, _, err := tx.Devices(ctx, store.DeviceFilter{Spare: &yes, Family: rel.Family}, store.Page{Limit: 1000})
+	spares, err := store.Every(func(p store.Page) ([]firmward.Device, string, error) {
+		return tx.Devices(ctx, store.DeviceFilter{Spare: &yes, Family: rel.Family}, p)
+	})
 	if err != nil {
 		return "", err
 	}
@@ -122,7 +123,7 @@ func (c *Control) judgeRehearsal(ctx context.Context, reh firmward.Rollout) erro
 
 // checkStaging looks for rehearsals that have ended for a rollout that waits for them.
 func (c *Control) checkStaging(ctx context.Context, r firmward.Rollout) error {
-	all, _, err := c.Store.Rollouts(ctx, store.RolloutFilter{ReleaseID: r.ReleaseID}, store.Page{Limit: 1000})
+	all, err := c.rollouts(ctx, store.RolloutFilter{ReleaseID: r.ReleaseID})
 	if err != nil {
 		return err
 	}
@@ -138,7 +139,7 @@ func (c *Control) checkStaging(ctx context.Context, r firmward.Rollout) error {
 
 // settleStaging ends the waiting of rollouts of a release once all their verdicts stand.
 func (c *Control) settleStaging(ctx context.Context, rel firmward.Release) error {
-	rollouts, _, err := c.Store.Rollouts(ctx, store.RolloutFilter{ReleaseID: rel.ID}, store.Page{Limit: 1000})
+	rollouts, err := c.rollouts(ctx, store.RolloutFilter{ReleaseID: rel.ID})
 	if err != nil {
 		return err
 	}

@@ -57,21 +57,17 @@ func (p prefixes) leaveOut(from []netip.Addr) []netip.Addr {
 // innerNetworks lists the networks that are named inside another one. Their addresses are theirs alone: a ward
 // stays as careful as it was named, whoever names the whole building an office.
 func (c *Control) innerNetworks(ctx context.Context, network firmward.Network) (prefixes, error) {
+	all, err := allNetworks(ctx, c.Store.Reader)
+	if err != nil {
+		return nil, err
+	}
 	var inner prefixes
-	for page := (store.Page{Limit: 1000}); ; {
-		some, next, err := c.Store.Networks(ctx, "", page)
-		if err != nil {
-			return nil, err
-		}
-		for _, n := range some {
-			if n.Prefix.Bits() > network.Prefix.Bits() && network.Prefix.Contains(n.Prefix.Addr()) {
-				inner = append(inner, n.Prefix)
-			}
-		}
-		if page.After = next; next == "" {
-			return inner, nil
+	for _, n := range all {
+		if n.Prefix.Bits() > network.Prefix.Bits() && network.Prefix.Contains(n.Prefix.Addr()) {
+			inner = append(inner, n.Prefix)
 		}
 	}
+	return inner, nil
 }
 
 // withInventory adds the addresses of the site's known devices to those of the neighbour table: whoever is in the
@@ -86,7 +82,7 @@ func (c *Control) withInventory(ctx context.Context, network firmward.Network, h
 		}
 		return nil
 	})
-	return union(out, nil), err
+	return sorted(out), err
 }
 
 // addresses lists the host addresses of an IPv4 prefix.

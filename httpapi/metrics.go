@@ -118,19 +118,14 @@ func (m *metrics) inventory(ctx context.Context, gauge func(*prometheus.Desc, fl
 
 func (m *metrics) rollouts(ctx context.Context, gauge func(*prometheus.Desc, float64, ...string)) error {
 	states, flying := map[firmward.RolloutState]int{}, 0
-	for page := (store.Page{Limit: 1000}); ; {
-		l, next, err := m.api.Store.Rollouts(ctx, store.RolloutFilter{}, page)
+	for r, err := range store.All(func(p store.Page) ([]firmward.Rollout, string, error) {
+		return m.api.Store.Rollouts(ctx, store.RolloutFilter{}, p)
+	}) {
 		if err != nil {
 			return err
 		}
-		for _, r := range l {
-			states[r.State]++
-			flying += r.InFlight
-		}
-		if next == "" {
-			break
-		}
-		page.After = next
+		states[r.State]++
+		flying += r.InFlight
 	}
 	for state, n := range states {
 		gauge(descRollouts, float64(n), string(state))
