@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"sync/atomic"
+	"time"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/wire"
@@ -33,19 +34,30 @@ func (e *Ear) DialContext(ctx context.Context, network, address string) (net.Con
 	return &heard{c, e}, nil
 }
 
-// Call connects to a TCP port of the target and listens. Without a connection nothing is left to do: why there is none was
-// reported, or err says that it may not be made.
+// Call connects to a TCP port of the target and listens; reads and writes end with ctx. Without a connection nothing is
+// left to do: why there is none was reported, or err says that it may not be made.
 func (t Target) Call(ctx context.Context, port uint16, report func(firmward.Observation)) (net.Conn, *Ear, error) {
 	ear := Listening(t.Network)
 	c, err := ear.DialContext(ctx, "tcp", netip.AddrPortFrom(t.Addr, port).String())
 	switch {
 	case err == nil:
-		return c, ear, nil
+		return &call{c, context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })}, ear, nil
 	case firmward.CodeOf(err) == firmward.Refused:
 		return nil, nil, err
 	}
 	report(firmward.Observation{Addr: t.Addr, Port: port, Outcome: OutcomeOf(err), Note: Note(err)})
 	return nil, nil, nil
+}
+
+// call is a connection that forgets its context when it is closed.
+type call struct {
+	net.Conn
+	stop func() bool
+}
+
+func (c *call) Close() error {
+	c.stop()
+	return c.Conn.Close()
 }
 
 type heard struct {

@@ -69,3 +69,13 @@ func ByPort(port string) []string {
 	}
 	return nil
 }
+
+// ControlPort reports whether a TCP port above 1023 belongs to a protocol that moves things: a device may not send a probe
+// there. (wire.NeverPorts are those at which no byte goes to anybody.)
+func ControlPort(port uint16) bool {
+	switch port {
+	case 1200, 1911, 1962, 2404, 2455, 2575, 3671, 4840, 4911, 5007, 5094, 9600, 11112, 20000, 34962, 34963, 34964, 44818, 47808, 48899:
+		return true
+	}
+	return false
+}

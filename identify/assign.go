@@ -83,13 +83,18 @@ const (
 	byAddr
 )
 
-// Assign finds the device of an observation made at addr with the given keys. Serials decide first, then UUIDs and host
-// keys. These recognise a device, also at a new address, but they never join two known devices; and they count for
-// nothing where the candidate has another serial, answers elsewhere at the same time, has another MAC than the device that
-// is known at the address, or where several hold them and none of those is here. So two devices with one factory key stay two, and
-// the price is that a device which moves within the hour may be listed twice until a person joins the two. MAC and address only tie where no strong key speaks against it: an address that changes
-// hands is a new device, not a changed one. Of several that tie equally the one that is known at the
-// address comes first; the others are the same device, unless their own keys or a person say no.
+// Assign finds the device of an observation made at addr with the given keys.
+//
+//   - A serial decides first.
+//   - A UUID or host key recognises a device, also at a new address, but never joins two known ones. It counts for nothing
+//     where the candidate has another serial, answers elsewhere at the same time, or has another MAC than the device that is
+//     known at the address, and where several hold it and none of them is here. So two devices with one factory key stay
+//     two; the price is that a device which moves within the hour may be listed twice until a person joins the two.
+//   - MAC and address tie only where no serial speaks against it: an address that changes hands is a new device, not a
+//     changed one.
+//
+// Of several that tie equally the one that is known at the address comes first; the others are the same device,
+// unless their own keys or a person say no.
 func Assign(addr netip.Addr, keys []Key, candidates []Candidate) Assignment {
 	var ties []tie
 	for _, c := range candidates {

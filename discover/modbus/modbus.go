@@ -44,8 +44,6 @@ func (Probe) Run(ctx context.Context, t discover.Target, report func(firmward.Ob
 		return err
 	}
 	defer c.Close()
-	stop := context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
 	a := asking{c: c}
 	unit, objects, err := a.identify()
 	add := func(name, v string) {

@@ -46,8 +46,6 @@ func (Probe) Run(ctx context.Context, t discover.Target, report func(firmward.Ob
 		return err
 	}
 	defer c.Close()
-	stop := context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
 	s := session{c: c, r: bufio.NewReader(c), url: "rtsp://" + at + streamPath, secret: t.Secret.Password, user: t.Secret.User}
 	if err := s.play(&o); err != nil {
 		o.Outcome, o.Note = firmward.Closed, "no stream: "+discover.Note(err)

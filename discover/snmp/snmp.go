@@ -45,7 +45,7 @@ func (p Probe) Run(ctx context.Context, t discover.Target, report func(firmward.
 	o := firmward.Observation{Addr: t.Addr, Port: port, Outcome: firmward.NoAnswer, Note: "nothing came back in time"}
 	values, err := ask(ctx, t, port, p.Info().Timeout/2)
 	switch {
-	case err != nil && firmward.CodeOf(err) == firmward.Refused:
+	case firmward.CodeOf(err) == firmward.Refused:
 		return err
 	case err != nil:
 		o.Outcome, o.Note = discover.OutcomeOf(err), discover.Note(err)

@@ -42,8 +42,6 @@ func (Probe) Run(ctx context.Context, t discover.Target, report func(firmward.Ob
 		return err
 	}
 	defer raw.Close()
-	stop := context.AfterFunc(ctx, func() { raw.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
 	first := &beginning{Conn: raw}
 	var key ssh.PublicKey
 	_, _, _, err = ssh.NewClientConn(first, at, config(func(k ssh.PublicKey) { key = k }))

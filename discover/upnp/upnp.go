@@ -231,11 +231,8 @@ func place(addr netip.Addr, location string) (port uint16, path string, err erro
 	if at.Addr() != addr {
 		return 0, "", errors.New("it is said to be at another host; not asked")
 	}
-	if at.Port() != 80 && (at.Port() < 1024 || slices.Contains(control[:], at.Port())) {
+	if at.Port() != 80 && (at.Port() < 1024 || discover.ControlPort(at.Port())) {
 		return 0, "", fmt.Errorf("it is said to be at port %d, where no web server belongs; not asked", at.Port())
 	}
 	return at.Port(), u.RequestURI(), nil
 }
-
-// control are ports above 1023 of protocols that move things (reference: probes, section 2).
-var control = [...]uint16{1200, 1911, 1962, 2404, 2455, 2575, 3671, 4840, 4911, 5007, 5094, 9600, 11112, 20000, 34962, 34963, 34964, 44818, 47808, 48899}
