@@ -11,8 +11,8 @@ import (
 // PassphraseHeader carries the passphrase of a backup, percent-encoded.
 const PassphraseHeader = "Firmward-Passphrase"
 
-// minPassphrase is the least length of a backup's passphrase, in characters.
-const minPassphrase = 12
+// MinPassphrase is the least length of a backup's passphrase, in characters.
+const MinPassphrase = 12
 
 // BackupInput says how a backup is encrypted and what it holds.
 type BackupInput struct {
@@ -28,7 +28,7 @@ func (a *API) backupRoutes() {
 		doc:      "The firmware files are not part of it. Restoring is done offline with 'firmward restore'.",
 	}, "firmward-backup.age", func(ctx context.Context, in *BackupInput, w http.ResponseWriter) error {
 		pass, err := url.QueryUnescape(in.Passphrase)
-		if err != nil || len([]rune(pass)) < minPassphrase {
+		if err != nil || len([]rune(pass)) < MinPassphrase {
 			return invalid("a backup needs a passphrase of at least 12 characters in the header " + PassphraseHeader)
 		}
 		return a.Control.Backup(ctx, person(ctx), w, pass, in.Keys != "false")

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/firmward/firmward"
@@ -133,11 +134,17 @@ func transmissionOf(t store.Transmission) Transmission {
 
 // readable shows bytes: as they are when they are text, else escaped.
 func readable(b []byte) string {
-	if utf8.Valid(b) && !strings.ContainsFunc(string(b), func(r rune) bool { return r < ' ' && r != '\n' && r != '\r' && r != '\t' || r == 0x7f }) {
+	if isText(b) {
 		return string(b)
 	}
 	q := strconv.QuoteToASCII(string(b))
 	return q[1 : len(q)-1]
+}
+
+// isText reports whether bytes can be shown as they are.
+func isText(b []byte) bool {
+	odd := func(r rune) bool { return !unicode.IsPrint(r) && r != '\n' && r != '\r' && r != '\t' }
+	return utf8.Valid(b) && !strings.ContainsFunc(string(b), odd)
 }
 
 func (a *API) deviceRecordRoutes() {

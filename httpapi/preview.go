@@ -4,10 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"net/http"
-	"strings"
-	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/control"
@@ -20,7 +16,7 @@ type ScanPreview struct {
 	Site     string           `json:"site,omitempty"`
 	Profile  firmward.Profile `json:"profile"`
 	Allowed  string           `json:"allowed"`
-	Every    time.Duration    `json:"every" doc:"least time between two connections to one unknown device, in nanoseconds"`
+	Every    string           `json:"every" doc:"least time between two connections to one unknown device"`
 	Burst    int              `json:"burst" doc:"how many may go without waiting"`
 	Targets  int              `json:"targets" doc:"addresses that would be looked at"`
 	NotSwept string           `json:"notSwept,omitempty" doc:"why not every address of the network is looked at"`
@@ -49,7 +45,7 @@ type Packet struct {
 func previewOf(p control.Preview) ScanPreview {
 	out := ScanPreview{
 		Network: p.Network.Prefix.String(), Named: p.Named, Site: p.Network.Site, Profile: p.Network.Profile, Allowed: p.Network.Allowed.String(),
-		Every: p.Pace.Every, Burst: p.Pace.Burst, Targets: p.Targets, NotSwept: p.NotSwept, Probes: []PlannedProbe{},
+		Every: span(p.Pace.Every), Burst: p.Pace.Burst, Targets: p.Targets, NotSwept: p.NotSwept, Probes: []PlannedProbe{},
 	}
 	for _, pl := range p.Probes {
 		one := PlannedProbe{Probe: pl.Name, Safety: pl.Safety.String(), Ports: []string{}, When: append([]string{}, pl.When...), Withheld: pl.Withheld, First: []Packet{}}
@@ -61,7 +57,7 @@ func previewOf(p control.Preview) ScanPreview {
 		}
 		for _, s := range pl.First {
 			packet := Packet{To: s.Network + "/" + s.To.String(), Bytes: len(s.Bytes), Hex: hex.EncodeToString(s.Bytes)}
-			if printable(s.Bytes) {
+			if isText(s.Bytes) {
 				packet.Text = string(s.Bytes)
 			}
 			one.First = append(one.First, packet)
@@ -69,10 +65,6 @@ func previewOf(p control.Preview) ScanPreview {
 		out.Probes = append(out.Probes, one)
 	}
 	return out
-}
-
-func printable(b []byte) bool {
-	return utf8.Valid(b) && !strings.ContainsFunc(string(b), func(r rune) bool { return !unicode.IsPrint(r) && r != '\r' && r != '\n' })
 }
 
 func (a *API) previewRoutes() {

@@ -35,9 +35,5 @@ func (c *AcceptCmd) Run(ctx context.Context, a *app) error {
 	}, &e); err != nil {
 		return err
 	}
-	if done, err := a.asJSON(e); done {
-		return err
-	}
-	fmt.Fprintf(a.out, "Recorded as %s: %s until %s, by %s.\n", e.ID, e.Kind, when(e.Expires), e.Author)
-	return nil
+	return a.say(e, fmt.Sprintf("Recorded as %s: %s until %s, by %s.", e.ID, e.Kind, when(e.Expires), e.Author))
 }

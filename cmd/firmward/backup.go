@@ -28,9 +28,6 @@ const (
 	tryIt       = "Prove that it can be restored: firmward restore --try "
 )
 
-// minPassphrase is the shortest passphrase of a backup, in bytes; the server insists on it too.
-const minPassphrase = 12
-
 // BackupCmd writes a backup.
 type BackupCmd struct {
 	File        string `arg:"" help:"File to write; it must not exist."`
@@ -50,7 +47,7 @@ func (c *BackupCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	if len(pass) < minPassphrase {
+	if len([]rune(pass)) < httpapi.MinPassphrase {
 		return firmward.Errorf(firmward.Invalid, "a backup needs a passphrase of at least 12 characters: type it, or give it as the first line of the input")
 	}
 	if err := newFile(c.File, func(f *os.File) error {
@@ -58,6 +55,9 @@ func (c *BackupCmd) Run(ctx context.Context, a *app) error {
 			method: http.MethodGet, path: "/backup", query: values("keys", strconv.FormatBool(!c.WithoutKeys)), header: http.Header{httpapi.PassphraseHeader: {url.QueryEscape(pass)}}, out: f,
 		})
 	}); err != nil {
+		return err
+	}
+	if done, err := a.asJSON(madeBackup{c.File, !c.WithoutKeys}); done {
 		return err
 	}
 	fmt.Fprintln(a.out, "The backup is in", c.File+".")
@@ -69,6 +69,23 @@ func (c *BackupCmd) Run(ctx context.Context, a *app) error {
 	fmt.Fprintln(a.out, tryIt+c.File)
 	return nil
 }
+
+// What backup and restore print as JSON.
+type (
+	madeBackup struct {
+		File string `json:"file"`
+		Keys bool   `json:"keys"` // the backup holds them
+	}
+	restored struct {
+		Data    string   `json:"data"`
+		Missing []string `json:"missing"` // key files that are to be put in place
+	}
+	tried struct {
+		Devices int          `json:"devices"`
+		Keys    []string     `json:"keys"`
+		Record  audit.Report `json:"record"`
+	}
+)
 
 // RestoreCmd reads a backup.
 type RestoreCmd struct {
@@ -108,11 +125,18 @@ func (c *RestoreCmd) Run(ctx context.Context, a *app) error {
 	if err := errors.Join(c.restore(ctx, a, db), unlock()); err != nil {
 		return err
 	}
-	fmt.Fprintln(a.out, "The backup is restored into", a.Data+".")
+	made := restored{Data: a.Data, Missing: []string{}}
 	for _, key := range []string{fileAudit, fileSecrets} {
 		if _, err := os.Stat(filepath.Join(a.Data, key)); err != nil {
-			a.para(0, key+" is missing there, and the backup holds none: put your copy in place before you go on, else a new one is made.")
+			made.Missing = append(made.Missing, key)
 		}
+	}
+	if done, err := a.asJSON(made); done {
+		return err
+	}
+	fmt.Fprintln(a.out, "The backup is restored into", a.Data+".")
+	for _, key := range made.Missing {
+		a.para(0, key+" is missing there, and the backup holds none: put your copy in place before you go on, else a new one is made.")
 	}
 	return nil
 }
@@ -200,25 +224,35 @@ func (c *RestoreCmd) try(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	devices := 0
+	found := tried{Keys: slices.AppendSeq([]string{}, maps.Keys(keys))}
+	slices.Sort(found.Keys)
 	for _, n := range counts {
-		devices += n.N
+		found.Devices += n.N
 	}
-	fmt.Fprintln(a.out, "The backup can be restored:", plural(devices, "device", "devices")+".")
-	if len(keys) == 0 {
-		a.para(0, "It holds no keys: keep audit.key and secrets.key elsewhere.")
-	} else {
-		fmt.Fprintln(a.out, "It holds the keys", join(slices.Sorted(maps.Keys(keys)))+".")
-	}
-	report, err := verifyRecord(ctx, s)
-	if err != nil {
+	if found.Record, err = verifyRecord(ctx, s); err != nil {
 		return err
 	}
-	for _, line := range report.Statements {
-		a.para(0, line)
+	if err := found.print(a); err != nil {
+		return err
 	}
-	if !report.OK {
+	if !found.Record.OK {
 		return exitWith(exitError)
+	}
+	return nil
+}
+
+func (t tried) print(a *app) error {
+	if done, err := a.asJSON(t); done {
+		return err
+	}
+	fmt.Fprintln(a.out, "The backup can be restored:", plural(t.Devices, "device", "devices")+".")
+	if len(t.Keys) == 0 {
+		a.para(0, "It holds no keys: keep audit.key and secrets.key elsewhere.")
+	} else {
+		fmt.Fprintln(a.out, "It holds the keys", join(t.Keys)+".")
+	}
+	for _, line := range t.Record.Statements {
+		a.para(0, line)
 	}
 	return nil
 }
@@ -229,7 +263,7 @@ func verifyRecord(ctx context.Context, s *store.Store) (audit.Report, error) {
 	go func() { w.CloseWithError(s.ExportAudit(ctx, w)) }()
 	report, err := audit.Verify(r, audit.Options{})
 	r.Close()
-	if firmward.CodeOf(err) == firmward.NotFound && err != nil {
+	if firmward.CodeOf(err) == firmward.NotFound {
 		return audit.Report{OK: true, Statements: []string{"Its record was not sealed yet."}}, nil
 	}
 	return report, err

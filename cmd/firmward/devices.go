@@ -127,11 +127,7 @@ func (c *DevicesAddCmd) Run(ctx context.Context, a *app) error {
 	if err := a.client.post(ctx, "/devices", in, &d); err != nil {
 		return err
 	}
-	if done, err := a.asJSON(d); done {
-		return err
-	}
-	fmt.Fprintf(a.out, "%s is in the inventory of %s as %s. Now: firmward device %s\n", d.Name, d.Site, d.ID, d.ID)
-	return nil
+	return a.say(d, fmt.Sprintf("%s is in the inventory of %s as %s. Now: firmward device %s", d.Name, d.Site, d.ID, d.ID))
 }
 
 // DevicesSetCmd says something about a device.
@@ -172,11 +168,7 @@ func (c *DevicesSetCmd) Run(ctx context.Context, a *app) error {
 	if err := a.client.do(ctx, call{method: http.MethodPatch, path: "/devices/" + url.PathEscape(c.Ref), in: in, out: &d}); err != nil {
 		return err
 	}
-	if done, err := a.asJSON(d); done {
-		return err
-	}
-	fmt.Fprintf(a.out, "%s is changed.\n", d.Name)
-	return nil
+	return a.say(d, d.Name+" is changed.")
 }
 
 // DevicesImportCmd imports an inventory.
@@ -224,11 +216,7 @@ func (c *DevicesMergeCmd) Run(ctx context.Context, a *app) error {
 	if err := a.client.post(ctx, "/devices/"+url.PathEscape(c.Ref)+"/merge", httpapi.MergeBody{Device: c.Other, Why: c.Why}, &d); err != nil {
 		return err
 	}
-	if done, err := a.asJSON(d); done {
-		return err
-	}
-	fmt.Fprintf(a.out, "%s and %s are one device now, %s. Take it back: firmward devices split %s\n", d.Name, c.Other, d.ID, d.ID)
-	return nil
+	return a.say(d, fmt.Sprintf("%s and %s are one device now, %s. Take it back: firmward devices split %s", d.Name, c.Other, d.ID, d.ID))
 }
 
 // DevicesSplitCmd takes a merge back.
@@ -249,9 +237,5 @@ func (c *DevicesSplitCmd) Run(ctx context.Context, a *app) error {
 	if err := a.client.post(ctx, "/devices/"+url.PathEscape(c.Ref)+"/split", httpapi.SplitBody{Part: c.Part, Why: c.Why}, &d); err != nil {
 		return err
 	}
-	if done, err := a.asJSON(d); done {
-		return err
-	}
-	fmt.Fprintf(a.out, "%s is a device of its own again, %s, and stays one: no evidence joins the two any more.\n", d.Name, d.ID)
-	return nil
+	return a.say(d, fmt.Sprintf("%s is a device of its own again, %s, and stays one: no evidence joins the two any more.", d.Name, d.ID))
 }

@@ -24,7 +24,7 @@ func (c *ScanCmd) preview(ctx context.Context, a *app, prefix string) error {
 		place = "at " + p.Site
 	}
 	fmt.Fprintf(a.out, "%s, %s, profile %s: probes may be %s, %s, an unknown device is touched at most %s.\n", p.Network, place, p.Profile, p.Allowed,
-		plural(p.Targets, "address", "addresses"), pace(p.Every, p.Burst))
+		plural(p.Targets, "address", "addresses"), pace(p.Every))
 	if p.NotSwept != "" {
 		a.para(0, "Not swept: "+p.NotSwept+"; the neighbour table and the inventory say who is there.")
 	}
@@ -48,11 +48,12 @@ func (c *ScanCmd) preview(ctx context.Context, a *app, prefix string) error {
 	return nil
 }
 
-func pace(every time.Duration, burst int) string {
-	if every < time.Second {
-		return fmt.Sprintf("%d times a second", time.Second/every)
+// pace says how often something happens that happens once in a time.
+func pace(every string) string {
+	if d, err := time.ParseDuration(every); err == nil && d > 0 && d < time.Second {
+		return fmt.Sprintf("%d times a second", time.Second/d)
 	}
-	return fmt.Sprintf("once in %s", every)
+	return "once in " + every
 }
 
 // firstOf tells packets to people: where they go, how much it is and how it begins. Connections without a word share

@@ -1879,11 +1879,8 @@ export interface components {
              * @description how many may go without waiting
              */
             burst: number;
-            /**
-             * Format: int64
-             * @description least time between two connections to one unknown device, in nanoseconds
-             */
-            every: number;
+            /** @description least time between two connections to one unknown device */
+            every: string;
             /** @description false: worked out for a network that nobody named yet */
             named: boolean;
             network: string;
