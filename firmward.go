@@ -47,8 +47,11 @@ func (e *Error) Unwrap() error { return e.Err }
 // Errorf is a shorthand for an *Error without a cause.
 func Errorf(code Code, message string) *Error { return &Error{Code: code, Message: message} }
 
-// CodeOf finds the code of err: that of the outermost *Error in its chain, else Internal.
+// CodeOf finds the code of err: that of the outermost *Error in its chain, else Internal; "" when err is nil.
 func CodeOf(err error) Code {
+	if err == nil {
+		return ""
+	}
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Code
 	}

@@ -12,7 +12,7 @@ import (
 func TestCodeOf(t *testing.T) {
 	inner := firmward.Errorf(firmward.Conflict, "stale")
 	outer := &firmward.Error{Code: firmward.Refused, Message: "no", Err: fmt.Errorf("wrapped: %w", inner)}
-	for err, want := range map[error]firmward.Code{inner: firmward.Conflict, outer: firmward.Refused, fmt.Errorf("x: %w", inner): firmward.Conflict, errors.New("plain"): firmward.Internal} {
+	for err, want := range map[error]firmward.Code{inner: firmward.Conflict, outer: firmward.Refused, fmt.Errorf("x: %w", inner): firmward.Conflict, errors.New("plain"): firmward.Internal, nil: ""} {
 		if got := firmward.CodeOf(err); got != want {
 			t.Errorf("%v: %s, want %s", err, got, want)
 		}

@@ -32,7 +32,7 @@ func (c *Control) askAll(ctx context.Context, network firmward.Network, inner pr
 			}
 		})
 		cancel()
-		if firmward.CodeOf(err) == firmward.NotSupported && err != nil {
+		if firmward.CodeOf(err) == firmward.NotSupported {
 			return devices, heard, nil
 		}
 		if kept := c.keepSent(context.WithoutCancel(ctx), "", tr); err == nil {

@@ -121,7 +121,7 @@ func (c *Control) targets(ctx context.Context, id string) ([]firmward.Target, er
 func (c *Control) apply(ctx context.Context, rolloutID, deviceID string, ev rollout.Event, finished *store.Command) error {
 	for range 20 {
 		err := c.applyOnce(ctx, rolloutID, deviceID, ev, finished)
-		if firmward.CodeOf(err) != firmward.Conflict || err == nil {
+		if firmward.CodeOf(err) != firmward.Conflict {
 			return err
 		}
 	}
@@ -272,7 +272,7 @@ func (c *Control) gate(ctx context.Context, id string) (again bool, due time.Tim
 		}
 		return nil
 	})
-	if firmward.CodeOf(err) == firmward.Conflict && err != nil {
+	if firmward.CodeOf(err) == firmward.Conflict {
 		return true, due, nil
 	}
 	if err != nil {

@@ -233,7 +233,7 @@ func (c *Control) preflight(ctx context.Context, j job) (rollout.Event, error) {
 			return rollout.Event{}, kept
 		}
 		switch {
-		case firmward.CodeOf(err) == firmward.Refused && err != nil:
+		case firmward.CodeOf(err) == firmward.Refused:
 			return rollout.Event{Kind: rollout.PreflightRefused, Code: "driver-refused", Why: err.Error()}, nil
 		case err != nil:
 			return rollout.Event{Kind: rollout.PreflightFailed, Why: err.Error()}, nil

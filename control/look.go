@@ -118,7 +118,7 @@ func (c *Control) look(ctx context.Context, d firmward.Device) (seenNow, error) 
 	out.Note = "it does not answer"
 	at := network // where it is asked: each address by the rules of its own network
 	for _, addr := range addrs {
-		if at, err = c.Store.NetworkFor(ctx, addr); firmward.CodeOf(err) == firmward.NotFound && err != nil {
+		if at, err = c.Store.NetworkFor(ctx, addr); firmward.CodeOf(err) == firmward.NotFound {
 			continue
 		} else if err != nil {
 			return out, err
@@ -233,7 +233,7 @@ func (c *Control) networkOf(ctx context.Context, d firmward.Device) (firmward.Ne
 		return firmward.Network{}, &firmward.Error{Code: firmward.NotSupported, Message: d.Name + " cannot be asked", Err: errNoAddress}
 	}
 	n, err := c.Store.NetworkFor(ctx, d.Addrs[0])
-	if firmward.CodeOf(err) == firmward.NotFound && err != nil {
+	if firmward.CodeOf(err) == firmward.NotFound {
 		return n, firmward.Errorf(firmward.Refused, "nobody named a network with "+d.Addrs[0].String()+" (networks add)")
 	}
 	return n, err
@@ -246,7 +246,7 @@ func (c *Control) secretFor(ctx context.Context, d firmward.Device) (wire.Secret
 		scopes = append(scopes, "family:"+d.Family+"@"+d.Site)
 	}
 	sealed, err := c.Store.SecretFor(ctx, scopes...)
-	if firmward.CodeOf(err) == firmward.NotFound && err != nil {
+	if firmward.CodeOf(err) == firmward.NotFound {
 		return wire.Secret{}, nil
 	}
 	if err != nil {

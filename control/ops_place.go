@@ -72,7 +72,7 @@ func (c *Control) NameNetwork(ctx context.Context, who firmward.Person, in AddNe
 func (c *Control) siteOf(ctx context.Context, tx *store.Tx, who firmward.Person, in AddNetwork) (made bool, err error) {
 	site, err := tx.Site(ctx, in.Site)
 	switch {
-	case firmward.CodeOf(err) == firmward.NotFound && err != nil:
+	case firmward.CodeOf(err) == firmward.NotFound:
 		return true, c.newSite(ctx, tx, who, firmward.Site{Name: in.Site, TimeZone: in.TimeZone})
 	case err != nil || in.TimeZone == "" || in.TimeZone == site.TimeZone:
 		return false, err

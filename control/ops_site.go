@@ -97,7 +97,7 @@ func (c *Control) newSite(ctx context.Context, tx *store.Tx, who firmward.Person
 // knownSite gives a site, or says which ones there are and how another is made.
 func knownSite(ctx context.Context, r store.Reader, name string) (firmward.Site, error) {
 	s, err := r.Site(ctx, name)
-	if err == nil || firmward.CodeOf(err) != firmward.NotFound {
+	if firmward.CodeOf(err) != firmward.NotFound {
 		return s, err
 	}
 	all, err := siteNames(ctx, r)

@@ -185,7 +185,7 @@ func (c *Control) verdicts(ctx context.Context, rel firmward.Release, targets []
 		seen[d.Model+"\x00"+d.Hardware] = true
 		v, err := c.Store.Staging(ctx, rel.SHA256, string(drv.Info().Path), d.Model, d.Hardware)
 		switch {
-		case firmward.CodeOf(err) == firmward.NotFound && err != nil:
+		case firmward.CodeOf(err) == firmward.NotFound:
 			return nil, true, nil
 		case err != nil:
 			return nil, false, err

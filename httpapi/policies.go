@@ -85,7 +85,7 @@ func (a *API) policyRoutes() {
 	},
 	) (Policies, error) {
 		f, err := policy.Parse(in.RawBody, fileName(in.Name))
-		if err != nil && firmward.CodeOf(err) == firmward.Internal {
+		if firmward.CodeOf(err) == firmward.Internal {
 			err = &firmward.Error{Code: firmward.Invalid, Message: "the policy file is wrong", Err: err}
 		}
 		return PoliciesOf(f), err

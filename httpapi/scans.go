@@ -48,7 +48,7 @@ func (a *API) scanRoutes() {
 			return Scan{}, err
 		}
 		s, err := a.Control.StartScan(ctx, person(ctx), p)
-		if firmward.CodeOf(err) == firmward.NotFound && err != nil {
+		if firmward.CodeOf(err) == firmward.NotFound {
 			return Scan{}, firmward.Errorf(firmward.Refused, p.String()+" is not a named network: firmward looks only where a person said so (networks add)")
 		}
 		return scanOf(s), err

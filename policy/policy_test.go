@@ -51,7 +51,7 @@ func TestParseRefuses(t *testing.T) {
 		"the failure budget is": good + "    failure-budget-percent: 101\n",
 	} {
 		_, err := policy.Parse([]byte(text), "p.yaml")
-		if err == nil || firmward.CodeOf(err) != firmward.Invalid || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "p.yaml") {
+		if firmward.CodeOf(err) != firmward.Invalid || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "p.yaml") {
 			t.Errorf("want %q, got %v", want, err)
 		}
 	}

@@ -183,7 +183,7 @@ func (h *house) Close() error {
 
 // firstKnowledge imports the starter set once.
 func (h *house) firstKnowledge(ctx context.Context, tmp string) error {
-	if _, err := h.Store.FeedStatus(ctx, "starter"); firmward.CodeOf(err) != firmward.NotFound || err == nil {
+	if _, err := h.Store.FeedStatus(ctx, "starter"); firmward.CodeOf(err) != firmward.NotFound {
 		return err
 	}
 	path := filepath.Join(tmp, starter.Name)

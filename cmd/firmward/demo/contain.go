@@ -17,7 +17,7 @@ func (s *Story) contain(ctx context.Context) error {
 		return err
 	}
 	_, err = s.Anna.contain(ctx, pump.ID, "try")
-	s.outcome(10, err != nil && firmward.CodeOf(err) == firmward.Refused, "a pump is never contained", fmt.Sprint(err))
+	s.outcome(10, firmward.CodeOf(err) == firmward.Refused, "a pump is never contained", fmt.Sprint(err))
 	nas, err := s.device(ctx, box)
 	if err != nil {
 		return err
@@ -76,7 +76,7 @@ func (s *Story) walled(ctx context.Context, nas firmward.Device) error {
 func (s *Story) opened(ctx context.Context, nas firmward.Device) error {
 	_, err := s.Anna.free(ctx, nas.ID, "")
 	now := s.Wall.try(ctx)
-	s.outcome(10, err != nil && firmward.CodeOf(err) == firmward.Refused && now == contained, "no release by a mere wish while the hole is open", fmt.Sprintf("%v; %s", err, now))
+	s.outcome(10, firmward.CodeOf(err) == firmward.Refused && now == contained, "no release by a mere wish while the hole is open", fmt.Sprintf("%v; %s", err, now))
 	const decision = "its photos are being copied to the new box; anna carries the risk"
 	s.tell("anna decides: %s", decision)
 	h, err := s.Anna.free(ctx, nas.ID, decision)
