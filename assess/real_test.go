@@ -2,7 +2,6 @@ package assess_test
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -141,13 +140,7 @@ func TestDemoDevices(t *testing.T) {
 }
 
 func TestRealFeeds(t *testing.T) {
-	dir := os.Getenv("FIRMWARD_TEST_DATA")
-	if dir == "" && os.Getenv("FIRMWARD_REQUIRE_DAEMONS") == "1" {
-		t.Fatal("FIRMWARD_TEST_DATA is not set, and FIRMWARD_REQUIRE_DAEMONS=1 asks for the real documents")
-	}
-	if dir == "" {
-		t.Skip("FIRMWARD_TEST_DATA is not set: the real documents are not read")
-	}
+	dir := feedtest.Data(t)
 	var all feedtest.Result
 	for _, file := range []string{
 		"nvd-1.1/nvdcve-1.1-2014.json.gz", "nvd-1.1/nvdcve-1.1-2017.json.gz", "nvd-1.1/nvdcve-1.1-2018.json.gz",

@@ -1,14 +1,11 @@
 package control_test
 
 import (
-	"context"
 	"net/netip"
 	"testing"
 	"testing/synctest"
 
 	"github.com/firmward/firmward"
-	"github.com/firmward/firmward/control"
-	"github.com/firmward/firmward/control/controltest"
 	"github.com/firmward/firmward/lab"
 )
 
@@ -17,8 +14,7 @@ import (
 func TestAllAreAskedAtOnce(t *testing.T) {
 	for name, ward := range map[string]bool{"a home": false, "a home around a ward": true} {
 		synctest.Test(t, func(t *testing.T) {
-			l := lab.New(lab.Options{})
-			defer l.Close()
+			l := newLab(t)
 			plug, err := l.AddPlug(lab.PlugSpec{Place: lab.Place{Name: "plug", Addr: netip.MustParseAddr("192.168.20.11")}})
 			if err != nil {
 				t.Fatal(err)
@@ -27,24 +23,12 @@ func TestAllAreAskedAtOnce(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c := controltest.Open(t, func(cfg *control.Config) {
-				cfg.Network, cfg.Lab, cfg.Self = l.Attach("home"), true, []netip.Addr{netip.MustParseAddr("192.168.20.2")}
-			})
-			anna := firmward.Person{Name: "anna", Role: firmward.Admin}
-			home := netip.MustParsePrefix("192.168.20.0/24")
 			networks := map[netip.Prefix]firmward.Profile{home: firmward.ProfileHome}
 			if ward {
 				networks[netip.MustParsePrefix("192.168.20.128/28")] = firmward.ProfileMedical
 			}
-			for prefix, profile := range networks {
-				if _, err := c.NameNetwork(t.Context(), anna, control.AddNetwork{Prefix: prefix, Site: "home", Profile: profile}); err != nil {
-					t.Fatal(err)
-				}
-			}
-			ctx, cancel := context.WithCancel(t.Context())
-			done := make(chan error, 1)
-			go func() { done <- c.Run(ctx) }()
-			preview, err := c.PreviewScan(ctx, home, "")
+			b := live(t, l.Attach("home"), "home", networks)
+			preview, err := b.PreviewScan(b.ctx, home, "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -53,23 +37,12 @@ func TestAllAreAskedAtOnce(t *testing.T) {
 					t.Errorf("%s: the preview says of mdns: %v, %q", name, p.When, p.Withheld)
 				}
 			}
-			scan, err := c.StartScan(ctx, anna, home)
-			if err != nil {
-				t.Fatal(err)
-			}
-			wait(t, func() bool {
-				s, err := c.ScanByID(scan.ID)
-				return err == nil && !s.Ended.IsZero()
-			})
+			b.scan(home)
 			if heard := plug.Facts().Ports["udp/5353"].Conns > 0; heard == ward {
 				t.Errorf("%s: the plug heard multicast: %v", name, heard)
 			}
 			if ports := printer.Facts().Ports; ward && len(ports) > 0 {
 				t.Errorf("%s: the ward was touched: %v", name, ports)
-			}
-			cancel()
-			if err := <-done; err != nil {
-				t.Error(err)
 			}
 		})
 	}

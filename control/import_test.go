@@ -11,7 +11,6 @@ import (
 
 // BenchmarkImportDevices imports an inventory of 2000 devices by CSV.
 func BenchmarkImportDevices(b *testing.B) {
-	anna := firmward.Person{Name: "anna", Role: firmward.Admin}
 	var file strings.Builder
 	file.WriteString("name,site,vendor,model,firmware,serial,mac,address,owner\n")
 	for i := range 2000 {

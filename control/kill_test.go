@@ -225,7 +225,6 @@ func killPlan(t *testing.T, dir string, start time.Time) []string {
 	}
 	done := make(chan error, 1)
 	go func() { done <- c.Run(ctx) }()
-	anna := firmward.Person{Name: "anna", Role: firmward.Admin}
 	if _, err := c.NameNetwork(ctx, anna, control.AddNetwork{Prefix: netip.MustParsePrefix("192.168.20.0/26"), Site: "home", Profile: firmward.ProfileHome}); err != nil {
 		t.Fatal(err)
 	}

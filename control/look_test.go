@@ -18,13 +18,11 @@ func TestLookByTheRulesOfEachNetwork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
 		first, second := netip.MustParseAddr("10.40.0.12"), netip.MustParseAddr("10.40.0.112")
-		l := lab.New(lab.Options{})
-		defer l.Close()
+		l := newLab(t)
 		if _, err := l.AddCamera(lab.CameraSpec{Place: lab.Place{Name: "cam", Site: "clinic", Addr: second}}); err != nil {
 			t.Fatal(err)
 		}
 		c := controltest.Open(t, func(cfg *control.Config) { cfg.Network, cfg.Lab = l.Attach("clinic"), true })
-		anna := firmward.Person{Name: "anna", Role: firmward.Admin}
 		office, ward := netip.MustParsePrefix("10.40.0.0/24"), netip.MustParsePrefix("10.40.0.112/30")
 		for prefix, profile := range map[netip.Prefix]firmward.Profile{office: firmward.ProfileOffice, ward: firmward.ProfileMedical} {
 			if _, err := c.NameNetwork(ctx, anna, control.AddNetwork{Prefix: prefix, Site: "clinic", Profile: profile}); err != nil {

@@ -1,7 +1,6 @@
 package control_test
 
 import (
-	"context"
 	"net/netip"
 	"slices"
 	"testing"
@@ -9,49 +8,23 @@ import (
 	"time"
 
 	"github.com/firmward/firmward"
-	"github.com/firmward/firmward/control"
-	"github.com/firmward/firmward/control/controltest"
 	"github.com/firmward/firmward/lab"
-	"github.com/firmward/firmward/store"
 )
 
 // TestSplitHolds: two printers whose maker gave both one serial number become one entry by the rules. A person
 // says that they are two, and they stay two however often firmward looks.
 func TestSplitHolds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := lab.New(lab.Options{})
-		defer l.Close()
+		l := newLab(t)
 		here, there := netip.MustParseAddr("192.168.20.51"), netip.MustParseAddr("192.168.20.52")
 		for name, at := range map[string]netip.Addr{"printer-1": here, "printer-2": there} {
 			if _, err := l.AddPrinter(lab.PrinterSpec{Place: lab.Place{Name: name, Addr: at}, Serial: "CNB0000001"}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		c := controltest.Open(t, func(cfg *control.Config) {
-			cfg.Network, cfg.Lab, cfg.Self = l.Attach("home"), true, []netip.Addr{netip.MustParseAddr("192.168.20.2")}
-		})
-		anna := firmward.Person{Name: "anna", Role: firmward.Admin}
-		home := netip.MustParsePrefix("192.168.20.0/24")
-		if _, err := c.NameNetwork(t.Context(), anna, control.AddNetwork{Prefix: home, Site: "home", Profile: firmward.ProfileHome}); err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() { done <- c.Run(ctx) }()
+		b := live(t, l.Attach("home"), "home", map[netip.Prefix]firmward.Profile{home: firmward.ProfileHome})
 		look := func() []firmward.Device {
-			t.Helper()
-			scan, err := c.StartScan(ctx, anna, home)
-			if err != nil {
-				t.Fatal(err)
-			}
-			wait(t, func() bool {
-				s, err := c.ScanByID(scan.ID)
-				return err == nil && !s.Ended.IsZero()
-			})
-			all, _, err := c.Store.Devices(ctx, store.DeviceFilter{}, store.Page{})
-			if err != nil {
-				t.Fatal(err)
-			}
+			all := b.scan(home)
 			slices.SortFunc(all, func(a, b firmward.Device) int { return a.Addrs[0].Compare(b.Addrs[0]) })
 			return all
 		}
@@ -59,7 +32,7 @@ func TestSplitHolds(t *testing.T) {
 		if len(one) != 1 || len(one[0].Addrs) != 2 {
 			t.Fatalf("%d devices: %+v", len(one), one)
 		}
-		part, err := c.SplitDevice(ctx, anna, one[0].ID, "", "two cases, one serial number")
+		part, err := b.SplitDevice(b.ctx, anna, one[0].ID, "", "two cases, one serial number")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,7 +46,7 @@ func TestSplitHolds(t *testing.T) {
 				if d.Serial != "CNB0000001" || d.Model == "" {
 					t.Errorf("%s is a %s with serial %q", d.Addrs, d.Model, d.Serial)
 				}
-				seen, err := c.Store.ObservationsOf(ctx, d.ID)
+				seen, err := b.Store.ObservationsOf(b.ctx, d.ID)
 				fresh := slices.ContainsFunc(seen, func(o firmward.Observation) bool { return o.Probe == "snmp" && !o.At.Before(began) })
 				if err != nil || !fresh {
 					t.Errorf("%s: what SNMP said of its serial was not kept: %v", d.Addrs, err)
@@ -82,10 +55,6 @@ func TestSplitHolds(t *testing.T) {
 			if two[0].ID != part.ID && two[1].ID != part.ID {
 				t.Errorf("%s is gone", part.ID)
 			}
-		}
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
 		}
 	})
 }

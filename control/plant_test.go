@@ -1,41 +1,27 @@
 package control_test
 
 import (
-	"context"
 	"net/netip"
 	"slices"
 	"testing"
 	"testing/synctest"
 
 	"github.com/firmward/firmward"
-	"github.com/firmward/firmward/control"
-	"github.com/firmward/firmward/control/controltest"
 	"github.com/firmward/firmward/lab"
-	"github.com/firmward/firmward/store"
 )
 
 // TestPlantIsAskedStepByStep: in a plant no byte reaches a controller at first, none on its Modbus port after polite
 // probes were allowed, and one identification when a person allowed that too.
 func TestPlantIsAskedStepByStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := lab.New(lab.Options{})
-		defer l.Close()
+		l := newLab(t)
 		plant := netip.MustParsePrefix("10.60.0.0/24")
 		l.AddSite("plant", plant)
 		plc, err := l.AddPLC(lab.PLCSpec{Place: lab.Place{Name: "plc-1", Site: "plant"}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := controltest.Open(t, func(cfg *control.Config) {
-			cfg.Network, cfg.Lab, cfg.Self = l.Attach("plant"), true, []netip.Addr{netip.MustParseAddr("10.60.0.2")}
-		})
-		anna := firmward.Person{Name: "anna", Role: firmward.Admin}
-		if _, err := c.NameNetwork(t.Context(), anna, control.AddNetwork{Prefix: plant, Site: "plant", Profile: firmward.ProfileOT}); err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() { done <- c.Run(ctx) }()
+		b := live(t, l.Attach("plant"), "plant", map[netip.Prefix]firmward.Profile{plant: firmward.ProfileOT})
 		for _, step := range []struct {
 			allowed firmward.Safety
 			conns   int64 // to the Modbus port
@@ -43,12 +29,12 @@ func TestPlantIsAskedStepByStep(t *testing.T) {
 			model   string
 		}{{firmward.Passive, 0, false, ""}, {firmward.Polite, 0, true, ""}, {firmward.Stateful, 1, true, "BMX P34 2020"}} {
 			if step.allowed > firmward.Passive {
-				if _, err := c.AllowNetwork(ctx, anna, plant, step.allowed); err != nil {
+				if _, err := b.AllowNetwork(b.ctx, anna, plant, step.allowed); err != nil {
 					t.Fatal(err)
 				}
 			}
 			before := plc.Facts().Ports
-			preview, err := c.PreviewScan(ctx, plant, "")
+			preview, err := b.PreviewScan(b.ctx, plant, "")
 			if err != nil || len(plc.Facts().Ports) != len(before) {
 				t.Errorf("%s: a preview sent something: %v, %v", step.allowed, plc.Facts().Ports, err)
 			}
@@ -57,26 +43,14 @@ func TestPlantIsAskedStepByStep(t *testing.T) {
 					t.Errorf("%s: the preview says of %s: %v, %q", step.allowed, p.Name, p.When, p.Withheld)
 				}
 			}
-			scan, err := c.StartScan(ctx, anna, plant)
-			if err != nil {
-				t.Fatal(err)
-			}
-			wait(t, func() bool {
-				s, err := c.ScanByID(scan.ID)
-				return err == nil && !s.Ended.IsZero()
-			})
+			all := b.scan(plant)
 			facts := plc.Facts()
 			if facts.Ports["tcp/502"].Conns != step.conns || (len(facts.Ports) > 0) != step.touched || facts.Frozen {
 				t.Errorf("%s: %+v, frozen %v", step.allowed, facts.Ports, facts.FrozenBy)
 			}
-			all, _, err := c.Store.Devices(ctx, store.DeviceFilter{}, store.Page{})
-			if err != nil || len(all) != 1 || all[0].Model != step.model {
-				t.Errorf("%s: %+v, %v", step.allowed, all, err)
+			if len(all) != 1 || all[0].Model != step.model {
+				t.Errorf("%s: %+v", step.allowed, all)
 			}
-		}
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
 		}
 	})
 }

@@ -11,18 +11,13 @@ import (
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/control"
 	"github.com/firmward/firmward/control/controltest"
+	"github.com/firmward/firmward/feed/feedtest"
 	"github.com/firmward/firmward/store"
 )
 
 // TestRealFeeds imports real files and looks what they say about devices that were added by hand.
 func TestRealFeeds(t *testing.T) {
-	data := os.Getenv("FIRMWARD_TEST_DATA")
-	if data == "" {
-		if os.Getenv("FIRMWARD_REQUIRE_DAEMONS") != "" {
-			t.Fatal("FIRMWARD_TEST_DATA is not set")
-		}
-		t.Skip("set FIRMWARD_TEST_DATA to a directory with the real feed files")
-	}
+	data := feedtest.Data(t)
 	c := controltest.Open(t, nil)
 	st := c.Store
 	ctx, cancel := context.WithCancel(t.Context())
@@ -186,11 +181,7 @@ func wait(t *testing.T, cond func() bool) {
 // BenchmarkImportYear imports the real year 2018 as a person does: file to database, with its index and record. Wanted: at
 // most 10 s.
 func BenchmarkImportYear(b *testing.B) {
-	data := os.Getenv("FIRMWARD_TEST_DATA")
-	if data == "" {
-		b.Skip("set FIRMWARD_TEST_DATA to a directory with the real feed files")
-	}
-	path := filepath.Join(data, "nvd-1.1/nvdcve-1.1-2018.json.gz")
+	path := filepath.Join(feedtest.Data(b), "nvd-1.1/nvdcve-1.1-2018.json.gz")
 	n := 0
 	for b.Loop() {
 		b.StopTimer()

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -154,4 +155,18 @@ func positioned(t *testing.T, what string, err error, size int64) {
 	case p.Document == "" || p.Offset < 0 || p.Offset > size:
 		t.Errorf("%s: position %q %d is outside the document of %d bytes", what, p.Document, p.Offset, size)
 	}
+}
+
+// Data gives the folder of real documents. Without one the test is skipped, or fails where FIRMWARD_REQUIRE_DAEMONS=1 demands
+// that everything is there.
+func Data(t testing.TB) string {
+	t.Helper()
+	dir := os.Getenv("FIRMWARD_TEST_DATA")
+	if dir == "" && os.Getenv("FIRMWARD_REQUIRE_DAEMONS") == "1" {
+		t.Fatal("FIRMWARD_TEST_DATA is not set, and FIRMWARD_REQUIRE_DAEMONS=1 asks for the real documents")
+	}
+	if dir == "" {
+		t.Skip("FIRMWARD_TEST_DATA is not set: the real documents are not read")
+	}
+	return dir
 }

@@ -135,21 +135,8 @@ func FuzzSources(f *testing.F) {
 	})
 }
 
-// realData gives the folder of real documents.
-func realData(t testing.TB) string {
-	t.Helper()
-	dir := os.Getenv("FIRMWARD_TEST_DATA")
-	if dir == "" && os.Getenv("FIRMWARD_REQUIRE_DAEMONS") == "1" {
-		t.Fatal("FIRMWARD_TEST_DATA is not set, and FIRMWARD_REQUIRE_DAEMONS=1 asks for the real documents")
-	}
-	if dir == "" {
-		t.Skip("FIRMWARD_TEST_DATA is not set: the real documents are not read")
-	}
-	return dir
-}
-
 func TestRealDocuments(t *testing.T) {
-	dir := realData(t)
+	dir := feedtest.Data(t)
 	for _, c := range []struct {
 		file    string
 		records int
@@ -191,7 +178,7 @@ func TestRealDocuments(t *testing.T) {
 }
 
 func BenchmarkNVD2018(b *testing.B) {
-	packed, err := os.ReadFile(filepath.Join(realData(b), "nvd-1.1/nvdcve-1.1-2018.json.gz"))
+	packed, err := os.ReadFile(filepath.Join(feedtest.Data(b), "nvd-1.1/nvdcve-1.1-2018.json.gz"))
 	if err != nil {
 		b.Fatal(err)
 	}
