@@ -174,7 +174,7 @@ func (c *Control) PlanRollout(ctx context.Context, who firmward.Person, releaseI
 	}
 	r := firmward.Rollout{
 		ID: store.NewID("ro"), ReleaseID: rel.ID, Policy: pol.RolloutPolicy, State: firmward.RolloutPlanned, Author: who.Name, Created: now,
-		Waves: waves, Total: len(p.Targets), Why: fmt.Sprintf("%d devices planned, %d refused", len(p.Targets), len(p.Refusals)),
+		Waves: waves, Total: len(p.Targets), Why: fmt.Sprintf("%d of %d devices refused", len(p.Refusals), len(p.Targets)+len(p.Refusals)),
 	}
 	for i := range p.Targets {
 		p.Targets[i].RolloutID = r.ID

@@ -139,7 +139,7 @@ func Refuse(rel firmward.Release, p firmward.RolloutPolicy, c Candidate) (code, 
 	case !rel.Withdrawn.IsZero():
 		return RefuseWithdrawn, "the release was withdrawn: " + rel.WhyGone
 	case !rel.FitsModel(d.Model):
-		return RefuseModel, fmt.Sprintf("the release is for %s, this is a %s", strings.Join(rel.Models, ", "), d.Model)
+		return RefuseModel, fmt.Sprintf("the release is for %s, this one is %s", strings.Join(rel.Models, ", "), d.Model)
 	case !rel.FitsHardware(d.Hardware) && d.Hardware == "":
 		return RefuseHardware, fmt.Sprintf("the release is for hardware revision %s; the revision of this device is unknown", strings.Join(rel.Hardware, ", "))
 	case !rel.FitsHardware(d.Hardware):

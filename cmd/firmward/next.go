@@ -170,6 +170,9 @@ type fixGroup struct {
 	Minutes     int    `json:"minutes"`
 }
 
+// atRisk is the least risk, of 100, at which the lack of a fix is worth a line.
+const atRisk = 30
+
 // byFix groups steps by what would mend them. The fix that takes most risk away per minute of maintenance
 // comes first; devices without a fix are the last group, so that nobody forgets them.
 func byFix(steps []httpapi.NextStep) []fixGroup {
@@ -177,7 +180,7 @@ func byFix(steps []httpapi.NextStep) []fixGroup {
 	none := fixGroup{}
 	for _, s := range steps {
 		if s.Fix == nil {
-			if s.Risk >= 30 {
+			if s.Risk >= atRisk {
 				none.Devices++
 			}
 			continue

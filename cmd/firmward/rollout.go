@@ -233,15 +233,27 @@ func printRollout(a *app, d httpapi.RolloutDetail) {
 	}
 	if len(d.Refusals) > 0 {
 		a.title("Not taking part")
-		t := table{head: []string{"DEVICE", "CODE", "WHY"}}
-		for _, g := range d.Refusals {
-			t.rows = append(t.rows, []string{g.Device, g.Code, g.Why})
-		}
-		t.write(a)
+		refusalTable(d.Refusals).write(a)
 	}
 	if d.More {
 		fmt.Fprintln(a.err, "There are more devices than shown.")
 	}
+}
+
+// refusalTable has a row for each reason.
+func refusalTable(refused []httpapi.Target) table {
+	slices.SortFunc(refused, func(a, b httpapi.Target) int {
+		return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Why, b.Why), cmp.Compare(a.Device, b.Device))
+	})
+	t := table{head: []string{"CODE", "WHY", "DEVICES"}}
+	for i, r := range refused {
+		if i > 0 && r.Code == refused[i-1].Code && r.Why == refused[i-1].Why {
+			t.rows[len(t.rows)-1][2] += ", " + r.Device
+			continue
+		}
+		t.rows = append(t.rows, []string{r.Code, r.Why, r.Device})
+	}
+	return t
 }
 
 // RolloutListCmd lists rollouts.

@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/firmward/firmward/httpapi"
 )
@@ -61,15 +64,11 @@ func pace(every string) string {
 func firstOf(packets []httpapi.Packet) []string {
 	var out, knocks []string
 	for _, p := range packets {
-		line, _, _ := strings.Cut(p.Text, "\r\n")
-		switch {
-		case p.Bytes == 0:
+		if p.Bytes == 0 {
 			knocks = append(knocks, p.To[strings.LastIndex(p.To, ":")+1:])
 			continue
-		case line == "":
-			line = beginning(p.Hex)
 		}
-		out = append(out, fmt.Sprintf("%s %s: %s", p.To, plural(p.Bytes, "byte", "bytes"), clean(line)))
+		out = append(out, fmt.Sprintf("%s %s: %s", p.To, plural(p.Bytes, "byte", "bytes"), beginning(p)))
 	}
 	if len(knocks) > 0 {
 		out = append(out, "connects to tcp "+strings.Join(knocks, ", ")+" and leaves without a word")
@@ -77,11 +76,17 @@ func firstOf(packets []httpapi.Packet) []string {
 	return out
 }
 
-// beginning is that of a long row of hex digits.
-func beginning(s string) string {
+// beginning is the first line of a packet where that is text, whatever follows; else its first bytes in hex.
+func beginning(p httpapi.Packet) string {
 	const most = 32
-	if len(s) <= most {
-		return s
+	b, err := hex.DecodeString(p.Hex)
+	line, _, _ := strings.Cut(string(b), "\r\n")
+	unprintable := func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }
+	switch {
+	case err == nil && line != "" && !strings.ContainsFunc(line, unprintable):
+		return line
+	case len(p.Hex) <= most:
+		return p.Hex
 	}
-	return s[:most] + "…"
+	return p.Hex[:most] + "…"
 }

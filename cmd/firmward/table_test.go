@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/hex"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -65,6 +66,40 @@ A  SENT
 	for line := range strings.Lines(out.String()) {
 		if utf8.RuneCountInString(strings.TrimSuffix(line, "\n")) > 52 {
 			t.Errorf("wider than the page: %q", line)
+		}
+	}
+}
+
+func TestRefusalTable(t *testing.T) {
+	got := refusalTable([]httpapi.Target{
+		{Device: "plug-2", Code: "spare", Why: "it is a spare"},
+		{Device: "plug-9", Code: "model-mismatch", Why: "A, this one is B"},
+		{Device: "plug-8", Code: "model-mismatch", Why: "A, this one is C"},
+		{Device: "plug-7", Code: "model-mismatch", Why: "A, this one is B"},
+	})
+	want := [][]string{
+		{"model-mismatch", "A, this one is B", "plug-7, plug-9"},
+		{"model-mismatch", "A, this one is C", "plug-8"},
+		{"spare", "it is a spare", "plug-2"},
+	}
+	if diff := cmp.Diff(want, got.rows); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestBeginning: a packet shows its first line where that is text, whatever follows it.
+func TestBeginning(t *testing.T) {
+	for sent, want := range map[string]string{
+		"GET / HTTP/1.1\r\nHost: a\r\n":      "GET / HTTP/1.1",
+		"POST /ipp HTTP/1.1\r\n\r\n\x02\x00": "POST /ipp HTTP/1.1",
+		"\x00\x01":                           "0001",
+		"\r\n":                               "0d0a",
+		"\xff\xfe":                           "fffe",
+		"\x1b[2J\r\n":                        "1b5b324a0d0a",
+		strings.Repeat("\x00", 20):           strings.Repeat("00", 16) + "…",
+	} {
+		if got := beginning(httpapi.Packet{Hex: hex.EncodeToString([]byte(sent))}); got != want {
+			t.Errorf("%q: got %q, want %q", sent, got, want)
 		}
 	}
 }
