@@ -118,11 +118,12 @@ const (
 	FieldClass    Field = "class"
 	FieldFamily   Field = "family"
 	FieldName     Field = "name"
-	FieldSoftware Field = "software" // a component seen from outside, "lighttpd 1.4.69"
-	FieldSerial   Field = "serial"   // key, scoped by vendor
-	FieldUUID     Field = "uuid"     // key: UPnP UDN, printer UUID
-	FieldHostKey  Field = "host-key" // key: SSH or TLS public key hash
-	FieldMAC      Field = "mac"      // key, weaker: random and shared ones exist
+	FieldAuto     Field = "auto-update" // "on" or "off": does it install by itself what its maker offers
+	FieldSoftware Field = "software"    // a component seen from outside, "lighttpd 1.4.69"
+	FieldSerial   Field = "serial"      // key, scoped by vendor
+	FieldUUID     Field = "uuid"        // key: UPnP UDN, printer UUID
+	FieldHostKey  Field = "host-key"    // key: SSH or TLS public key hash
+	FieldMAC      Field = "mac"         // key, weaker: random and shared ones exist
 )
 
 // Key reports whether the field ties observations together.

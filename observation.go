@@ -33,6 +33,7 @@ type Observation struct {
 	Site     string
 	Network  string // CIDR of the named network
 	Addr     netip.Addr
+	Child    string // the device behind the one at Addr that this is about, by the name that one has for it; empty: the one at Addr
 	Port     uint16 // 0 when the probe has none
 	Probe    string
 	At       time.Time

@@ -191,9 +191,10 @@ func staleWork(open []firmward.WorkOrder, step firmward.NextStep) []firmward.Wor
 func (c *Control) facts(ctx context.Context, d firmward.Device) (remedy.Facts, error) {
 	now := c.Clock.Now()
 	model := c.Catalog.Model(d)
-	drv, hasDriver := c.byDriver[model.Driver]
+	drv, hasDriver := c.installer(model)
 	f := remedy.Facts{Device: d, Model: model, HasDriver: hasDriver, Policy: c.Policies.Risk[0]}
-	var errs [10]error
+	var errs [11]error
+	f.Gateways, errs[10] = c.gateways(ctx, d.ID)
 	if n, err := c.networkOf(ctx, d); err == nil {
 		f.Network = &n
 	}
@@ -227,6 +228,9 @@ func (c *Control) facts(ctx context.Context, d firmward.Device) (remedy.Facts, e
 	}
 	if cl, ok := id.Best(firmward.FieldFirmware); ok {
 		f.Looked = cl.At
+	}
+	if cl, ok := id.Best(firmward.FieldAuto); ok {
+		f.Auto = cl.Value
 	}
 	f.Healthy, errs[9] = c.healthyAt(ctx, d.ID, model)
 	if hasDriver {

@@ -164,8 +164,8 @@ func (c *Control) job(ctx context.Context, o rollout.Command) (job, error) {
 		return j, err
 	}
 	j.model = c.Catalog.Model(j.device)
-	drv, ok := c.byDriver[j.model.Driver]
-	if !ok {
+	drv, ok := c.installer(j.model)
+	if !ok || len(j.device.Addrs) == 0 {
 		return j, firmward.Errorf(firmward.NotSupported, "no driver for "+j.device.Model)
 	}
 	j.driver = drv

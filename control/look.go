@@ -103,21 +103,21 @@ func (c *Control) look(ctx context.Context, d firmward.Device) (seenNow, error) 
 	if err != nil {
 		return out, err
 	}
-	model := c.Catalog.Model(d)
-	fam, _ := c.Catalog.Family(d.Family)
-	secret, err := c.secretFor(ctx, d)
+	asked, err := c.answersFor(ctx, d)
 	if err != nil {
 		return out, err
 	}
-	addrs := d.Addrs
-	if len(addrs) == 0 {
-		return out, firmward.Errorf(firmward.NotSupported, d.Name+" has no address: nothing can be asked")
+	model := c.Catalog.Model(d)
+	fam, _ := c.Catalog.Family(asked.Family)
+	secret, err := c.secretFor(ctx, asked)
+	if err != nil {
+		return out, err
 	}
 	started := c.Clock.Now()
 	var kept []firmward.Observation
 	out.Note = "it does not answer"
 	at := network // where it is asked: each address by the rules of its own network
-	for _, addr := range addrs {
+	for _, addr := range asked.Addrs {
 		if at, err = c.Store.NetworkFor(ctx, addr); firmward.CodeOf(err) == firmward.NotFound {
 			continue
 		} else if err != nil {
@@ -126,10 +126,10 @@ func (c *Control) look(ctx context.Context, d firmward.Device) (seenNow, error) 
 		var answered bool
 		for _, name := range lookWith(fam, model) {
 			p, ok := c.byProbe[name]
-			if !ok || !discover.Permitted(p.Info().Safety, at, d.Class) {
+			if !ok || !discover.Permitted(p.Info().Safety, at, asked.Class) {
 				continue
 			}
-			seen, err := c.probe(ctx, p, at, d, addr, secret, fam.Paths)
+			seen, err := c.probe(ctx, p, at, asked, addr, secret, fam.Paths)
 			if err != nil {
 				return out, err
 			}
@@ -161,12 +161,56 @@ func (c *Control) look(ctx context.Context, d firmward.Device) (seenNow, error) 
 		return out, err
 	}
 	out.SameDevice = len(ids) == 0 || slices.Contains(ids, d.ID)
+	if asked.ID != d.ID && !slices.Contains(ids, d.ID) {
+		out.Reachable, out.Note = false, asked.Name+" answers, but does not reach it"
+		return out, nil
+	}
 	obs, err := c.Store.ObservationsOf(ctx, d.ID)
 	if err != nil {
 		return out, err
 	}
 	out.Version, out.Evidence = freshVersion(c.Catalog.Rules, obs, started)
 	c.slots(ctx, &out, d, model, network, secret)
+	return out, nil
+}
+
+// answersFor is the device that is asked about d: itself, or the one before it when it has no address of its own.
+func (c *Control) answersFor(ctx context.Context, d firmward.Device) (firmward.Device, error) {
+	if len(d.Addrs) > 0 {
+		return d, nil
+	}
+	before, err := c.gateways(ctx, d.ID)
+	if err != nil {
+		return d, err
+	}
+	for _, g := range before {
+		if len(g.Addrs) > 0 {
+			return g, nil
+		}
+	}
+	return d, &firmward.Error{Code: firmward.NotSupported, Message: d.Name + " cannot be asked", Err: errNoAddress}
+}
+
+// gateways are the devices through which one is reached, the nearest first.
+func (c *Control) gateways(ctx context.Context, id string) ([]firmward.Device, error) {
+	var out []firmward.Device
+	for todo := []string{id}; len(todo) > 0; todo = todo[1:] {
+		edges, err := c.Store.RelationsOf(ctx, todo[0])
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range edges {
+			known := func(d firmward.Device) bool { return d.ID == e.To }
+			if e.From != todo[0] || e.Kind != firmward.Behind || e.To == id || slices.ContainsFunc(out, known) {
+				continue
+			}
+			d, err := c.Store.Device(ctx, e.To)
+			if err != nil {
+				return nil, err
+			}
+			out, todo = append(out, d), append(todo, e.To)
+		}
+	}
 	return out, nil
 }
 
@@ -214,6 +258,15 @@ func (c *Control) slots(ctx context.Context, out *seenNow, d firmward.Device, m 
 	}
 }
 
+// installer is the driver that brings images to a model.
+func (c *Control) installer(m firmward.Model) (driver.Driver, bool) {
+	d, ok := c.byDriver[m.Driver]
+	if _, installs := d.(driver.Installer); !ok || !installs {
+		return nil, false
+	}
+	return d, true
+}
+
 // lookLimit is the wall time in which a whole look at a device ends, one way or the other: a handful of
 // probes of some seconds each.
 const lookLimit = 20 * time.Second
@@ -227,8 +280,12 @@ func (c *Control) conn(network firmward.Network, d firmward.Device, drv driver.D
 	return wire.Conn{Network: door, Addr: d.Addrs[0], Secret: secret}, tr
 }
 
-// networkOf finds the named network of a device, or says that nobody named one.
+// networkOf finds the named network of a device, or says that nobody named one. A device behind another is in the network in
+// which that one was asked.
 func (c *Control) networkOf(ctx context.Context, d firmward.Device) (firmward.Network, error) {
+	if prefix, err := netip.ParsePrefix(d.Network); err == nil && len(d.Addrs) == 0 {
+		return c.Store.Network(ctx, prefix)
+	}
 	if len(d.Addrs) == 0 {
 		return firmward.Network{}, &firmward.Error{Code: firmward.NotSupported, Message: d.Name + " cannot be asked", Err: errNoAddress}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/identify"
+	"github.com/firmward/firmward/remedy"
 	"github.com/firmward/firmward/store"
 )
 
@@ -25,9 +26,12 @@ func (c *Control) record(ctx context.Context, network firmward.Network, seen []f
 			if !worthKeeping(o) {
 				continue
 			}
-			id, err := c.keep(ctx, tx, network, o)
+			id, back, err := c.keep(ctx, tx, network, o)
 			if err != nil {
 				return err
+			}
+			if back {
+				changed = append(changed, id)
 			}
 			if id != "" && !slices.Contains(touched, id) {
 				touched = append(touched, id)
@@ -56,43 +60,98 @@ func worthKeeping(o firmward.Observation) bool {
 	return o.Outcome == firmward.Answered || o.Outcome == firmward.Cut
 }
 
-func (c *Control) keep(ctx context.Context, tx *store.Tx, network firmward.Network, o firmward.Observation) (string, error) {
+// keep writes one observation and says whose it is, and whether that device is back after it was missed.
+func (c *Control) keep(ctx context.Context, tx *store.Tx, network firmward.Network, o firmward.Observation) (device string, back bool, err error) {
 	o.ID, o.Site, o.Network, o.At = store.NewID("obs"), network.Site, network.Prefix.String(), c.Clock.Now()
 	if o.Outcome == firmward.Cut {
 		o.Probe += ".cut" // kept beside the last good answer, not instead of it
 	}
 	keys := identify.Keys(c.Catalog.Rules.Claims(o))
+	if o.Child != "" && len(keys) == 0 {
+		return "", false, nil // nothing would recognise it the next time
+	}
 	candidates, err := candidates(ctx, tx, o, keys)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
-	a := identify.Assign(o.Addr, keys, candidates)
+	a := identify.Assign(own(o), keys, candidates)
 	if a.Device == "" {
-		d := firmward.Device{
-			ID: store.NewID("dev"), Name: o.Addr.String(), Site: network.Site, Network: network.Prefix.String(), Zone: network.Zone(),
-			Class: firmward.ClassUnknown, Addrs: []netip.Addr{o.Addr}, Origin: firmward.OriginSeen, Lab: network.Lab, FirstSeen: o.At,
+		if a.Device, err = c.newDevice(ctx, tx, network, o); err != nil {
+			return "", false, err
 		}
-		if err := tx.PutDevice(ctx, d, store.Change{Actor: self, Source: o.Probe, At: o.At}); err != nil {
-			return "", err
-		}
-		if err := c.leaf(ctx, tx, self, "device-found", d.ID, map[string]string{"address": o.Addr.String(), "network": d.Network, "probe": o.Probe}); err != nil {
-			return "", err
-		}
-		if err := c.emit(ctx, tx, "device", d.ID, "a new device at "+o.Addr.String()); err != nil {
-			return "", err
-		}
-		a.Device = d.ID
+	}
+	d, err := tx.Device(ctx, a.Device)
+	if err != nil {
+		return "", false, err
 	}
 	for _, other := range a.Merge {
 		err := c.merge(ctx, tx, a.Device, other, a.Why, store.Change{Actor: self, Source: "identify", At: c.Clock.Now()})
 		if err != nil && firmward.CodeOf(err) != firmward.Conflict { // those that cannot be one now will be joined by a later look
-			return "", err
+			return "", false, err
 		}
 	}
 	if _, err := tx.AddObservation(ctx, a.Device, o); err != nil {
+		return "", false, err
+	}
+	if o.Child != "" {
+		if err := c.behind(ctx, tx, a.Device, o); err != nil {
+			return "", false, err
+		}
+	}
+	back = !d.LastSeen.IsZero() && o.At.Sub(d.LastSeen) >= remedy.Missed
+	return a.Device, back, tx.Touch(ctx, []store.Seen{{Device: a.Device, Addr: own(o), At: o.At}})
+}
+
+// newDevice puts the device that an observation is about into the inventory.
+func (c *Control) newDevice(ctx context.Context, tx *store.Tx, network firmward.Network, o firmward.Observation) (string, error) {
+	d := firmward.Device{
+		ID: store.NewID("dev"), Name: o.Addr.String(), Site: network.Site, Network: network.Prefix.String(), Zone: network.Zone(),
+		Class: firmward.ClassUnknown, Addrs: []netip.Addr{o.Addr}, Origin: firmward.OriginSeen, Lab: network.Lab, FirstSeen: o.At,
+	}
+	at := o.Addr.String()
+	if o.Child != "" {
+		d.Name, d.Addrs, at = o.Child, nil, o.Child+" behind "+at
+	}
+	if err := tx.PutDevice(ctx, d, store.Change{Actor: self, Source: o.Probe, At: o.At}); err != nil {
 		return "", err
 	}
-	return a.Device, tx.Touch(ctx, []store.Seen{{Device: a.Device, Addr: o.Addr, At: o.At}})
+	if err := c.leaf(ctx, tx, self, "device-found", d.ID, map[string]string{"address": at, "network": d.Network, "probe": o.Probe}); err != nil {
+		return "", err
+	}
+	return d.ID, c.emit(ctx, tx, "device", d.ID, "a new device at "+at)
+}
+
+// own is the address of the device that an observation is about: a device behind another has none.
+func own(o firmward.Observation) netip.Addr {
+	if o.Child != "" {
+		return netip.Addr{}
+	}
+	return o.Addr
+}
+
+// behind writes that a device is reached through the one that answered for it, instead of what a probe said of that before.
+func (c *Control) behind(ctx context.Context, tx *store.Tx, child string, o firmward.Observation) error {
+	at, err := tx.DevicesAt(ctx, o.Site, o.Addr)
+	if err != nil || len(at) == 0 {
+		return err
+	}
+	edge := firmward.Relation{From: child, To: latest(at).ID, Kind: firmward.Behind, Source: "probe:" + o.Probe}
+	known, err := tx.RelationsOf(ctx, child)
+	if err != nil {
+		return err
+	}
+	for _, k := range known {
+		switch {
+		case k.From != child || k.Kind != firmward.Behind:
+		case k.To == edge.To:
+			return nil
+		case strings.HasPrefix(k.Source, "probe:"):
+			if err := tx.DeleteRelation(ctx, k); err != nil {
+				return err
+			}
+		}
+	}
+	return tx.PutRelation(ctx, edge)
 }
 
 // candidates are the devices that share a key or the address with an observation.
@@ -114,11 +173,13 @@ func candidates(ctx context.Context, tx *store.Tx, o firmward.Observation, keys 
 		}
 		add(found)
 	}
-	found, err := tx.DevicesAt(ctx, o.Site, o.Addr)
-	if err != nil {
-		return nil, err
+	if o.Child == "" {
+		found, err := tx.DevicesAt(ctx, o.Site, o.Addr)
+		if err != nil {
+			return nil, err
+		}
+		add(found)
 	}
-	add(found)
 	out := make([]identify.Candidate, 0, len(order))
 	for _, id := range order {
 		known, err := tx.Identity(ctx, id)
@@ -154,7 +215,7 @@ func away(ctx context.Context, tx *store.Tx, device string, o firmward.Observati
 	for _, known := range obs {
 		switch {
 		case o.At.Sub(known.At) > moment:
-		case known.Addr == o.Addr:
+		case known.Addr == o.Addr && known.Child == o.Child:
 			return false, nil
 		case known.Addr.IsValid():
 			elsewhere = true
@@ -193,8 +254,8 @@ func (c *Control) workOut(ctx context.Context, tx *store.Tx, d firmward.Device, 
 	addrs := slices.Clone(d.Addrs)
 	for _, o := range obs {
 		claims = append(claims, c.Catalog.Rules.Claims(o)...)
-		if o.Addr.IsValid() && !slices.Contains(addrs, o.Addr) {
-			addrs = append(addrs, o.Addr)
+		if a := own(o); a.IsValid() && !slices.Contains(addrs, a) {
+			addrs = append(addrs, a)
 		}
 	}
 	now := identify.Merge(claims)
@@ -256,10 +317,18 @@ func sameClaim(a, b firmward.Claim) bool {
 // tellIdentity writes leaf and event of a changed version or model.
 func (c *Control) tellIdentity(ctx context.Context, tx *store.Tx, before, d firmward.Device) error {
 	if before.Firmware != "" && d.Firmware != "" && before.Firmware != d.Firmware {
-		if err := c.leaf(ctx, tx, self, "firmware-changed", d.ID, map[string]string{"before": before.Firmware, "after": d.Firmware}); err != nil {
+		alone, err := byItself(ctx, tx, d.ID, d.Firmware, c.Clock.Now())
+		if err != nil {
 			return err
 		}
-		return c.emit(ctx, tx, "device", d.ID, fmt.Sprintf("%s: firmware %s → %s", d.Name, before.Firmware, d.Firmware))
+		action, how := "firmware-changed", ""
+		if alone {
+			action, how = "changed-by-itself", " changed by itself, nobody here ordered it:"
+		}
+		if err := c.leaf(ctx, tx, self, action, d.ID, map[string]string{"before": before.Firmware, "after": d.Firmware}); err != nil {
+			return err
+		}
+		return c.emit(ctx, tx, "device", d.ID, fmt.Sprintf("%s:%s firmware %s → %s", d.Name, how, before.Firmware, d.Firmware))
 	}
 	if before.Model != d.Model {
 		return c.emit(ctx, tx, "device", d.ID, strings.TrimSpace(d.Name+" is a "+d.Vendor+" "+d.Model))

@@ -137,7 +137,7 @@ func (c *Control) PlanRollout(ctx context.Context, who firmward.Person, releaseI
 	inUse := false
 	err = c.eachDevice(ctx, store.DeviceFilter{Family: rel.Family, Retired: &inUse, Where: filter}, func(d firmward.Device) error {
 		path := ""
-		if drv, ok := c.byDriver[c.Catalog.Model(d).Driver]; ok {
+		if drv, ok := c.installer(c.Catalog.Model(d)); ok {
 			path = string(drv.Info().Path)
 		}
 		cand, err := c.candidate(ctx, rel, d, path)

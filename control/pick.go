@@ -44,7 +44,7 @@ func (c *Control) startSome(ctx context.Context, id string) (next time.Time, sta
 			return next, 0, err
 		}
 		path := ""
-		if drv, ok := c.byDriver[c.Catalog.Model(d).Driver]; ok {
+		if drv, ok := c.installer(c.Catalog.Model(d)); ok {
 			path = string(drv.Info().Path)
 		}
 		cand, err := c.candidate(ctx, rel, d, path)
@@ -169,7 +169,7 @@ func (c *Control) localTime(ctx context.Context, site string) (time.Time, error)
 func (c *Control) abilities(d firmward.Device) rollout.Abilities {
 	m := c.Catalog.Model(d)
 	a := rollout.Abilities{Scheme: m.Scheme, Settle: rollout.Settle(m), Exchange: c.Clock.Real(lookLimit)}
-	if drv, ok := c.byDriver[m.Driver]; ok {
+	if drv, ok := c.installer(m); ok {
 		info := drv.Info()
 		a.DeadMan = info.Rollback == firmward.RollbackDeadMan
 		// One driver serves models with two slots and with one: the card says which this is.
@@ -182,7 +182,7 @@ func (c *Control) abilities(d firmward.Device) rollout.Abilities {
 // candidate is a device as the engine sees it.
 func (c *Control) candidate(ctx context.Context, rel firmward.Release, d firmward.Device, path string) (rollout.Candidate, error) {
 	m := c.Catalog.Model(d)
-	_, has := c.byDriver[m.Driver]
+	_, has := c.installer(m)
 	cand := rollout.Candidate{Device: d, Model: m, HasDriver: has}
 	v, err := c.Store.Staging(ctx, rel.SHA256, path, d.Model, d.Hardware)
 	if err != nil && firmward.CodeOf(err) != firmward.NotFound {

@@ -365,5 +365,10 @@ func (c *Control) deviceAt(ctx context.Context, site string, addr netip.Addr) (f
 	if err != nil || len(found) == 0 {
 		return firmward.Device{}, cmp.Or(err, error(firmward.Errorf(firmward.NotFound, "no device at "+addr.String())))
 	}
-	return slices.MaxFunc(found, func(a, b firmward.Device) int { return a.LastSeen.Compare(b.LastSeen) }), nil
+	return latest(found), nil
+}
+
+// latest is the one of some devices, at least one, that was seen last.
+func latest(devices []firmward.Device) firmward.Device {
+	return slices.MaxFunc(devices, func(a, b firmward.Device) int { return a.LastSeen.Compare(b.LastSeen) })
 }

@@ -32,7 +32,7 @@ func (c *Control) stage(ctx context.Context, tx *store.Tx, r firmward.Rollout, r
 		if err != nil {
 			return "", err
 		}
-		drv, ok := c.byDriver[c.Catalog.Model(d).Driver]
+		drv, ok := c.installer(c.Catalog.Model(d))
 		if !ok || seen[d.Model+"\x00"+d.Hardware] {
 			continue
 		}
@@ -104,7 +104,7 @@ func (c *Control) judgeRehearsal(ctx context.Context, reh firmward.Rollout) erro
 	if err != nil {
 		return err
 	}
-	drv, ok := c.byDriver[c.Catalog.Model(spare).Driver]
+	drv, ok := c.installer(c.Catalog.Model(spare))
 	if !ok {
 		return firmward.Errorf(firmward.Internal, "the spare has lost its driver")
 	}
@@ -178,7 +178,7 @@ func (c *Control) verdicts(ctx context.Context, rel firmward.Release, targets []
 		if err != nil {
 			return nil, false, err
 		}
-		drv, ok := c.byDriver[c.Catalog.Model(d).Driver]
+		drv, ok := c.installer(c.Catalog.Model(d))
 		if !ok || seen[d.Model+"\x00"+d.Hardware] {
 			continue
 		}

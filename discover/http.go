@@ -51,6 +51,9 @@ func Exchange(ctx context.Context, t Target, port uint16, path, contentType stri
 		req.Header.Set("Content-Type", contentType)
 	}
 	res, err := client.Do(req)
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err // the address may hold a password: some devices want theirs in the path
+	}
 	if err != nil {
 		outcome, note := ear.Failed(err)
 		return Answer{Outcome: outcome, Note: note}

@@ -89,6 +89,19 @@ type Reverter interface {
 	Revert(ctx context.Context, c wire.Conn) error
 }
 
+// Auto is how a device updates itself.
+type Auto struct {
+	On bool
+	At string // time of day, "03:00", in the device's own time; empty when it is not known
+}
+
+// AutoUpdater reads and sets whether a device installs by itself what its maker offers. That a setting holds, only reading it
+// again tells.
+type AutoUpdater interface {
+	AutoUpdates(ctx context.Context, c wire.Conn) (Auto, error)
+	SetAutoUpdates(ctx context.Context, c wire.Conn, on bool) error
+}
+
 // Backuper fetches the configuration before an update.
 type Backuper interface {
 	Backup(ctx context.Context, c wire.Conn, w io.Writer) error

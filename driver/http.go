@@ -10,6 +10,7 @@ import (
 	"net/http/httptrace"
 	"net/netip"
 	"net/textproto"
+	"net/url"
 	"time"
 
 	"github.com/icholy/digest"
@@ -41,9 +42,14 @@ const answerLimit = 10 * time.Second
 // challenges, follows no redirect, and ends by itself, however long or slow the answer. An error has code
 // Unauthorized when the device wants another password, else Unavailable and says what came back.
 func Post(ctx context.Context, c wire.Conn, port uint16, path, contentType string, body []byte) ([]byte, error) {
+	return Send(ctx, c, http.MethodPost, port, path, contentType, body)
+}
+
+// Send sends a body by any method as Post does.
+func Send(ctx context.Context, c wire.Conn, method string, port uint16, path, contentType string, body []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, exchangeLimit)
 	defer cancel()
-	req, err := request(ctx, c, http.MethodPost, port, path, contentType)
+	req, err := request(ctx, c, method, port, path, contentType)
 	if err != nil {
 		return nil, err
 	}
@@ -195,6 +201,9 @@ func answer(res *http.Response, err error) ([]byte, error) {
 }
 
 func unanswered(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err // the address may hold a password: some devices want theirs in the path
+	}
 	message := "the device does not answer"
 	switch {
 	case errors.Is(err, wire.ErrUndialled):

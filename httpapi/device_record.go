@@ -101,10 +101,16 @@ func modelOf(m firmward.Model) Model {
 
 // Relation is one known edge between two devices.
 type Relation struct {
-	From   string                `json:"from"`
-	To     string                `json:"to"`
-	Kind   firmward.RelationKind `json:"kind"`
-	Source string                `json:"source"`
+	From     string                `json:"from" doc:"id of the device that depends"`
+	FromName string                `json:"fromName"`
+	To       string                `json:"to" doc:"id of the one that it depends on"`
+	ToName   string                `json:"toName"`
+	Kind     firmward.RelationKind `json:"kind"`
+	Source   string                `json:"source" doc:"who or what said so: probe:hue, person:anna"`
+}
+
+func relationOf(e firmward.Relation, names func(string) firmward.Device) Relation {
+	return Relation{e.From, names(e.From).Name, e.To, names(e.To).Name, e.Kind, e.Source}
 }
 
 // FieldChange is one changed field of a device.
@@ -265,7 +271,7 @@ func (a *API) deviceDetail(ctx context.Context, ref string) (DeviceDetail, error
 	exceptions, errE := a.Store.ExceptionsFor(ctx, d.ID, a.Control.Clock.Now())
 	out.Exceptions = each(exceptions, exceptionOf)
 	relations, errR := a.Store.RelationsOf(ctx, d.ID)
-	out.Relations = each(relations, func(r firmward.Relation) Relation { return Relation(r) })
+	out.Relations = each(relations, func(r firmward.Relation) Relation { return relationOf(r, a.names(ctx)) })
 	merges, errM := a.Store.MergesOf(ctx, d.ID)
 	out.Merges = each(merges, mergeOf)
 	return out, cmp.Or(errID, errM, errF, errS, errW, errC, errT, errE, errR)

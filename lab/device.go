@@ -24,7 +24,9 @@ type Device struct {
 	bootTime   time.Duration // house time from power to answering
 	services   []service
 	byHand     bool
-	onBoot     func() // called with mu held after the services started; may be nil
+	onBoot     func()                // called with mu held after the services started; may be nil
+	onOffer    func()                // called with mu held when the maker's offer changed; may be nil
+	lamps      func() []HueLampFacts // behind a bridge; nil elsewhere
 
 	printed atomic.Int64
 
@@ -248,14 +250,18 @@ func (d *Device) freeze(why string) {
 	}
 }
 
-// Offer sets what the maker's cloud offers to a plug: CheckForUpdate then names version, and an update by stage
-// installs image. An empty version takes the offer away.
+// Offer sets what the maker's cloud offers to a plug or a bridge. At a plug CheckForUpdate then names version, and an update by
+// stage installs image. A bridge needs no image: it installs the version in the night, or when it is told to. An empty version
+// takes the offer away.
 func (d *Device) Offer(version string, image []byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.offer = nil
 	if version != "" {
 		d.offer = &offer{version, image}
+	}
+	if d.onOffer != nil {
+		d.onOffer()
 	}
 }
 

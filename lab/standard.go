@@ -11,6 +11,7 @@ import (
 const (
 	PlugPassword   = "lab-plug-secret" // user admin on plug-2
 	CameraPassword = "lab-cam-secret"  // user root on every camera
+	HueKey         = "lab-hue-application-key"
 )
 
 // PlugImage is firmware for the standard plugs plug-1 to plug-8.

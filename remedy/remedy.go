@@ -20,6 +20,7 @@ type Facts struct {
 	Device      firmward.Device
 	Model       firmward.Model
 	Network     *firmward.Network // nil when no named network shows it
+	Gateways    []firmward.Device // through which it is reached, the nearest first
 	Findings    []firmward.Finding
 	Exceptions  []firmward.Exception
 	Support     lifecycle.Support
@@ -32,6 +33,7 @@ type Facts struct {
 	Containment *firmward.Containment                     // latest, nil when never
 	GuardCode   string                                    // never-contain guard, empty when it may be contained
 	GuardWhy    string
+	Auto        string    // whether it updates itself, as a probe read it: "on", "off", empty when nobody knows
 	Looked      time.Time // when its version was last read by a probe
 	Healthy     time.Time // when its services were last seen to answer as before; zero: not known
 	Knowledge   string    // how deep the feeds are
@@ -155,10 +157,18 @@ const Missed = 12 * time.Hour
 
 // missing is for devices that the last scan of their network did not find.
 func missing(f Facts, _ []firmward.Finding, s *firmward.NextStep, _ time.Time) bool {
-	if f.Network == nil || f.Device.LastSeen.IsZero() || f.Network.Scanned.Sub(f.Device.LastSeen) < Missed {
+	gone := func(d firmward.Device) bool {
+		return f.Network != nil && !d.LastSeen.IsZero() && f.Network.Scanned.Sub(d.LastSeen) >= Missed
+	}
+	if !gone(f.Device) {
 		return false
 	}
-	s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: "go and see: silent since " + f.Device.LastSeen.Format("2006-01-02 15:04 MST") + ", the last scan did not find it", Rule: "policy"}
+	if at := slices.IndexFunc(f.Gateways, gone); at >= 0 { // one step for all that hang on it, and that is its own
+		s.Now = firmward.Phase{Kind: firmward.StepWait, Action: "wait for " + f.Gateways[at].Name + ": it is reached through it, and that is silent", Rule: "policy"}
+		s.Blocker, s.BlockerCode = f.Gateways[at].Name+" is silent since "+minute(f.Gateways[at].LastSeen), "gateway-silent"
+		return true
+	}
+	s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: "go and see: silent since " + minute(f.Device.LastSeen) + ", the last scan did not find it", Rule: "policy"}
 	s.Then = &firmward.Phase{Kind: firmward.StepRetire, Action: "retire it if it is gone (devices set --retired)", Rule: "policy"}
 	return true
 }
@@ -239,6 +249,9 @@ func patchable(f Facts, open []firmward.Finding, s *firmward.NextStep, now time.
 	s.RiskAfter = riskWithout(f, open, rel.Version, rel.Fixes)
 	s.Fix = fix(f, open, rel.Version, rel.ID, rel.Fixes)
 	s.Counterfactual = fmt.Sprintf("update to %s: %d → %d", rel.Version, s.Risk, s.RiskAfter)
+	if bySelf(f, open, rel.Version, s, now) {
+		return true
+	}
 	if kind := personal(f); kind != "" {
 		s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: ask(f, kind, rel.Version), By: due, Rule: rule}
 		s.Then = &firmward.Phase{Kind: firmward.StepLook, Action: "look whether it runs " + rel.Version, Rule: "work-order"}
@@ -295,7 +308,7 @@ func unsupported(f Facts, open []firmward.Finding, s *firmward.NextStep, now tim
 }
 
 // unmended is for findings with no release at hand.
-func unmended(f Facts, open []firmward.Finding, s *firmward.NextStep, _ time.Time) bool {
+func unmended(f Facts, open []firmward.Finding, s *firmward.NextStep, now time.Time) bool {
 	var sure []firmward.Finding
 	for _, fd := range open {
 		if fd.Verdict != firmward.Possible {
@@ -311,6 +324,7 @@ func unmended(f Facts, open []firmward.Finding, s *firmward.NextStep, _ time.Tim
 		s.Fix = fix(f, open, want, "", nil)
 	}
 	switch kind := personal(f); {
+	case bySelf(f, sure, want, s, now):
 	case kind != "":
 		s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: ask(f, kind, want), By: due, Rule: rule}
 		s.Order = &firmward.Wanted{Kind: kind, Want: want}

@@ -168,6 +168,26 @@ func TestChoose(t *testing.T) {
 			f.Findings = []firmward.Finding{finding(nil)}
 			f.Work = []firmward.WorkOrder{{ID: "w", Kind: "update", State: firmward.WorkNotYet, Why: "still 1.0"}}
 		}, firmward.StepAsk, "update it to 2.0 by hand", "not-done-yet", "policy-critical"},
+		{"updates itself", func(f *remedy.Facts) {
+			f.HasDriver, f.Auto, f.Model.Mechanism.Value = false, "on", string(firmward.ByVendorCloud)
+			f.Findings = []firmward.Finding{finding(func(x *firmward.Finding) { x.OpenedAt = now.Add(-day) })}
+		}, firmward.StepWait, "installs 2.0 by itself", "", "automatic-updates"},
+		{"updates itself, but did not for too long", func(f *remedy.Facts) {
+			f.HasDriver, f.Auto, f.Model.Mechanism.Value = false, "on", string(firmward.ByVendorCloud)
+			f.Findings = []firmward.Finding{finding(func(x *firmward.Finding) { x.OpenedAt = now.Add(-40 * day) })}
+		}, firmward.StepAsk, "update it to 2.0 by hand (anna)", "", "policy-critical"},
+		{"would update itself", func(f *remedy.Facts) {
+			f.HasDriver, f.Auto, f.Model.Mechanism.Value = false, "off", string(firmward.ByVendorCloud)
+			f.Findings = []firmward.Finding{finding(nil)}
+		}, firmward.StepAsk, "switch on its automatic updates, so that it gets 2.0 (devices auto-updates cam-1 on)", "", "policy-critical"},
+		{"its gateway is silent", func(f *remedy.Facts) {
+			f.Network, f.Device.LastSeen = &firmward.Network{Scanned: now}, before
+			f.Gateways = []firmward.Device{{Name: "switch", LastSeen: now}, {Name: "router", LastSeen: before}}
+		}, firmward.StepWait, "wait for router: it is reached through it", "gateway-silent", "policy"},
+		{"silent, its gateway is not", func(f *remedy.Facts) {
+			f.Network, f.Device.LastSeen = &firmward.Network{Scanned: now}, before
+			f.Gateways = []firmward.Device{{Name: "switch", LastSeen: now}}
+		}, firmward.StepAsk, "go and see: silent since", "", "policy"},
 		{"unsupported", func(f *remedy.Facts) {
 			f.Support = lifecycle.Support{State: lifecycle.Ended, End: before}
 		}, firmward.StepReplace, "nobody mends it any more", "", "support-end"},
@@ -254,6 +274,8 @@ func TestChooseAnything(t *testing.T) {
 		f.Device.Exposed, f.Device.Retired = rapid.Bool().Draw(t, "exposed"), rapid.IntRange(0, 9).Draw(t, "retired") == 0
 		f.Device.Criticality = rapid.IntRange(0, 5).Draw(t, "criticality")
 		f.HasDriver = rapid.Bool().Draw(t, "driver")
+		f.Auto = rapid.SampledFrom([]string{"", "on", "off"}).Draw(t, "auto")
+		f.Model.Mechanism.Value = rapid.SampledFrom([]string{"", string(firmward.ByVendorCloud)}).Draw(t, "mechanism")
 		f.Model.MayPatch.Value = rapid.SampledFrom([]string{"", firmward.OwnerMayPatch, firmward.VendorMayPatch}).Draw(t, "may patch")
 		f.Support.State = rapid.SampledFrom([]lifecycle.State{lifecycle.Supported, lifecycle.Ending, lifecycle.Ended, lifecycle.Unknown}).Draw(t, "support")
 		f.Support.End, f.Looked = at.Draw(t, "end"), at.Draw(t, "looked")

@@ -75,6 +75,8 @@ func owner(f Facts) string { return cmp.Or(f.Device.Owner, "somebody") }
 
 func day(t time.Time) string { return t.Format(time.DateOnly) }
 
+func minute(t time.Time) string { return t.Format("2006-01-02 15:04 MST") }
+
 func replaceBy(f Facts, now, from time.Time) time.Time {
 	if from.IsZero() {
 		from = now

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -19,31 +20,41 @@ func TestMigration(t *testing.T) {
 	if err := s.Tx(ctx, func(tx *store.Tx) error { return tx.PutSite(ctx, firmward.Site{Name: "home"}) }); err != nil {
 		t.Fatal(err)
 	}
-	steps := fstest.MapFS{"schema/0001_first.sql": {}, "schema/0002_more.sql": {Data: []byte("-- a note; with a semicolon\nALTER TABLE site ADD COLUMN note @text;\nCREATE TABLE broken (;")}}
+	now, err := s.SchemaVersion(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := fstest.MapFS{}
+	for n := range now {
+		steps[fmt.Sprintf("schema/%04d_known.sql", n+1)] = &fstest.MapFile{}
+	}
+	more := fmt.Sprintf("schema/%04d_more.sql", now+1)
+	steps[more] = &fstest.MapFile{Data: []byte("-- a note; with a semicolon\nALTER TABLE site ADD COLUMN note @text;\nCREATE TABLE broken (;")}
 	if err := s.Migrate(ctx, path, steps); err == nil {
 		t.Fatal("a broken step went through")
 	}
-	if v, err := s.SchemaVersion(ctx); v != 1 || err != nil {
+	if v, err := s.SchemaVersion(ctx); v != now || err != nil {
 		t.Errorf("after a broken step: version %d, %v", v, err)
 	}
-	before, err := filepath.Glob(path + ".schema-1.*.bak")
+	copies := fmt.Sprintf("%s.schema-%d.*.bak", path, now)
+	before, err := filepath.Glob(copies)
 	if err != nil || len(before) != 1 {
 		t.Fatalf("backups %v, %v", before, err)
 	}
 	if err := os.Remove(before[0]); err != nil {
 		t.Fatal(err)
 	}
-	steps["schema/0002_more.sql"].Data = []byte("ALTER TABLE site ADD COLUMN note @text;")
+	steps[more].Data = []byte("ALTER TABLE site ADD COLUMN note @text;")
 	if err := s.Migrate(ctx, path, steps); err != nil {
 		t.Fatal(err)
 	}
-	if v, err := s.SchemaVersion(ctx); v != 2 || err != nil {
+	if v, err := s.SchemaVersion(ctx); v != now+1 || err != nil {
 		t.Errorf("version %d, %v", v, err)
 	}
 	if _, err := s.Site(ctx, "home"); err != nil {
 		t.Error(err)
 	}
-	backups, err := filepath.Glob(path + ".schema-1.*.bak")
+	backups, err := filepath.Glob(copies)
 	if err != nil || len(backups) != 1 {
 		t.Fatalf("backups %v, %v", backups, err)
 	}

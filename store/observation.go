@@ -15,7 +15,7 @@ import (
 const historyOf = 20
 
 // AddObservation stores what a probe saw, for a device (empty: not yet known whose it is). It is the latest of its
-// site, address, port and probe. What it replaces is kept as history when the readings or the outcome
+// site, address, child, port and probe. What it replaces is kept as history when the readings or the outcome
 // changed or when it is pinned as evidence. changed tells whether they did.
 func (t *Tx) AddObservation(ctx context.Context, device string, o firmward.Observation) (changed bool, err error) {
 	if o.ID == "" || !o.Addr.IsValid() {
@@ -29,8 +29,8 @@ func (t *Tx) AddObservation(ctx context.Context, device string, o firmward.Obser
 	var oldID, oldHash, oldDevice string
 	var pinned bool
 	found, err := t.row(ctx, `SELECT id, hash, device, pinned FROM observation
-		WHERE addr = $1 AND probe = $2 AND port = $3 AND latest = 1 AND site = $4`,
-		args(o.Addr, o.Probe, o.Port, o.Site), &oldID, &oldHash, &oldDevice, &pinned)
+		WHERE addr = $1 AND probe = $2 AND port = $3 AND latest = 1 AND site = $4 AND child = $5`,
+		args(o.Addr, o.Probe, o.Port, o.Site, o.Child), &oldID, &oldHash, &oldDevice, &pinned)
 	if err != nil {
 		return false, err
 	}
@@ -46,15 +46,15 @@ func (t *Tx) AddObservation(ctx context.Context, device string, o firmward.Obser
 	if err != nil {
 		return false, err
 	}
-	err = t.put(ctx, `INSERT INTO observation (id, device, site, addr, port, probe, at, latest, pinned, hash, body)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, 1, 0, $8, $9)`,
-		o.ID, device, o.Site, o.Addr, o.Port, o.Probe, o.At, hash, js{o})
+	err = t.put(ctx, `INSERT INTO observation (id, device, site, addr, child, port, probe, at, latest, pinned, hash, body)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, 0, $9, $10)`,
+		o.ID, device, o.Site, o.Addr, o.Child, o.Port, o.Probe, o.At, hash, js{o})
 	if err != nil || !found {
 		return changed, err
 	}
 	return changed, t.put(ctx, `DELETE FROM observation WHERE id IN (SELECT id FROM observation
-		WHERE device = $1 AND probe = $2 AND latest = 0 AND pinned = 0 AND (device <> '' OR addr = $3)
-		ORDER BY at DESC, id DESC LIMIT 1000 OFFSET $4)`, device, o.Probe, o.Addr, historyOf)
+		WHERE device = $1 AND probe = $2 AND latest = 0 AND pinned = 0 AND (device <> '' OR addr = $3 AND child = $4)
+		ORDER BY at DESC, id DESC LIMIT 1000 OFFSET $5)`, device, o.Probe, o.Addr, o.Child, historyOf)
 }
 
 func hashOf(o firmward.Observation) (string, error) {
@@ -106,7 +106,8 @@ func (r Reader) ObservationHistory(ctx context.Context, device, probe string, p 
 	return page(ctx, r, keyset{columns: []string{"at", "id"}, desc: true}, p, f, "observation", "body", bodies[firmward.Observation])
 }
 
-// ObservationsAt gives the latest observations at an address, at one site unless site is empty.
+// ObservationsAt gives the latest observations at an address, those of devices behind it included, at one site unless site is
+// empty.
 func (r Reader) ObservationsAt(ctx context.Context, site string, addr netip.Addr) ([]firmward.Observation, error) {
 	var f filter
 	f.add("addr = ? AND latest = 1", addr)

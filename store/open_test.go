@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -166,7 +167,11 @@ func moves(t *testing.T, from, to *store.Store) {
 	if err := to.Load(t.Context(), cut); firmward.CodeOf(err) != firmward.Invalid {
 		t.Errorf("half a dump: %v", err)
 	}
-	newer := bytes.Replace(first.Bytes(), []byte(`"schema":1`), []byte(`"schema":9`), 1)
+	version, err := from.SchemaVersion(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	newer := bytes.Replace(first.Bytes(), fmt.Appendf(nil, `"schema":%d`, version), []byte(`"schema":9`), 1)
 	wantSaid(t, to.Load(t.Context(), bytes.NewReader(newer)), firmward.NewerSchema, "newer firmward")
 	if err := to.Load(t.Context(), bytes.NewReader(first.Bytes())); err != nil {
 		t.Fatal(err)

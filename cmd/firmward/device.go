@@ -143,6 +143,7 @@ func (c *DeviceCmd) print(a *app, d httpapi.DeviceDetail) {
 	for _, m := range d.Merges {
 		known = append(known, [2]string{"Was also", fmt.Sprintf("%s, %s, until %s (%s: %s)", m.Part, m.Name, when(m.At), m.By, m.Why)})
 	}
+	known = append(known, relations(d)...)
 	printFacts(a, known)
 	a.title("Next step")
 	printStep(a, d.NextStep)
@@ -153,6 +154,22 @@ func (c *DeviceCmd) print(a *app, d httpapi.DeviceDetail) {
 	a.title("Findings")
 	c.printFindings(a, d.Findings)
 	printWork(a, d)
+}
+
+// relations tells on what a device depends, and how many depend on it.
+func relations(d httpapi.DeviceDetail) (out [][2]string) {
+	var on []string
+	for _, r := range d.Relations {
+		if r.From == d.Device.ID {
+			out = append(out, [2]string{"Is", relationWords(r.Kind) + " " + r.ToName + " (" + r.Source + ")"})
+		} else {
+			on = append(on, r.FromName)
+		}
+	}
+	if len(on) > 0 {
+		out = append(out, [2]string{"Bears", join(on)})
+	}
+	return out
 }
 
 // facts are the fields of a device, label and text.

@@ -21,6 +21,9 @@ type DevicesCmd struct {
 	Import DevicesImportCmd `cmd:"" help:"Import an inventory as CSV."`
 	Merge  DevicesMergeCmd  `cmd:"" help:"Say that two entries are one device."`
 	Split  DevicesSplitCmd  `cmd:"" help:"Say that one entry is two devices: take a merge back."`
+	Link   DevicesLinkCmd   `cmd:"" help:"Say on which other device one depends."`
+
+	AutoUpdates DevicesAutoUpdatesCmd `cmd:"" help:"Ask whether a device updates itself, or switch that."`
 }
 
 // DevicesListCmd lists devices.

@@ -5,6 +5,7 @@ import (
 	"github.com/firmward/firmward/discover"
 	"github.com/firmward/firmward/discover/axis"
 	"github.com/firmward/firmward/discover/http"
+	"github.com/firmward/firmward/discover/hue"
 	"github.com/firmward/firmward/discover/ipp"
 	"github.com/firmward/firmward/discover/mdns"
 	"github.com/firmward/firmward/discover/modbus"
@@ -27,6 +28,7 @@ func All() []discover.Probe {
 		snmp.Probe{},
 		shelly.Probe{},
 		axis.Probe{},
+		hue.Probe{},
 		ipp.Probe{},
 		rtsp.Probe{},
 		shelly.Switch{},

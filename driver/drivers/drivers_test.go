@@ -123,6 +123,64 @@ func TestWLED(t *testing.T) {
 	}})
 }
 
+func hue(t *testing.T, spec lab.HueSpec, key string) (drivertest.Device, *lab.Device) {
+	l := lab.New(lab.Options{Clock: lab.RealClock(), Net: lab.NewNet()})
+	spec.Place, spec.Key = lab.Place{Name: "hue"}, lab.HueKey
+	dev, err := l.AddHue(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return deviceOf(t, l, "home", "hue", wire.Secret{Password: key}, "BSB002", "BSB002", "", nil, false), dev
+}
+
+func TestHue(t *testing.T) {
+	d, _ := drivers.Named("hue")
+	drivertest.Run(t, drivertest.Case{Driver: d, Model: "BSB002", Version: "1935144040", New: func(t *testing.T) drivertest.Device {
+		dev, _ := hue(t, lab.HueSpec{}, lab.HueKey)
+		return dev
+	}})
+}
+
+// TestHueUpdatesItself: what is switched decides whether the bridge installs in the night what its maker offers.
+func TestHueUpdatesItself(t *testing.T) {
+	d, _ := drivers.Named("hue")
+	for _, on := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			dev, bridge := hue(t, lab.HueSpec{Manual: on}, lab.HueKey)
+			defer dev.Close()
+			if err := d.(driver.AutoUpdater).SetAutoUpdates(t.Context(), dev.Conn, on); err != nil {
+				t.Fatal(err)
+			}
+			bridge.Offer("1948086000", nil)
+			time.Sleep(25 * time.Hour)
+			if got := dev.Truth(); (got == "1948086000") != on {
+				t.Errorf("automatic updates %v: it runs %s", on, got)
+			}
+		})
+	}
+}
+
+// TestHueWithoutKey: what is open is read, what is not is refused in words, and a key that would leave its place in the path is
+// never sent.
+func TestHueWithoutKey(t *testing.T) {
+	d, _ := drivers.Named("hue")
+	for _, key := range []string{"", "../config?x=", "an-unknown-application-key"} {
+		synctest.Test(t, func(t *testing.T) {
+			dev, _ := hue(t, lab.HueSpec{}, key)
+			defer dev.Close()
+			if s, err := d.Read(t.Context(), dev.Conn); key == "" && (err != nil || s.Version != "1935144040") {
+				t.Errorf("without a key: %+v, %v", s, err)
+			} else if key != "" && firmward.CodeOf(err) != firmward.Unauthorized {
+				t.Errorf("%q: %v", key, err)
+			}
+			err := d.(driver.AutoUpdater).SetAutoUpdates(t.Context(), dev.Conn, false)
+			if firmward.CodeOf(err) != firmward.Unauthorized || !strings.Contains(err.Error(), "application key") {
+				t.Errorf("%q: %v", key, err)
+			}
+		})
+	}
+}
+
 // TestWLEDRefusesImages: an image of another build is refused for good, and one that is none.
 func TestWLEDRefusesImages(t *testing.T) {
 	d, _ := drivers.Named("wled")

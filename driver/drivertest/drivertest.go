@@ -64,6 +64,7 @@ func Run(t *testing.T, c Case) {
 		{"wrong password", wrongPassword},
 		{"secrets stay secret", secrets},
 		{"uncommitted falls back", fallsBack},
+		{"automatic updates are what it says afterwards", automatic},
 		{"committed stays", commits},
 		{"revert goes back", reverts},
 	} {
@@ -124,6 +125,9 @@ func wrongHardware(t *testing.T, c Case, d Device) {
 // refused shows that a release that does not fit is refused with words before a byte of it is sent.
 func refused(t *testing.T, c Case, d Device, word string) {
 	t.Helper()
+	if _, ok := c.Driver.(driver.Installer); !ok {
+		t.Skip("the driver does not install")
+	}
 	pf, ok := c.Driver.(driver.Preflighter)
 	if !ok {
 		t.Fatal("a driver that installs must be able to refuse before")
@@ -302,5 +306,38 @@ func reverts(t *testing.T, c Case, d Device) {
 	time.Sleep(d.Settle)
 	if s, err := state(t, c, d); err != nil || s.Version != c.Version {
 		t.Errorf("%+v, %v; want %s again", s, err, c.Version)
+	}
+}
+
+// automatic switches the device's own automatic updates, and shows that a device which says yes and does nothing is seen through.
+func automatic(t *testing.T, c Case, d Device) {
+	auto, ok := c.Driver.(driver.AutoUpdater)
+	if !ok {
+		t.Skip("the driver knows no automatic updates")
+	}
+	is := func() (on bool) {
+		if err := within(t, patience, func(ctx context.Context) error {
+			a, err := auto.AutoUpdates(ctx, d.Conn)
+			on = a.On
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return on
+	}
+	set := func(on bool) {
+		if err := within(t, patience, func(ctx context.Context) error { return auto.SetAutoUpdates(ctx, d.Conn, on) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	was := is()
+	set(!was)
+	if is() == was {
+		t.Error("it was switched and is as before")
+	}
+	d.Fault("accepted-and-nothing")
+	set(was)
+	if is() == was {
+		t.Error("the device did nothing, and the driver reads what was wanted")
 	}
 }

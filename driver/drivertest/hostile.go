@@ -44,6 +44,12 @@ func operations(d driver.Driver) []operation {
 	if in, ok := d.(driver.Installer); ok {
 		ops = append(ops, operation{"install", false, func(ctx context.Context, dev Device) error { return in.Install(ctx, dev.Conn, dev.Image) }})
 	}
+	if auto, ok := d.(driver.AutoUpdater); ok {
+		ops = append(ops, operation{"read automatic updates", false, func(ctx context.Context, dev Device) error {
+			_, err := auto.AutoUpdates(ctx, dev.Conn)
+			return err
+		}}, operation{"set automatic updates", false, func(ctx context.Context, dev Device) error { return auto.SetAutoUpdates(ctx, dev.Conn, false) }})
+	}
 	if com, ok := d.(driver.Committer); ok {
 		ops = append(ops, operation{"commit", true, func(ctx context.Context, dev Device) error { return com.Commit(ctx, dev.Conn) }})
 	}

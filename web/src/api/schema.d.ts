@@ -208,6 +208,27 @@ export interface paths {
         patch: operations["set-device"];
         trace?: never;
     };
+    "/api/v1/devices/{ref}/auto-updates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Ask a device how it updates itself */
+        get: operations["get-auto-updates"];
+        /**
+         * Switch a device's own automatic updates
+         * @description The device is asked again afterwards; the answer is what it said then.
+         */
+        put: operations["set-auto-updates"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/devices/{ref}/contain": {
         parameters: {
             query?: never;
@@ -239,6 +260,26 @@ export interface paths {
         get: operations["get-device-history"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{ref}/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * One device depends on another
+         * @description Who is behind another is not blamed when that one is silent, and is updated before it; redundant ones are never updated together.
+         */
+        post: operations["link-devices"];
         delete?: never;
         options?: never;
         head?: never;
@@ -339,6 +380,26 @@ export interface paths {
         get: operations["get-device-transmissions"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{ref}/unlink": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a dependency back
+         * @description What a probe said of it goes too; a probe may say it anew.
+         */
+        post: operations["unlink-devices"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1022,6 +1083,12 @@ export interface components {
             /** Format: int64 */
             wave: number;
         };
+        AutoUpdates: {
+            /** @description time of day at which it does, in its own time: 03:00 */
+            at?: string;
+            /** @description it installs by itself what its maker offers */
+            on: boolean;
+        };
         Change: {
             /** Format: date-time */
             at: string;
@@ -1384,6 +1451,15 @@ export interface components {
              */
             score: number;
         };
+        LinkBody: {
+            /**
+             * @description this device is …
+             * @enum {string}
+             */
+            kind: "behind" | "powered-by" | "redundant-with" | "same-medium";
+            /** @description id, name, address, serial number or MAC address of the other one */
+            to: string;
+        };
         Mending: {
             /**
              * Format: int64
@@ -1707,10 +1783,15 @@ export interface components {
             why?: string;
         };
         Relation: {
+            /** @description id of the device that depends */
             from: string;
+            fromName: string;
             kind: string;
+            /** @description who or what said so: probe:hue, person:anna */
             source: string;
+            /** @description id of the one that it depends on */
             to: string;
+            toName: string;
         };
         Release: {
             /** Format: date-time */
@@ -1906,6 +1987,9 @@ export interface components {
             note?: string;
             ok: boolean;
             probe: string;
+        };
+        SetAutoUpdates: {
+            on: boolean;
         };
         Site: {
             name: string;
@@ -2548,6 +2632,74 @@ export interface operations {
             };
         };
     };
+    "get-auto-updates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description id, name, address, serial number or MAC address */
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutoUpdates"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "set-auto-updates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description id, name, address, serial number or MAC address */
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetAutoUpdates"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutoUpdates"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "contain-device": {
         parameters: {
             query?: never;
@@ -2607,6 +2759,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PageFieldChange"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "link-devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description id, name, address, serial number or MAC address */
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Relation"];
                 };
             };
             /** @description Error */
@@ -2786,6 +2974,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PageTransmission"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "unlink-devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description id, name, address, serial number or MAC address */
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Relation"];
                 };
             };
             /** @description Error */
