@@ -70,12 +70,12 @@ func (h *host) connect(dst netip.AddrPort, first bool) (net.Conn, error) {
 	default:
 	}
 	to := h.net.hosts[dst.Addr()]
-	if !h.up || h.silent || to == nil || !to.up {
+	if !h.up || h.quiet() || to == nil || !to.up {
 		h.net.mu.Unlock()
 		return nil, nil
 	}
 	count := to.counter("tcp", dst.Port())
-	if to.silent {
+	if to.quiet() {
 		h.net.mu.Unlock()
 		if first {
 			count.dropped.Add(1)

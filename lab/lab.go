@@ -140,6 +140,9 @@ type Place struct {
 	Addr  netip.Addr       // the next free address of the site if not valid
 	MAC   net.HardwareAddr // made from the maker's prefix and the name if nil
 	Extra []Interface      // further interfaces; a nil MAC is made up likewise
+
+	// Behind names the device, added before, that all traffic goes through: while it is dark, this one is out of sight.
+	Behind string
 }
 
 // add puts a device on the network; the caller sets its services and boots it.
@@ -159,6 +162,8 @@ func (l *Lab) add(kind string, at Place, oui []byte, twoSlots bool, version stri
 		return nil, fmt.Errorf("add device %s: unknown site %q", at.Name, at.Site)
 	case version == "":
 		return nil, fmt.Errorf("add device %s: no version", at.Name)
+	case at.Behind != "" && l.devices[at.Behind] == nil:
+		return nil, fmt.Errorf("add device %s: no device %q to stand behind", at.Name, at.Behind)
 	}
 	l.net.mu.Lock()
 	defer l.net.mu.Unlock()
@@ -191,6 +196,9 @@ func (l *Lab) add(kind string, at Place, oui []byte, twoSlots bool, version stri
 		d.slots = append(d.slots, slot{})
 	}
 	d.host.up = false
+	if at.Behind != "" {
+		d.host.front = l.devices[at.Behind].host
+	}
 	l.devices[at.Name] = d
 	return d, nil
 }

@@ -95,6 +95,7 @@ type counter struct{ conns, refused, dropped, bytes atomic.Int64 }
 type host struct {
 	net       *Net
 	ifaces    []iface
+	front     *host // what stands before it: while that is dark, nothing comes in or goes out; may be nil
 	up        bool
 	silent    bool // drops everything that comes in or would go out
 	listeners map[uint16]*listener
@@ -142,13 +143,36 @@ func (h *host) forget(c *conn) {
 func (h *host) setPower(on, notice bool) {
 	h.net.mu.Lock()
 	h.up = on
-	conns := h.allConns()
+	conns, beyond := h.allConns(), h.connsBehind()
 	h.net.mu.Unlock()
-	if !on {
-		for _, c := range conns {
-			c.leave(!notice)
+	if on {
+		return
+	}
+	for _, c := range conns {
+		c.leave(!notice)
+	}
+	for _, c := range beyond {
+		c.leave(true)
+	}
+}
+
+// quiet tells whether the host drops everything, or what stands before it does. It needs net.mu.
+func (h *host) quiet() bool {
+	return h.silent || h.front != nil && (!h.front.up || h.front.quiet())
+}
+
+// connsBehind are the connections of the hosts behind this one. It needs net.mu.
+func (h *host) connsBehind() []*conn {
+	var conns []*conn
+	for _, other := range h.net.hosts {
+		for f := other.front; f != nil; f = f.front {
+			if f == h {
+				conns = append(conns, other.allConns()...)
+				break
+			}
 		}
 	}
+	return conns
 }
 
 // setSilent makes the host drop all packets, or answer again. Connections that were open stay dead for ever.
@@ -156,7 +180,7 @@ func (h *host) setSilent(silent bool) {
 	h.net.mu.Lock()
 	was := h.silent
 	h.silent = silent
-	conns := h.allConns()
+	conns := append(h.allConns(), h.connsBehind()...)
 	h.net.mu.Unlock()
 	if silent && !was {
 		for _, c := range conns {
@@ -258,7 +282,7 @@ func (s *Stack) Neighbors(ctx context.Context, prefix netip.Prefix) (map[netip.A
 	defer n.mu.Unlock()
 	seen := map[netip.Addr]net.HardwareAddr{}
 	for addr, h := range n.hosts {
-		if h == s.h || !h.up || h.silent || !prefix.Contains(addr) {
+		if h == s.h || !h.up || h.quiet() || !prefix.Contains(addr) {
 			continue
 		}
 		for _, i := range h.ifaces {

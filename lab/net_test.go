@@ -337,3 +337,46 @@ func TestNeighbors(t *testing.T) {
 		t.Errorf("looking left %d counts", got)
 	}
 }
+
+// TestBehind: while a gateway is dark, what stands behind it is out of sight, and connections to it fall silent; it runs on.
+func TestBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := New(Options{})
+		defer l.Close()
+		if _, err := l.AddGateway(GatewaySpec{Place: Place{Name: "gw"}}); err != nil {
+			t.Fatal(err)
+		}
+		plug, err := l.AddPlug(PlugSpec{Place: Place{Name: "plug", Behind: "gw"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.AddPlug(PlugSpec{Place: Place{Name: "lost", Behind: "nobody"}}); err == nil {
+			t.Error("a device stands behind nobody")
+		}
+		seen := func() bool {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			c, err := l.Attach("home").DialContext(ctx, "tcp", netip.AddrPortFrom(plug.Facts().Addrs[0], 80).String())
+			if err == nil {
+				c.Close()
+			}
+			return err == nil
+		}
+		if !seen() {
+			t.Error("out of sight while its gateway runs")
+		}
+		if err := l.Fault("gw", FaultOffline); err != nil {
+			t.Fatal(err)
+		}
+		if seen() || !plug.Facts().Powered {
+			t.Error("in sight while its gateway is dark, or dark itself")
+		}
+		if err := l.ClearFaults("gw"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Minute)
+		if !seen() {
+			t.Error("out of sight after its gateway came back")
+		}
+	})
+}

@@ -167,7 +167,7 @@ func (p *packetConn) send(b []byte, to netip.AddrPort) (int, error) {
 	n := p.host.net
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if !p.host.up || p.host.silent {
+	if !p.host.up || p.host.quiet() {
 		return len(b), nil
 	}
 	d := datagram{from: p.src, payload: append([]byte(nil), b...)}
@@ -182,7 +182,7 @@ func (p *packetConn) send(b []byte, to netip.AddrPort) (int, error) {
 	h := n.hosts[to.Addr()]
 	switch {
 	case h == nil || !h.up:
-	case h.silent:
+	case h.quiet():
 		h.counter("udp", to.Port()).dropped.Add(1)
 	case h.packets[to.Port()] == nil:
 		h.counter("udp", to.Port()).refused.Add(1)
@@ -205,7 +205,7 @@ func (p *packetConn) unreachable() {
 
 // take needs net.mu.
 func (p *packetConn) take(port uint16, d datagram) {
-	if !p.host.up || p.host.silent || (p.remote.IsValid() && p.remote != d.from) {
+	if !p.host.up || p.host.quiet() || (p.remote.IsValid() && p.remote != d.from) {
 		return
 	}
 	c := p.host.counter("udp", port)

@@ -163,10 +163,12 @@ func missing(f Facts, _ []firmward.Finding, s *firmward.NextStep, _ time.Time) b
 	if !gone(f.Device) {
 		return false
 	}
-	if at := slices.IndexFunc(f.Gateways, gone); at >= 0 { // one step for all that hang on it, and that is its own
-		s.Now = firmward.Phase{Kind: firmward.StepWait, Action: "wait for " + f.Gateways[at].Name + ": it is reached through it, and that is silent", Rule: "policy"}
-		s.Blocker, s.BlockerCode = f.Gateways[at].Name+" is silent since "+minute(f.Gateways[at].LastSeen), "gateway-silent"
-		return true
+	for _, g := range slices.Backward(f.Gateways) { // one step for all that hang on it, and that is its own
+		if gone(g) {
+			s.Now = firmward.Phase{Kind: firmward.StepWait, Action: "wait for " + g.Name + ": it is reached through it, and that is silent", Rule: "policy"}
+			s.Blocker, s.BlockerCode = g.Name+" is silent since "+minute(g.LastSeen), "gateway-silent"
+			return true
+		}
 	}
 	s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: "go and see: silent since " + minute(f.Device.LastSeen) + ", the last scan did not find it", Rule: "policy"}
 	s.Then = &firmward.Phase{Kind: firmward.StepRetire, Action: "retire it if it is gone (devices set --retired)", Rule: "policy"}

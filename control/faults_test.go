@@ -1,0 +1,402 @@
+package control_test
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/control"
+	"github.com/firmward/firmward/lab"
+	"github.com/firmward/firmward/policy"
+)
+
+const faultPolicy = `
+rollout-policies:
+  - name: quick
+    waves: [100]
+    canary-soak: 10m
+    wave-soak: 10m
+    max-in-flight: 4
+    canary-in-flight: 1
+    failure-budget-percent: 50
+    failure-floor: 5
+    approvals: 0
+    deadline: 60m
+    commit-within: 30m
+    window: always
+    require-owner: false
+risk-policies:
+  - {name: r, exploited-and-exposed: 1d, exploited: 1d, critical: 1d, high: 1d, other: 1d, contain-within: 1d, replace-within: 1d, look-every: 7d}
+`
+
+// TestFaults plays each file of testdata/faults: a whole firmward beside a lab, real protocol bytes, in a bubble.
+func TestFaults(t *testing.T) {
+	files, err := filepath.Glob("testdata/faults/*.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := map[string]bool{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, word := range strings.Fields(string(text)) {
+			told[word] = true
+		}
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { newFaultStory(t, file).play(string(text)) })
+		})
+	}
+	for _, f := range lab.Faults() {
+		if !told[f.Name] {
+			t.Errorf("no file tells what must happen under the fault %s: %s", f.Name, f.Meaning)
+		}
+	}
+}
+
+// faultStory is one file being played.
+type faultStory struct {
+	t      *testing.T
+	file   string
+	line   int
+	lab    *lab.Lab
+	house  bubble
+	ids    map[string]string // lab name → device id
+	ro     string
+	rel    firmward.Release
+	began  time.Time
+	spares []string
+}
+
+func newFaultStory(t *testing.T, file string) *faultStory {
+	return &faultStory{t: t, file: file, lab: newLab(t), ids: map[string]string{}}
+}
+
+func (s *faultStory) fail(format string, args ...any) {
+	s.t.Helper()
+	s.t.Errorf("%s:%d: %s", s.file, s.line, fmt.Sprintf(format, args...))
+}
+
+func (s *faultStory) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatalf("%s:%d: %v", s.file, s.line, err)
+	}
+}
+
+// play carries out a story line by line.
+func (s *faultStory) play(text string) {
+	musts := 0
+	for line := range strings.Lines(text) {
+		s.line++
+		words := strings.Fields(line)
+		if len(words) == 0 || strings.HasPrefix(words[0], "#") {
+			continue
+		}
+		rest := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), words[0]))
+		switch words[0] {
+		case "plug", "camera", "light", "bridge", "gateway":
+			s.device(words)
+		case "release":
+			s.release(words)
+		case "start":
+			s.start()
+		case "at":
+			s.until(words[1])
+			s.act(words[2:])
+		case "until":
+			s.until(words[1])
+		case "must":
+			musts++
+			s.check(words[1], strings.TrimSpace(strings.TrimPrefix(rest, words[1])))
+		default:
+			s.act(words)
+		}
+	}
+	if musts == 0 {
+		s.fail("nothing must happen here")
+	}
+}
+
+// device adds "KIND NAME [spare] [behind=NAME] [arch=WORD] [hardware=WORD]" to the lab.
+func (s *faultStory) device(words []string) {
+	at := lab.Place{Name: words[1], Site: "home"}
+	said := map[string]string{}
+	for _, w := range words[2:] {
+		k, v, _ := strings.Cut(w, "=")
+		said[k] = v
+		if k == "spare" {
+			s.spares = append(s.spares, words[1])
+		}
+	}
+	at.Behind = said["behind"]
+	var err error
+	switch words[0] {
+	case "plug":
+		_, err = s.lab.AddPlug(lab.PlugSpec{Place: at})
+	case "camera":
+		_, err = s.lab.AddCamera(lab.CameraSpec{Place: at, Password: lab.CameraPassword, HardwareRev: said["hardware"]})
+	case "light":
+		_, err = s.lab.AddWLED(lab.WLEDSpec{Place: at, Arch: said["arch"], Release: said["release"]})
+	case "gateway":
+		_, err = s.lab.AddGateway(lab.GatewaySpec{Place: at})
+	case "bridge":
+		_, err = s.lab.AddHue(lab.HueSpec{Place: at, Key: lab.HueKey, Lamps: []lab.HueLamp{{Name: "Sofa"}, {Name: "Desk"}}})
+	}
+	s.must(err)
+}
+
+// settle names the network, scans it and learns who is who.
+func (s *faultStory) settle() {
+	if s.house.Control != nil {
+		return
+	}
+	pol, err := policy.Parse([]byte(faultPolicy), "faults.yaml")
+	s.must(err)
+	s.house = live(s.t, s.lab.Attach("home"), "home", map[netip.Prefix]firmward.Profile{home: firmward.ProfileHome}, func(cfg *control.Config) {
+		cfg.Policies, cfg.Serve = pol, netip.AddrPortFrom(home.Addr().Next().Next(), 8390)
+	})
+	for _, family := range []string{"axis", "hue"} {
+		password := map[string]string{"axis": lab.CameraPassword, "hue": lab.HueKey}[family]
+		s.must(s.house.SetCredential(s.house.ctx, anna, control.Credential{Family: family, Site: "home", User: "root", Password: password}))
+	}
+	s.look()
+	s.began = time.Now()
+}
+
+// look scans and learns the ids of all devices.
+func (s *faultStory) look() {
+	all := s.house.scan(home)
+	for _, d := range s.lab.Devices() {
+		for _, known := range all {
+			if slices.ContainsFunc(d.Facts().Addrs, func(a netip.Addr) bool { return slices.Contains(known.Addrs, a) }) {
+				s.ids[d.Name()] = known.ID
+				name := d.Name()
+				_, err := s.house.SetDevice(s.house.ctx, anna, known.ID, control.DeviceFacts{Name: &name})
+				s.must(err)
+			}
+		}
+		for _, lamp := range d.Lamps() {
+			for _, known := range all {
+				if known.Name == lamp.Name {
+					s.ids[lamp.Name] = known.ID
+				}
+			}
+		}
+	}
+	for _, d := range s.lab.Devices() {
+		id := s.ids[d.Name()]
+		if front := s.behind(d.Name()); front != "" && id != "" {
+			_, err := s.house.LinkDevices(s.house.ctx, anna, id, firmward.Behind, s.ids[front])
+			s.must(err)
+		}
+	}
+	for _, name := range s.spares {
+		yes := true
+		_, err := s.house.SetDevice(s.house.ctx, anna, s.ids[name], control.DeviceFacts{Spare: &yes})
+		s.must(err)
+	}
+}
+
+// behind finds what a device was said to stand behind.
+func (s *faultStory) behind(name string) string {
+	text, err := os.ReadFile(s.file)
+	s.must(err)
+	for line := range strings.Lines(string(text)) {
+		words := strings.Fields(line)
+		if len(words) > 2 && words[1] == name {
+			for _, w := range words[2:] {
+				if front, ok := strings.CutPrefix(w, "behind="); ok {
+					return front
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// release imports "release NAME VERSION [made-for=MODEL] [flaw=WORD]": an image for the device NAME and all like it.
+func (s *faultStory) release(words []string) {
+	s.settle()
+	d, ok := s.lab.Device(words[1])
+	if !ok {
+		s.t.Fatalf("%s:%d: no device %s", s.file, s.line, words[1])
+	}
+	known, err := s.house.Store.Device(s.house.ctx, s.ids[words[1]])
+	s.must(err)
+	var flaws []string
+	image := []byte(nil)
+	for _, w := range words[3:] {
+		switch k, v, _ := strings.Cut(w, "="); k {
+		case "flaw":
+			flaws = append(flaws, v)
+		case "made-for":
+			other, _ := s.lab.Device(v)
+			image, err = other.Image(words[2])
+			s.must(err)
+		}
+	}
+	if image == nil {
+		image, err = d.Image(words[2], flaws...)
+		s.must(err)
+	}
+	s.rel, err = s.house.ImportRelease(s.house.ctx, anna, firmward.Release{
+		Vendor: known.Vendor, Models: []string{known.Model}, Hardware: []string{known.Hardware}, Version: words[2], FileName: "image.bin", Origin: "the lab",
+	}, bytes.NewReader(image))
+	s.must(err)
+}
+
+func (s *faultStory) start() {
+	p, err := s.house.PlanRollout(s.house.ctx, anna, s.rel.ID, "quick", firmward.Filter{})
+	s.must(err)
+	s.ro, s.began = p.Rollout.ID, time.Now()
+	_, err = s.house.SteerRollout(s.house.ctx, anna, s.ro, "start", "")
+	s.must(err)
+}
+
+// until lets time pass: "ended" until the rollout is over, else until so long after the start.
+func (s *faultStory) until(what string) {
+	s.settle()
+	if what != "ended" {
+		d, err := time.ParseDuration(what)
+		s.must(err)
+		time.Sleep(time.Until(s.began.Add(d)))
+		synctest.Wait()
+		return
+	}
+	for range 7 * 24 * 12 {
+		r, err := s.house.Store.Rollout(s.house.ctx, s.ro)
+		s.must(err)
+		over := []firmward.RolloutState{firmward.RolloutFinished, firmward.RolloutHalted, firmward.RolloutPaused, firmward.RolloutStopped}
+		if slices.Contains(over, r.State) && r.InFlight == 0 {
+			synctest.Wait()
+			return
+		}
+		time.Sleep(5 * time.Minute)
+	}
+	s.fail("the rollout did not end in a week")
+}
+
+// act does what a line orders.
+func (s *faultStory) act(words []string) {
+	switch words[0] {
+	case "fault":
+		s.must(s.lab.Fault(words[1], words[2]))
+	case "mend":
+		s.must(s.lab.ClearFaults(words[1]))
+	case "scan":
+		s.settle()
+		s.look()
+	case "offer":
+		d, _ := s.lab.Device(words[1])
+		d.Offer(words[2], nil)
+	case "withdraw":
+		_, err := s.house.WithdrawRelease(s.house.ctx, anna, s.rel.ID, strings.Join(words[1:], " "))
+		s.must(err)
+	default:
+		s.t.Fatalf("%s:%d: no order is called %s", s.file, s.line, words[0])
+	}
+}
+
+// check compares what a "must" line wants with what is.
+func (s *faultStory) check(who, want string) {
+	s.t.Helper()
+	synctest.Wait()
+	ctx := s.house.ctx
+	kind, rest, _ := strings.Cut(want, " ")
+	rest = strings.TrimSpace(rest)
+	if who == "leaves" {
+		if n := len(s.house.leaves(kind)); strconv.Itoa(n) != rest {
+			s.fail("%d leaves %s, want %s", n, kind, rest)
+		}
+		return
+	}
+	if who == "total" {
+		version, count, _ := strings.Cut(rest, " ")
+		n := 0
+		for _, d := range s.lab.Devices() {
+			if d.Facts().InstalledVersion == version {
+				n++
+			}
+		}
+		if strconv.Itoa(n) != count {
+			s.fail("%d devices run %s, want %s", n, version, count)
+		}
+		return
+	}
+	if who == "rollout" {
+		r, err := s.house.Store.Rollout(ctx, s.ro)
+		s.must(err)
+		s.t.Logf("rollout %s: %s", r.State, r.Why)
+		if string(r.State) != kind || !strings.Contains(r.Why, rest) {
+			s.fail("the rollout is %s: %s", r.State, r.Why)
+		}
+		return
+	}
+	got := ""
+	switch id := s.ids[who]; kind {
+	case "target":
+		t, err := s.house.Store.Target(ctx, s.ro, id)
+		s.must(err)
+		got = fmt.Sprintf("%s %s: %s", t.State, cmp.Or(t.Code, "-"), t.Why)
+	case "step":
+		step := s.house.step(id)
+		got = fmt.Sprintf("%s %s (%s)", step.Now.Kind, step.Now.Action, cmp.Or(step.Blocker, "no blocker"))
+	case "known":
+		d, err := s.house.Store.Device(ctx, id)
+		s.must(err)
+		got = fmt.Sprintf("%s %s", d.Firmware, d.Hardware)
+	case "last-seen":
+		d, err := s.house.Store.Device(ctx, id)
+		s.must(err)
+		got = d.LastSeen.Sub(s.began).Truncate(time.Hour).String()
+	default:
+		got = s.truth(who, kind)
+	}
+	left := got
+	for part := range strings.SplitSeq(rest, "…") {
+		part = strings.TrimSpace(part)
+		at := strings.Index(left, part)
+		if at < 0 {
+			s.fail("%s %s: %s\n\twant %s", who, kind, got, rest)
+			return
+		}
+		left = left[at+len(part):]
+	}
+	s.t.Logf("%s %s: %s", who, kind, got)
+}
+
+// truth is what the lab knows of a device.
+func (s *faultStory) truth(who, kind string) string {
+	d, ok := s.lab.Device(who)
+	if !ok {
+		s.t.Fatalf("%s:%d: no device %s", s.file, s.line, who)
+	}
+	f := d.Facts()
+	switch kind {
+	case "runs":
+		if f.Bricked {
+			return "nothing: bricked"
+		}
+		return f.InstalledVersion
+	case "flashed":
+		var outcomes []string
+		for _, flash := range f.Flashes {
+			outcomes = append(outcomes, flash.Outcome)
+		}
+		return fmt.Sprintf("%d %s", len(f.Flashes), strings.Join(outcomes, ", "))
+	}
+	s.t.Fatalf("%s:%d: nothing is called %s", s.file, s.line, kind)
+	return ""
+}
