@@ -21,11 +21,11 @@ const module = "github.com/firmward/firmward"
 var floors = map[string]int{
 	"":        0,
 	"version": 1, "cpe": 1, "identify": 1, "index": 1, "assess": 1, "lifecycle": 1, "remedy": 1,
-	"topology": 1, "policy": 1, "rollout": 1, "staging": 1, "workorder": 1, "catalog": 1, "contain": 1,
+	"topology": 1, "policy": 1, "rollout": 1, "staging": 1, "workorder": 1, "catalog": 1, "contain": 1, "notice": 1,
 	"wire":     2,
 	"proto":    3,
 	"discover": 4, "feed": 4, "driver": 4, "enforce": 4, "twin": 4,
-	"depot": 4, "secrets": 4, "audit": 4, "store": 4,
+	"depot": 4, "notify": 4, "secrets": 4, "audit": 4, "store": 4,
 	"control": 5,
 	"httpapi": 6, "report": 6, "web": 6,
 	"cmd": 7,

@@ -77,6 +77,7 @@ type Control struct {
 	walls    sync.Mutex  // one change of the desired state of walls at a time
 	halted   atomic.Bool // the red button was pressed in this process; the store may learn it a little later
 	unsealed atomic.Bool // leaves were written since the last sealing
+	untold   atomic.Bool // events were emitted since recipients were last looked at
 }
 
 // New checks the configuration.
@@ -107,7 +108,7 @@ func New(cfg Config) (*Control, error) {
 	for _, d := range cfg.Drivers {
 		c.byDriver[d.Info().Name] = d
 	}
-	for _, name := range []string{loopObserve, loopDecide, loopDeploy, loopDispatch, loopContain, loopAudit} {
+	for _, name := range []string{loopObserve, loopDecide, loopDeploy, loopDispatch, loopContain, loopAudit, loopNotify} {
 		c.wakes[name] = make(chan struct{}, 1)
 	}
 	c.grant = depot.NewServer(cfg.Depot, c.Clock.Now, c.served)
@@ -122,6 +123,7 @@ const (
 	loopDispatch = "dispatch"
 	loopContain  = "contain"
 	loopAudit    = "audit"
+	loopNotify   = "notify"
 )
 
 // Run runs the loops until ctx ends. It takes over what an earlier run of the same data left behind.
@@ -135,7 +137,7 @@ func (c *Control) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for name, step := range map[string]func(context.Context) (time.Time, error){
 		loopObserve: c.observeStep, loopDecide: c.decideStep, loopDeploy: c.deployStep,
-		loopContain: c.containStep, loopAudit: c.auditStep,
+		loopContain: c.containStep, loopAudit: c.auditStep, loopNotify: c.notifyStep,
 	} {
 		g.Go(func() error { return c.loop(ctx, name, step) })
 	}
@@ -238,6 +240,8 @@ func (c *Control) leaf(ctx context.Context, tx *store.Tx, actor, action, subject
 
 // emit shows a change to whoever watches.
 func (c *Control) emit(ctx context.Context, tx *store.Tx, kind, subject, text string) error {
+	c.untold.Store(true)
+	c.wake(loopNotify)
 	return tx.Emit(ctx, firmward.Event{At: c.Clock.Now(), Kind: kind, Subject: subject, Text: text})
 }
 

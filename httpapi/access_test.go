@@ -29,6 +29,7 @@ var roleOf = map[string]firmward.Role{
 	"list-workorders": "viewer", "report-workorder": "operator", "assign-workorder": "operator",
 	"list-containments": "viewer", "contain-device": "operator", "release-device": "operator",
 	"list-leaves": "viewer", "list-checkpoints": "viewer", "get-bundle": "viewer",
+	"list-recipients": "viewer", "add-recipient": "admin", "remove-recipient": "admin", "try-recipient": "admin", "preview-notice": "viewer",
 	"list-tokens": "admin", "add-token": "admin", "remove-token": "admin", "get-backup": "admin", "stream-events": "viewer", "get-version": "viewer",
 }
 
@@ -63,7 +64,7 @@ func TestRoles(t *testing.T) {
 				t.Errorf("%s %s (%s) says role %q, want %q: name it in roleOf", method, path, op.ID, op.Role, want)
 				continue
 			}
-			url := strings.NewReplacer("{prefix}", "192.0.2.0%2F24", "{ref}", "nobody", "{id}", "none").Replace(path)
+			url := strings.NewReplacer("{prefix}", "192.0.2.0%2F24", "{ref}", "nobody", "{id}", "none", "{name}", "nobody").Replace(path)
 			for _, role := range []firmward.Role{"", firmward.Viewer, firmward.Operator, firmward.Approver, firmward.Admin} {
 				resp := p.as(h.tokens[role]).request(strings.ToUpper(method), url, nil)
 				var got httpapi.Problem

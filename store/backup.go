@@ -57,6 +57,7 @@ var tables = []struct{ name, key string }{
 	{"secret", "scope"},
 	{"event", "seq"},
 	{"setting", "name"},
+	{"recipient", "name"},
 	{"command", "id"},
 	{"audit_leaf", "id"},
 	{"audit_hash", "idx"},

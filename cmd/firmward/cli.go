@@ -76,10 +76,11 @@ type CLI struct {
 	Contain    ContainCmd    `cmd:"" group:"act" help:"Cut a device off."`
 	Release    ReleaseCmd    `cmd:"" group:"act" help:"End a containment."`
 
-	Audit  AuditCmd  `cmd:"" group:"prove" help:"Export and verify the audit log."`
-	Tokens TokensCmd `cmd:"" group:"prove" help:"Let people in."`
-	Demo   DemoCmd   `cmd:"" group:"lab" help:"Tell the main job as a story on simulated devices."`
-	Lab    LabCmd    `cmd:"" group:"lab" help:"Simulated devices to try things on."`
+	Audit   AuditCmd   `cmd:"" group:"prove" help:"Export and verify the audit log."`
+	Tokens  TokensCmd  `cmd:"" group:"prove" help:"Let people in."`
+	Notices NoticesCmd `cmd:"" group:"prove" help:"Tell people: a digest, and at once what cannot wait."`
+	Demo    DemoCmd    `cmd:"" group:"lab" help:"Tell the main job as a story on simulated devices."`
+	Lab     LabCmd     `cmd:"" group:"lab" help:"Simulated devices to try things on."`
 }
 
 // app is what a command works with.

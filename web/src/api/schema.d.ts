@@ -599,6 +599,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/notices/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a digest would say now */
+        get: operations["preview-notice"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/policies": {
         parameters: {
             query?: never;
@@ -630,6 +647,61 @@ export interface paths {
          * @description The body is the file as YAML. Nothing changes; an error names the line.
          */
         post: operations["check-policies"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recipients": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List who is told */
+        get: operations["list-recipients"];
+        put?: never;
+        /**
+         * Tell somebody
+         * @description By default once a day, and at once only when a device is exposed and exploited, a rollout stopped itself or a wall is down.
+         */
+        post: operations["add-recipient"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recipients/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Tell somebody no more */
+        delete: operations["remove-recipient"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recipients/{name}/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send the digest of this moment */
+        post: operations["try-recipient"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1573,6 +1645,27 @@ export interface components {
             /** @description needed for more than a /16 */
             yes?: boolean;
         };
+        NewRecipient: {
+            /** @description an https address, or one as shoutrrr writes them: smtp://user:password@host:587/?from=a@x&to=b@y, ntfy://host/topic; it is sealed and never shown */
+            address: string;
+            /** @description messages may name devices, models and versions */
+            details?: boolean;
+            /**
+             * @description absent: daily; weekly is on Mondays
+             * @enum {string}
+             */
+            digest?: "daily" | "weekly" | "off";
+            /**
+             * Format: int64
+             * @description local hour of the digest; absent: 8
+             */
+            hour?: number;
+            name: string;
+            /** @description absent: true */
+            urgent?: boolean;
+            /** @description its time zone; absent: that of the only site, else UTC */
+            zone?: string;
+        };
         NewRollout: {
             /** @description that of the first device that fits when absent */
             policy?: string;
@@ -1648,6 +1741,15 @@ export interface components {
             /** @description the red button is pressed: nothing starts */
             stopAll: boolean;
         };
+        Notice: {
+            action: string;
+            /** Format: date-time */
+            at: string;
+            id?: string;
+            lines: string[];
+            title: string;
+            urgent: boolean;
+        };
         Packet: {
             /** Format: int64 */
             bytes: number;
@@ -1694,6 +1796,11 @@ export interface components {
         };
         PageNetwork: {
             items: components["schemas"]["Network"][];
+            /** @description cursor of the next page; absent after the last */
+            next?: string;
+        };
+        PageRecipient: {
+            items: components["schemas"]["Recipient"][];
             /** @description cursor of the next page; absent after the last */
             next?: string;
         };
@@ -1781,6 +1888,46 @@ export interface components {
         };
         Reason: {
             why?: string;
+        };
+        Recipient: {
+            by: string;
+            /** Format: date-time */
+            created: string;
+            /** @description messages may name devices, models and versions */
+            details: boolean;
+            /** @enum {string} */
+            digest: "daily" | "weekly" | "off";
+            /**
+             * Format: int64
+             * @description tries in a row that failed
+             */
+            failures: number;
+            /** @description of its address; the address itself is sealed */
+            host: string;
+            /**
+             * Format: int64
+             * @description local hour of the digest
+             */
+            hour: number;
+            /** @description webhook, or a service: smtp, ntfy, … */
+            kind: string;
+            lastError?: string;
+            /** Format: date-time */
+            lastSent?: string;
+            name: string;
+            /** Format: date-time */
+            nextDigest?: string;
+            /** Format: date-time */
+            retryAt?: string;
+            /** @description told at once of what cannot wait */
+            urgent: boolean;
+            /** @description time zone of the hour */
+            zone: string;
+        };
+        RecipientMade: {
+            /** @description signs what a webhook gets (Standard Webhooks); shown this once */
+            key?: string;
+            recipient: components["schemas"]["Recipient"];
         };
         Relation: {
             /** @description id of the device that depends */
@@ -3470,6 +3617,39 @@ export interface operations {
             };
         };
     };
+    "preview-notice": {
+        parameters: {
+            query?: {
+                /** @description as to a recipient that may be told names */
+                details?: boolean;
+                digest?: "daily" | "weekly";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Notice"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-policies": {
         parameters: {
             query?: never;
@@ -3522,6 +3702,132 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Policies"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-recipients": {
+        parameters: {
+            query?: {
+                /** @description cursor from the page before */
+                after?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageRecipient"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "add-recipient": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRecipient"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecipientMade"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "remove-recipient": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "try-recipient": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Notice"];
                 };
             };
             /** @description Error */
