@@ -5,6 +5,7 @@ import (
 	"github.com/firmward/firmward/driver"
 	"github.com/firmward/firmward/driver/axis"
 	"github.com/firmward/firmward/driver/shelly"
+	"github.com/firmward/firmward/driver/tasmota"
 	"github.com/firmward/firmward/driver/wled"
 )
 
@@ -13,6 +14,7 @@ func All() []driver.Driver {
 	return []driver.Driver{
 		axis.Driver{},
 		shelly.Driver{},
+		tasmota.Driver{},
 		wled.Driver{},
 	}
 }
