@@ -4,6 +4,7 @@ package drivers
 import (
 	"github.com/firmward/firmward/driver"
 	"github.com/firmward/firmward/driver/axis"
+	"github.com/firmward/firmward/driver/openwrt"
 	"github.com/firmward/firmward/driver/shelly"
 	"github.com/firmward/firmward/driver/tasmota"
 	"github.com/firmward/firmward/driver/wled"
@@ -13,6 +14,7 @@ import (
 func All() []driver.Driver {
 	return []driver.Driver{
 		axis.Driver{},
+		openwrt.Driver{},
 		shelly.Driver{},
 		tasmota.Driver{},
 		wled.Driver{},
