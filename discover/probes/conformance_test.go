@@ -23,6 +23,7 @@ func TestConformance(t *testing.T) {
 		"shelly":        {"plug-1", "192.168.20.11", "shelly.model", wire.Secret{}},
 		"shelly-switch": {"plug-1", "192.168.20.11", "shelly-switch.output", wire.Secret{}},
 		"axis":          {"cam-1", "10.40.0.11", "axis.ProdNbr", camera},
+		"openwrt":       {"ap-1", "192.168.20.5", "openwrt.board_name", wire.Secret{User: "root", Password: "ap-secret"}},
 		"ipp":           {"printer-1", "192.168.20.40", "ipp.printer-make-and-model", wire.Secret{}},
 		"mdns":          {"plug-1", "192.168.20.11", "mdns._shelly.ver", wire.Secret{}},
 		"upnp":          {"gateway-1", "192.168.20.3", "upnp.modelName", wire.Secret{}},
@@ -51,6 +52,9 @@ func TestConformance(t *testing.T) {
 					t.Fatal(err)
 				}
 				if _, err := l.AddPLC(lab.PLCSpec{Place: lab.Place{Name: "plc-1"}}); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := l.AddOpenWrt(lab.OpenWrtSpec{Place: lab.Place{Name: "ap-1"}, Password: "ap-secret"}); err != nil {
 					t.Fatal(err)
 				}
 				if fault != "" {

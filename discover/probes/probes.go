@@ -9,6 +9,7 @@ import (
 	"github.com/firmward/firmward/discover/mdns"
 	"github.com/firmward/firmward/discover/modbus"
 	"github.com/firmward/firmward/discover/neighbor"
+	"github.com/firmward/firmward/discover/openwrt"
 	"github.com/firmward/firmward/discover/ports"
 	"github.com/firmward/firmward/discover/rtsp"
 	"github.com/firmward/firmward/discover/shelly"
@@ -27,6 +28,7 @@ func All() []discover.Probe {
 		snmp.Probe{},
 		shelly.Probe{},
 		axis.Probe{},
+		openwrt.Probe{},
 		ipp.Probe{},
 		rtsp.Probe{},
 		shelly.Switch{},
