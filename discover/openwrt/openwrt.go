@@ -80,8 +80,14 @@ func (Probe) Run(ctx context.Context, t discover.Target, report func(firmward.Ob
 	}
 	r := board.Release
 	for _, each := range [...][2]string{
-		{"board_name", board.Name}, {"model", board.Model}, {"hostname", board.Hostname}, {"distribution", r.Distribution},
-		{"version", r.Version}, {"revision", r.Revision}, {"target", r.Target}, {"mac", ubus.MAC(devices)},
+		{"board_name", board.Name},
+		{"model", board.Model},
+		{"hostname", board.Hostname},
+		{"distribution", r.Distribution},
+		{"version", r.Version},
+		{"revision", r.Revision},
+		{"target", r.Target},
+		{"mac", ubus.MAC(devices)},
 	} {
 		if each[1] != "" {
 			o.Readings = append(o.Readings, discover.Reading("openwrt."+each[0], each[1]))

@@ -24,6 +24,7 @@ func TestConformance(t *testing.T) {
 		"shelly-switch": {"plug-1", "192.168.20.11", "shelly-switch.output", wire.Secret{}},
 		"axis":          {"cam-1", "10.40.0.11", "axis.ProdNbr", camera},
 		"openwrt":       {"ap-1", "192.168.20.5", "openwrt.board_name", wire.Secret{User: "root", Password: "ap-secret"}},
+		"tasmota":       {"relay-1", "192.168.20.6", "tasmota.build", wire.Secret{Password: "relay-secret"}},
 		"ipp":           {"printer-1", "192.168.20.40", "ipp.printer-make-and-model", wire.Secret{}},
 		"mdns":          {"plug-1", "192.168.20.11", "mdns._shelly.ver", wire.Secret{}},
 		"upnp":          {"gateway-1", "192.168.20.3", "upnp.modelName", wire.Secret{}},
@@ -55,6 +56,9 @@ func TestConformance(t *testing.T) {
 					t.Fatal(err)
 				}
 				if _, err := l.AddOpenWrt(lab.OpenWrtSpec{Place: lab.Place{Name: "ap-1"}, Password: "ap-secret"}); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := l.AddTasmota(lab.TasmotaSpec{Place: lab.Place{Name: "relay-1"}, Password: "relay-secret"}); err != nil {
 					t.Fatal(err)
 				}
 				if fault != "" {

@@ -15,6 +15,7 @@ import (
 	"github.com/firmward/firmward/discover/shelly"
 	"github.com/firmward/firmward/discover/snmp"
 	"github.com/firmward/firmward/discover/ssh"
+	"github.com/firmward/firmward/discover/tasmota"
 	"github.com/firmward/firmward/discover/tls"
 	"github.com/firmward/firmward/discover/upnp"
 )
@@ -29,6 +30,7 @@ func All() []discover.Probe {
 		shelly.Probe{},
 		axis.Probe{},
 		openwrt.Probe{},
+		tasmota.Probe{},
 		ipp.Probe{},
 		rtsp.Probe{},
 		shelly.Switch{},

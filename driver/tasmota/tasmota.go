@@ -47,8 +47,8 @@ func read(ctx context.Context, c wire.Conn) (driver.State, tasmota.Firmware, err
 	if err != nil {
 		return driver.State{}, f, err
 	}
-	mac, err := ask(ctx, c, tasmota.AskNetwork, tasmota.ReadMAC)
-	return driver.State{Version: f.Version, Variant: f.Build, Model: f.Model(), Hardware: f.Hardware, Serial: mac}, f, err
+	n, err := ask(ctx, c, tasmota.AskNetwork, tasmota.ReadNetwork)
+	return driver.State{Version: f.Version, Variant: f.Build, Model: f.Model(), Hardware: f.Hardware, Serial: n.MAC}, f, err
 }
 
 // Preflight refuses an image of another build or for another chip (Tasmota itself takes any build), one that leaves

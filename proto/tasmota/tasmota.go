@@ -90,18 +90,24 @@ func ReadMemory(b []byte) (Memory, error) {
 	return in.MEM, nil
 }
 
-// ReadMAC reads the hardware address from the answer to Status 5.
-func ReadMAC(b []byte) (string, error) {
+// Network is what Status 5 says.
+type Network struct {
+	Hostname string
+	MAC      string `json:"Mac"`
+}
+
+// ReadNetwork reads the answer to Status 5. It fails where the hardware address is missing.
+func ReadNetwork(b []byte) (Network, error) {
 	var in struct {
-		NET struct{ Mac string } `json:"StatusNET"`
+		NET Network `json:"StatusNET"`
 	}
 	if err := read(b, &in); err != nil {
-		return "", err
+		return Network{}, err
 	}
-	if in.NET.Mac == "" {
-		return "", errors.New("read Tasmota's answer: it does not tell its hardware address")
+	if in.NET.MAC == "" {
+		return Network{}, errors.New("read Tasmota's answer: it does not tell its hardware address")
 	}
-	return in.NET.Mac, nil
+	return in.NET, nil
 }
 
 // ReadURL reads from where images are fetched, which is the answer to both forms of OtaUrl.

@@ -53,7 +53,7 @@ func FuzzAnswers(f *testing.F) {
 		if got, err := tasmota.ReadMemory(b); err == nil && (got.Program <= 0 || got.Free < 0) {
 			t.Errorf("%+v from %q", got, b)
 		}
-		if got, err := tasmota.ReadMAC(b); err == nil && got == "" {
+		if got, err := tasmota.ReadNetwork(b); err == nil && got.MAC == "" {
 			t.Errorf("no address from %q", b)
 		}
 		if _, err := tasmota.ReadURL(b); err == nil && !strings.Contains(strings.ToLower(string(b)), "ota") && !strings.Contains(string(b), `\u`) {
