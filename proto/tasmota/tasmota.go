@@ -129,7 +129,7 @@ func ReadStart(b []byte) error {
 		return err
 	}
 	if !strings.HasPrefix(in.Upgrade, "Version ") || !strings.Contains(in.Upgrade, " from ") {
-		return fmt.Errorf("Tasmota does not begin: it said %.80q", in.Upgrade)
+		return fmt.Errorf("it does not begin, but says %.80q", in.Upgrade)
 	}
 	return nil
 }
