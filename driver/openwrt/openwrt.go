@@ -147,17 +147,10 @@ func (Driver) Preflight(ctx context.Context, c wire.Conn, img driver.Image) erro
 // hand is how sysupgrade is run: which of its two uses rpc-sys does for this account.
 type hand struct{ test, start bool }
 
-// Command lines of sysupgrade, as LuCI's access rules name them.
-const (
-	sysupgrade = "/sbin/sysupgrade"
-	lineTest   = sysupgrade + " --test " + ubus.ImageFile
-	lineStart  = sysupgrade + " " + ubus.ImageFile
-)
-
 // hand asks the router what the account may do.
 func (s session) hand(ctx context.Context) (h hand, err error) {
-	if h.test, err = s.way(ctx, "upgrade_test", lineTest); err == nil {
-		h.start, err = s.way(ctx, "upgrade_start", lineStart)
+	if h.test, err = s.way(ctx, "upgrade_test", ubus.LineTest); err == nil {
+		h.start, err = s.way(ctx, "upgrade_start", ubus.LineStart)
 	}
 	return h, err
 }
@@ -187,7 +180,7 @@ func (Driver) Install(ctx context.Context, c wire.Conn, img driver.Image) error 
 	if h.test {
 		err = s.call(ctx, "rpc-sys", "upgrade_test", nil, &ran)
 	} else {
-		err = s.exec(ctx, lineTest, &ran)
+		err = s.exec(ctx, ubus.LineTest, &ran)
 	}
 	switch {
 	case err != nil:
@@ -242,7 +235,7 @@ func (s session) start(ctx context.Context, h hand) error {
 		return err
 	}
 	var ran ubus.Ran
-	err := s.exec(ctx, lineStart, &ran)
+	err := s.exec(ctx, ubus.LineStart, &ran)
 	ue, said := errors.AsType[*ubus.Error](err)
 	switch {
 	case said && (ue.Denied() || ue.Missing()):

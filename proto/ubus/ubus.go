@@ -24,6 +24,12 @@ const (
 	ImageFile  = "/tmp/firmware.bin"
 )
 
+// Command lines of sysupgrade, as LuCI's access rules name them: judge ImageFile, install it and keep the settings.
+const (
+	LineTest  = "/sbin/sysupgrade --test " + ImageFile
+	LineStart = "/sbin/sysupgrade " + ImageFile
+)
+
 // Nobody is the session of who did not log in.
 const Nobody = "00000000000000000000000000000000"
 
