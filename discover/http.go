@@ -32,9 +32,20 @@ type Answer struct {
 // else POST with the given content type. With a secret it answers digest challenges. It never follows a
 // redirect.
 func Exchange(ctx context.Context, t Target, port uint16, path, contentType string, body []byte) Answer {
+	return exchange(ctx, t, port, path, contentType, body, false)
+}
+
+// ExchangeInClear gets a path as Exchange does, but sends a secret along unasked and readable by anybody on the way
+// (Basic, RFC 7617): for devices that know no other form and ask for none.
+func ExchangeInClear(ctx context.Context, t Target, port uint16, path string) Answer {
+	return exchange(ctx, t, port, path, "", nil, true)
+}
+
+func exchange(ctx context.Context, t Target, port uint16, path, contentType string, body []byte, inClear bool) Answer {
 	ear := Listening(t.Network)
 	client := wire.HTTPClient(ear, 0) // ctx carries the time limit
-	if t.Secret.Password != "" {
+	secret := t.Secret.Password != ""
+	if secret && !inClear {
 		client.Transport = &digest.Transport{Username: t.Secret.User, Password: t.Secret.Password, Transport: client.Transport}
 	}
 	method := http.MethodGet
@@ -49,6 +60,9 @@ func Exchange(ctx context.Context, t Target, port uint16, path, contentType stri
 	req.Header.Set("User-Agent", "firmward")
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
+	}
+	if secret && inClear {
+		req.SetBasicAuth(t.Secret.User, t.Secret.Password)
 	}
 	res, err := client.Do(req)
 	if u, ok := errors.AsType[*url.Error](err); ok {

@@ -19,10 +19,12 @@ import (
 
 // Image families.
 const (
-	FamilyPlug   = "shelly-gen2"
-	FamilyPlugG3 = "shelly-gen3"
-	FamilyCamera = "axis"
-	FamilyWLED   = "wled"
+	FamilyPlug    = "shelly-gen2"
+	FamilyPlugG3  = "shelly-gen3"
+	FamilyCamera  = "axis"
+	FamilyWLED    = "wled"
+	FamilyTasmota = "tasmota"
+	FamilyOpenWrt = "openwrt"
 )
 
 // Flaws of an image. A flaw that a device does not know has no effect.
@@ -33,6 +35,7 @@ const (
 	FlawWrongMagic    = "wrong-magic"    // not recognisable as an image
 	FlawUnsigned      = "unsigned"       // cameras refuse it: it bears no signature
 	FlawRevoked       = "revoked"        // cameras refuse it: the maker has withdrawn the version
+	FlawNewLayout     = "new-layout"     // routers refuse it as long as they shall keep their settings (compat_version 1.1)
 )
 
 // ImageSpec says which firmware image to make.
@@ -91,9 +94,15 @@ func BuildImage(spec ImageSpec) []byte {
 	return file
 }
 
+// usualSize is that of a whole file.
+var usualSize = map[string]int{
+	FamilyPlug: 8 << 20, FamilyPlugG3: 10 << 20, FamilyCamera: 30_000_000, FamilyWLED: 1_400_000, FamilyTasmota: 650_000,
+	FamilyOpenWrt: 7 << 20,
+}
+
 func makeImage(spec ImageSpec, key string) []byte {
 	if spec.Size <= 0 {
-		spec.Size = map[string]int{FamilyPlug: 8 << 20, FamilyPlugG3: 10 << 20, FamilyCamera: 30_000_000, FamilyWLED: 1_400_000}[spec.Family]
+		spec.Size = usualSize[spec.Family]
 	}
 	if spec.Size <= 0 {
 		spec.Size = 16 << 20

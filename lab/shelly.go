@@ -200,11 +200,11 @@ func (p *plug) update(ctx context.Context, url string, offered *offer, flash int
 }
 
 // download fetches an image over HTTP and checks it while it comes in.
-func (p *plug) download(ctx context.Context, url string) (receivedImage, error) {
+func (d *Device) download(ctx context.Context, url string) (receivedImage, error) {
 	client := &http.Client{Transport: &http.Transport{
-		DialContext: p.dial, DisableKeepAlives: true, ResponseHeaderTimeout: p.clock().real(time.Minute),
+		DialContext: d.dial, DisableKeepAlives: true, ResponseHeaderTimeout: d.clock().real(time.Minute),
 	}}
-	ctx, cancel := context.WithTimeout(ctx, p.clock().real(30*time.Minute))
+	ctx, cancel := context.WithTimeout(ctx, d.clock().real(30*time.Minute))
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

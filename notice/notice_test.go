@@ -29,7 +29,9 @@ func house() notice.House {
 	}
 }
 
-func text(n firmward.Notice) string { return n.Title + "\n" + strings.Join(n.Lines, "\n") + "\n" + n.Action }
+func text(n firmward.Notice) string {
+	return n.Title + "\n" + strings.Join(n.Lines, "\n") + "\n" + n.Action
+}
 
 // TestDigest: what is told counts things, each once, and ends with one action; names only where they may leave the house.
 func TestDigest(t *testing.T) {

@@ -23,13 +23,15 @@ func TestConformance(t *testing.T) {
 		"shelly":        {"plug-1", "192.168.20.11", "shelly.model", wire.Secret{}},
 		"shelly-switch": {"plug-1", "192.168.20.11", "shelly-switch.output", wire.Secret{}},
 		"axis":          {"cam-1", "10.40.0.11", "axis.ProdNbr", camera},
+		"openwrt":       {"ap-1", "192.168.20.5", "openwrt.board_name", wire.Secret{User: "root", Password: "ap-secret"}},
+		"tasmota":       {"relay-1", "192.168.20.6", "tasmota.build", wire.Secret{Password: "relay-secret"}},
 		"ipp":           {"printer-1", "192.168.20.40", "ipp.printer-make-and-model", wire.Secret{}},
 		"mdns":          {"plug-1", "192.168.20.11", "mdns._shelly.ver", wire.Secret{}},
 		"upnp":          {"gateway-1", "192.168.20.3", "upnp.modelName", wire.Secret{}},
 		"tls":           {"gateway-1", "192.168.20.3", "tls.key", wire.Secret{}},
 		"ssh":           {"gateway-1", "192.168.20.3", "ssh.key", wire.Secret{}},
 		"modbus":        {"plc-1", "192.168.20.4", "modbus.ProductName", wire.Secret{}},
-		"hue":           {"hue-1", "192.168.20.5", "hue.autoinstall", wire.Secret{Password: lab.HueKey}},
+		"hue":           {"hue-1", "192.168.20.7", "hue.autoinstall", wire.Secret{Password: lab.HueKey}},
 		"rtsp":          {"cam-1", "10.40.0.11", "rtsp.media", camera},
 	}
 	for _, p := range probes.All() {
@@ -52,6 +54,12 @@ func TestConformance(t *testing.T) {
 					t.Fatal(err)
 				}
 				if _, err := l.AddPLC(lab.PLCSpec{Place: lab.Place{Name: "plc-1"}}); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := l.AddOpenWrt(lab.OpenWrtSpec{Place: lab.Place{Name: "ap-1"}, Password: "ap-secret"}); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := l.AddTasmota(lab.TasmotaSpec{Place: lab.Place{Name: "relay-1"}, Password: "relay-secret"}); err != nil {
 					t.Fatal(err)
 				}
 				if _, err := l.AddHue(lab.HueSpec{Place: lab.Place{Name: "hue-1"}, Key: lab.HueKey}); err != nil {

@@ -10,11 +10,13 @@ import (
 	"github.com/firmward/firmward/discover/mdns"
 	"github.com/firmward/firmward/discover/modbus"
 	"github.com/firmward/firmward/discover/neighbor"
+	"github.com/firmward/firmward/discover/openwrt"
 	"github.com/firmward/firmward/discover/ports"
 	"github.com/firmward/firmward/discover/rtsp"
 	"github.com/firmward/firmward/discover/shelly"
 	"github.com/firmward/firmward/discover/snmp"
 	"github.com/firmward/firmward/discover/ssh"
+	"github.com/firmward/firmward/discover/tasmota"
 	"github.com/firmward/firmward/discover/tls"
 	"github.com/firmward/firmward/discover/upnp"
 )
@@ -29,6 +31,8 @@ func All() []discover.Probe {
 		shelly.Probe{},
 		axis.Probe{},
 		hue.Probe{},
+		openwrt.Probe{},
+		tasmota.Probe{},
 		ipp.Probe{},
 		rtsp.Probe{},
 		shelly.Switch{},

@@ -126,6 +126,88 @@ func TestIdentityOfWLED(t *testing.T) {
 	})
 }
 
+// TestIdentityOfTasmota: an open one names itself on its start page; with a password it says so to who knows it.
+func TestIdentityOfTasmota(t *testing.T) {
+	cat, err := catalog.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, password := range []string{"", "s3cret"} {
+		synctest.Test(t, func(t *testing.T) {
+			l := lab.New(lab.Options{})
+			defer l.Close()
+			d, err := l.AddTasmota(lab.TasmotaSpec{Place: lab.Place{Name: "relay"}, Password: password})
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := d.Facts()
+			target := discover.Target{Network: l.Attach("home"), Addr: f.Addrs[0]}
+			claims := cat.Rules.Claims(look(t, "http", target))
+			if id := identify.Merge(claims); says(id, firmward.FieldFamily, "tasmota") != (password == "") {
+				t.Errorf("password %q, from its start page: %+v", password, claims)
+			}
+			if o := look(t, "tasmota", target); (o.Outcome == firmward.Answered) != (password == "") || o.Outcome == firmward.Closed && !strings.Contains(o.Note, "password") {
+				t.Errorf("without the password %q: %+v", password, o)
+			}
+			target.Secret = wire.Secret{Password: password}
+			claims = append(claims, cat.Rules.Claims(look(t, "tasmota", target))...)
+			id := identify.Merge(claims)
+			for field, want := range map[firmward.Field]string{
+				firmward.FieldFamily: "tasmota", firmward.FieldModel: f.Model, firmward.FieldFirmware: f.InstalledVersion, firmward.FieldHardware: f.HardwareRev,
+				firmward.FieldSerial: f.Serial, firmward.FieldMAC: f.Serial,
+			} {
+				if !says(id, field, want) {
+					t.Errorf("password %q: %s is not %q: %+v", password, field, want, claims)
+				}
+			}
+		})
+	}
+}
+
+// TestIdentityOfOpenWrt: the start page suggests the family; what it is a router tells only who logs in.
+func TestIdentityOfOpenWrt(t *testing.T) {
+	cat, err := catalog.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		l := lab.New(lab.Options{})
+		defer l.Close()
+		d, err := l.AddOpenWrt(lab.OpenWrtSpec{Place: lab.Place{Name: "ap"}, Password: "s3cret"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := d.Facts()
+		target := discover.Target{Network: l.Attach("home"), Addr: f.Addrs[0]}
+		claims := cat.Rules.Claims(look(t, "http", target))
+		if id := identify.Merge(claims); !says(id, firmward.FieldFamily, "openwrt") || !says(id, firmward.FieldClass, "router") || !says(id, firmward.FieldModel, "") {
+			t.Errorf("from its start page: %+v", claims)
+		}
+		for password, note := range map[string]string{"": "only to who logs in", "wrong": "refuses the password"} {
+			target.Secret = wire.Secret{Password: password}
+			if o := look(t, "openwrt", target); o.Outcome != firmward.Closed || !strings.Contains(o.Note, note) || len(o.Readings) != 0 {
+				t.Errorf("password %q: %+v", password, o)
+			}
+		}
+		target.Secret = wire.Secret{Password: "s3cret"}
+		claims = append(claims, cat.Rules.Claims(look(t, "openwrt", target))...)
+		id := identify.Merge(claims)
+		for field, want := range map[firmward.Field]string{
+			firmward.FieldVendor: "OpenWrt", firmward.FieldModel: f.Model, firmward.FieldFirmware: f.InstalledVersion, firmward.FieldHardware: f.HardwareRev,
+			firmward.FieldSerial: f.Serial, firmward.FieldMAC: strings.ToUpper(f.MACs[0]), firmward.FieldName: "ap",
+		} {
+			if !says(id, field, want) {
+				t.Errorf("%s is not %q: %+v", field, want, claims)
+			}
+		}
+	})
+}
+
+func says(id firmward.Identity, field firmward.Field, want string) bool {
+	c, _ := id.Best(field)
+	return c.Value == want
+}
+
 // TestOneFileFamily names a printer whose family is one catalogue file and no Go.
 func TestOneFileFamily(t *testing.T) {
 	cat, err := catalog.Embedded()

@@ -5,7 +5,9 @@ import (
 	"github.com/firmward/firmward/driver"
 	"github.com/firmward/firmward/driver/axis"
 	"github.com/firmward/firmward/driver/hue"
+	"github.com/firmward/firmward/driver/openwrt"
 	"github.com/firmward/firmward/driver/shelly"
+	"github.com/firmward/firmward/driver/tasmota"
 	"github.com/firmward/firmward/driver/wled"
 )
 
@@ -14,7 +16,9 @@ func All() []driver.Driver {
 	return []driver.Driver{
 		axis.Driver{},
 		hue.Driver{},
+		openwrt.Driver{},
 		shelly.Driver{},
+		tasmota.Driver{},
 		wled.Driver{},
 	}
 }
