@@ -79,11 +79,11 @@ func TestListen(t *testing.T) {
 func hear(t *testing.T, frames []string) (got []string) {
 	t.Helper()
 	err := listen.Probe{}.Run(t.Context(), discover.Target{Network: tape{frames: frames}, Prefix: netip.MustParsePrefix("10.0.0.0/24")}, func(o firmward.Observation) {
-		line := fmt.Sprintf("%s:%d", o.Addr, o.Port)
+		words := []string{fmt.Sprintf("%s:%d", o.Addr, o.Port)}
 		for _, r := range o.Readings {
-			line += " " + r.Name + "=" + r.Value
+			words = append(words, r.Name+"="+r.Value)
 		}
-		got = append(got, line)
+		got = append(got, strings.Join(words, " "))
 	})
 	if err != nil {
 		t.Error(err)

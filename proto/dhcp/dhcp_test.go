@@ -35,21 +35,25 @@ func TestParse(t *testing.T) {
 	}{
 		"first words": {
 			message("\x35\x01\x01", "\x3d\x07\x01\x02\x00\x00\x00\x00\x09", "\x37\x04\x01\x79\x03\x06", "\x0c\x05cam-1", "\x3c\x08MSFT 5.0", "\xff"),
-			dhcp.Message{Kind: dhcp.Discover, Hostname: "cam-1", VendorClass: "MSFT 5.0", ClientID: []byte("\x01\x02\x00\x00\x00\x00\x09"), Parameters: []byte{1, 121, 3, 6}}, "",
+			dhcp.Message{Kind: dhcp.Discover, Hostname: "cam-1", VendorClass: "MSFT 5.0", ClientID: []byte("\x01\x02\x00\x00\x00\x00\x09"), Parameters: []byte{1, 121, 3, 6}},
+			"",
 		},
 		"an offer is taken": {
 			message("\x35\x01\x03", "\x32\x04\x0a\x00\x00\x07", "\x36\x04\x0a\x00\x00\x01", "\x51\x0a\x04\x00\x00\x03cam\x02de\x00", "\xa1\x15https://x.example/cam"),
-			dhcp.Message{Kind: dhcp.Request, FQDN: "cam.de", MUD: "https://x.example/cam", Requested: netip.MustParseAddr("10.0.0.7"), Server: netip.MustParseAddr("10.0.0.1")}, "10.0.0.7",
+			dhcp.Message{Kind: dhcp.Request, FQDN: "cam.de", MUD: "https://x.example/cam", Requested: netip.MustParseAddr("10.0.0.7"), Server: netip.MustParseAddr("10.0.0.1")},
+			"10.0.0.7",
 		},
 		"a remembered address is none": {
 			message("\x35\x01\x03", "\x32\x04\x0a\x00\x00\x07", "\x51\x06\x00\x00\x00cam", "\xa1\x10http://x.example"),
-			dhcp.Message{Kind: dhcp.Request, FQDN: "cam", Requested: netip.MustParseAddr("10.0.0.7")}, "",
+			dhcp.Message{Kind: dhcp.Request, FQDN: "cam", Requested: netip.MustParseAddr("10.0.0.7")},
+			"",
 		},
 		"it has an address": {inform, dhcp.Message{Kind: dhcp.Inform, Client: netip.MustParseAddr("10.0.0.7")}, "10.0.0.7"},
 		"boot fields":       {overloaded, dhcp.Message{Kind: dhcp.Discover, Hostname: "lamp", VendorClass: "udhcp 1.36"}, ""},
 		"odd text": {
 			message("\x35\x01\x01", "\x0c\x07a\x1b[2Jb\x00", "\x3c\x04\xff\xfeok", "\x37"),
-			dhcp.Message{Kind: dhcp.Discover, Hostname: "a[2Jb", VendorClass: "ok"}, "",
+			dhcp.Message{Kind: dhcp.Discover, Hostname: "a[2Jb", VendorClass: "ok"},
+			"",
 		},
 	} {
 		got, err := dhcp.Parse(tc.in)
