@@ -71,7 +71,7 @@ func (c *Control) openEar(ctx context.Context, network firmward.Network) (end fu
 func (c *Control) listenTo(ctx context.Context, p discover.Probe, network firmward.Network) {
 	info := p.Info()
 	door, _ := c.door(network, firmward.ClassUnknown, info.Name, wire.Secret{}, 0)
-	said := &ledger{}
+	said, last := &ledger{}, ""
 	defer c.setListening(network.Prefix, nil, false)
 	for ctx.Err() == nil {
 		c.setListening(network.Prefix, nil, true)
@@ -85,7 +85,10 @@ func (c *Control) listenTo(ctx context.Context, p discover.Probe, network firmwa
 			continue
 		}
 		c.setListening(network.Prefix, err, true)
-		c.sayDeaf(ctx, err)
+		if err.Error() != last {
+			last = err.Error()
+			c.sayDeaf(ctx, err)
+		}
 		timer := c.Clock.Timer(c.Clock.Real(listenAgain))
 		select {
 		case <-ctx.Done():
@@ -114,7 +117,7 @@ func (c *Control) sayDeaf(ctx context.Context, err error) {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		if c.deaf.CompareAndSwap(false, true) {
-			c.Log.WarnContext(ctx, "not listening to ARP and DHCP: give firmward the capability CAP_NET_RAW (docs/operating.md), or go without", "error", err)
+			c.Log.WarnContext(ctx, "not listening to ARP and DHCP: run firmward helper, or give this process CAP_NET_RAW (docs/operating.md); all else works", "error", err)
 		}
 	case firmward.CodeOf(err) != firmward.NotSupported:
 		c.Log.WarnContext(ctx, "listening broke off; it will be tried again", "error", err)
