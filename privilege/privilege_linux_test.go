@@ -54,7 +54,7 @@ func serverPart(socket string) error {
 	if err != nil {
 		return err
 	}
-	for _, line := range strings.Split(string(status), "\n") {
+	for line := range strings.SplitSeq(string(status), "\n") {
 		if strings.HasPrefix(line, "Uid:") || strings.HasPrefix(line, "Cap") || strings.HasPrefix(line, "NoNewPrivs") {
 			fmt.Println(line)
 		}
