@@ -71,6 +71,7 @@ type Control struct {
 	scans    map[string]*Scan
 	weighed  time.Time // when every device was weighed last
 	wakes    map[string]chan struct{}
+	ears     map[netip.Prefix]error // networks that are listened to; an error says why one is not
 	byProbe  map[string]discover.Probe
 	byDriver map[string]driver.Driver
 	products productIndex
@@ -78,6 +79,7 @@ type Control struct {
 	halted   atomic.Bool // the red button was pressed in this process; the store may learn it a little later
 	unsealed atomic.Bool // leaves were written since the last sealing
 	untold   atomic.Bool // events were emitted since recipients were last looked at
+	deaf     atomic.Bool // it was said that the right to listen is missing
 }
 
 // New checks the configuration.
@@ -99,7 +101,7 @@ func New(cfg Config) (*Control, error) {
 	cfg.Clock = cfg.Clock.orReal()
 	c := &Control{
 		Config: cfg, owner: store.NewID("owner"), pacer: wire.NewPacer(),
-		dirty: map[string]bool{}, all: true, scans: map[string]*Scan{}, wakes: map[string]chan struct{}{},
+		dirty: map[string]bool{}, all: true, scans: map[string]*Scan{}, wakes: map[string]chan struct{}{}, ears: map[netip.Prefix]error{},
 		byProbe: map[string]discover.Probe{}, byDriver: map[string]driver.Driver{},
 	}
 	for _, p := range cfg.Probes {
@@ -108,7 +110,7 @@ func New(cfg Config) (*Control, error) {
 	for _, d := range cfg.Drivers {
 		c.byDriver[d.Info().Name] = d
 	}
-	for _, name := range []string{loopObserve, loopDecide, loopDeploy, loopDispatch, loopContain, loopAudit, loopNotify} {
+	for _, name := range []string{loopObserve, loopDecide, loopDeploy, loopDispatch, loopContain, loopAudit, loopNotify, loopListen} {
 		c.wakes[name] = make(chan struct{}, 1)
 	}
 	c.grant = depot.NewServer(cfg.Depot, c.Clock.Now, c.served)
@@ -124,6 +126,7 @@ const (
 	loopContain  = "contain"
 	loopAudit    = "audit"
 	loopNotify   = "notify"
+	loopListen   = "listen"
 )
 
 // Run runs the loops until ctx ends. It takes over what an earlier run of the same data left behind.
@@ -142,6 +145,7 @@ func (c *Control) Run(ctx context.Context) error {
 		g.Go(func() error { return c.loop(ctx, name, step) })
 	}
 	g.Go(func() error { return c.dispatch(ctx) })
+	g.Go(func() error { return c.listen(ctx) })
 	if c.Serve.IsValid() {
 		g.Go(func() error { return c.serveDepot(ctx) })
 	}

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -28,6 +29,11 @@ func (c *Control) Find(ctx context.Context, ref string) (firmward.Device, error)
 // RunScans carries out the scans that were asked for and returns when none is left. It is for a command
 // that lives only as long as its scan; Run does the same for a server, so never call both.
 func (c *Control) RunScans(ctx context.Context) {
+	ears, end := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer end()
+	wg.Go(func() { _ = c.listen(ears) }) // a loop that ends with its context and no error
 	for s := c.nextScan(); s != nil && ctx.Err() == nil; s = c.nextScan() {
 		c.runScan(ctx, s)
 	}

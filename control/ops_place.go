@@ -65,6 +65,7 @@ func (c *Control) NameNetwork(ctx context.Context, who firmward.Person, in AddNe
 	for _, d := range moved {
 		c.touch(d.ID)
 	}
+	c.wake(loopListen)
 	return NamedNetwork{n, made}, err
 }
 
@@ -119,6 +120,7 @@ func (c *Control) RemoveNetwork(ctx context.Context, who firmward.Person, prefix
 		return c.leaf(ctx, tx, who.Name, "network-remove", prefix.String(), map[string]string{"site": n.Site, "devices": strconv.Itoa(len(here))})
 	})
 	c.touchAll()
+	c.wake(loopListen)
 	return err
 }
 

@@ -25,6 +25,7 @@ type Info struct {
 	Period     time.Duration  // how often a healthy device is looked at again
 	Timeout    time.Duration  // for one run, all exchanges together
 	Service    bool           // its answer proves that a service works: used before and after an update
+	Listens    bool           // it sends nothing and runs for as long as its network is named, reporting what it hears
 }
 
 // Port is a transport and a number.

@@ -26,6 +26,8 @@ func Plan(n firmward.Network, alone bool, all []Probe, families []firmward.Famil
 		plan := Planned{Info: p.Info()}
 		name := plan.Name
 		switch {
+		case plan.Listens:
+			plan.When = append(plan.When, "what devices on the link say to everybody, all the time; it sends nothing")
 		case plan.Safety == firmward.Passive:
 			plan.When = append(plan.When, "the whole network, without a packet")
 		case slices.Contains(GroupProbes(zone), name) && n.Prefix.Addr().Is4() && alone:

@@ -12,24 +12,28 @@ import (
 
 // Network is an address range that a person named.
 type Network struct {
-	Prefix  string           `json:"prefix"`
-	Site    string           `json:"site"`
-	Profile firmward.Profile `json:"profile"`
-	Zone    firmward.Zone    `json:"zone"`
-	Allowed string           `json:"allowed" enum:"passive,polite,stateful,never-unasked" doc:"how far probes may go while a device's class is unknown"`
-	Owned   bool             `json:"owned" doc:"the range is public and its owner said that it is theirs"`
-	Lab     bool             `json:"lab"`
-	NamedBy string           `json:"namedBy"`
-	NamedAt time.Time        `json:"namedAt"`
-	Allower string           `json:"allower,omitempty"`
-	Scanned time.Time        `json:"scanned,omitzero" doc:"end of the last completed scan"`
-	NewSite bool             `json:"newSite,omitempty" doc:"only where it was just named: its site is new too"`
+	Prefix    string           `json:"prefix"`
+	Site      string           `json:"site"`
+	Profile   firmward.Profile `json:"profile"`
+	Zone      firmward.Zone    `json:"zone"`
+	Allowed   string           `json:"allowed" enum:"passive,polite,stateful,never-unasked" doc:"how far probes may go while a device's class is unknown"`
+	Owned     bool             `json:"owned" doc:"the range is public and its owner said that it is theirs"`
+	Lab       bool             `json:"lab"`
+	NamedBy   string           `json:"namedBy"`
+	NamedAt   time.Time        `json:"namedAt"`
+	Allower   string           `json:"allower,omitempty"`
+	Scanned   time.Time        `json:"scanned,omitzero" doc:"end of the last completed scan"`
+	Listening bool             `json:"listening" doc:"what its devices say to everybody (ARP, DHCP) is heard; that sends nothing"`
+	Deaf      string           `json:"deaf,omitempty" doc:"why it is not listened to"`
+	NewSite   bool             `json:"newSite,omitempty" doc:"only where it was just named: its site is new too"`
 }
 
-func networkOf(n firmward.Network) Network {
+func (a *API) networkOf(n firmward.Network) Network {
+	listening, deaf := a.Control.Listening(n.Prefix)
 	return Network{
 		Prefix: n.Prefix.String(), Site: n.Site, Profile: n.Profile, Zone: n.Zone(), Allowed: n.Allowed.String(), Owned: n.Owned, Lab: n.Lab,
 		NamedBy: n.NamedBy, NamedAt: n.NamedAt, Allower: n.Allower, Scanned: n.Scanned,
+		Listening: listening, Deaf: deaf,
 	}
 }
 
@@ -56,7 +60,7 @@ func (a *API) networkRoutes() {
 		},
 		) (Page[Network], error) {
 			l, next, err := a.Store.Networks(ctx, in.Site, in.page())
-			return pageOf(l, next, err, networkOf)
+			return pageOf(l, next, err, a.networkOf)
 		})
 	serve(a, spec{
 		method: http.MethodPost, path: "/networks", id: "add-network", role: firmward.Admin, tag: "Networks", summary: "Name a network", status: http.StatusCreated,
@@ -70,7 +74,7 @@ func (a *API) networkRoutes() {
 		n, err := a.Control.NameNetwork(ctx, person(ctx), control.AddNetwork{
 			Prefix: p, Site: in.Body.Site, Profile: in.Body.Profile, TimeZone: in.Body.TimeZone, Owned: in.Body.Owned, Yes: in.Body.Yes,
 		})
-		out := networkOf(n.Network)
+		out := a.networkOf(n.Network)
 		out.NewSite = n.NewSite
 		return out, err
 	})
@@ -104,7 +108,7 @@ func (a *API) networkRoutes() {
 			return Network{}, err
 		}
 		n, err := a.Control.AllowNetwork(ctx, person(ctx), p, step)
-		return networkOf(n), err
+		return a.networkOf(n), err
 	})
 }
 

@@ -18,6 +18,7 @@ type Net struct {
 	mu     sync.Mutex
 	hosts  map[netip.Addr]*host
 	groups map[netip.AddrPort]map[*packetConn]bool
+	ears   map[*ear]bool
 	done   chan struct{}
 	once   sync.Once
 }
@@ -25,7 +26,7 @@ type Net struct {
 // NewNet returns an empty network.
 func NewNet() *Net {
 	return &Net{
-		hosts: map[netip.Addr]*host{}, groups: map[netip.AddrPort]map[*packetConn]bool{}, done: make(chan struct{}),
+		hosts: map[netip.Addr]*host{}, groups: map[netip.AddrPort]map[*packetConn]bool{}, ears: map[*ear]bool{}, done: make(chan struct{}),
 	}
 }
 

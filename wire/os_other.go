@@ -21,3 +21,11 @@ func neighbors(context.Context, netip.Prefix) (map[netip.Addr]net.HardwareAddr, 
 func sweep(context.Context, netip.Prefix) (map[netip.Addr]net.HardwareAddr, error) {
 	return nil, firmward.Errorf(firmward.NotSupported, "only Linux can be asked to sweep by ARP")
 }
+
+type ear struct{}
+
+func overhearers(netip.Prefix) ([]ear, error) {
+	return nil, firmward.Errorf(firmward.NotSupported, "only Linux can be asked to listen to ARP and DHCP")
+}
+
+func overhear(context.Context, []ear, func([]byte)) error { return nil }

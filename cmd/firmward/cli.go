@@ -51,6 +51,7 @@ type CLI struct {
 	Globals
 
 	Serve   ServeCmd   `cmd:"" group:"run" help:"Run the server: loops, API and web app."`
+	Helper  HelperCmd  `cmd:"" group:"run" help:"Run what needs rights of the system, so that the server needs none."`
 	Version VersionCmd `cmd:"" group:"run" help:"Show the version."`
 	Backup  BackupCmd  `cmd:"" group:"run" help:"Write an encrypted backup of the database."`
 	Restore RestoreCmd `cmd:"" group:"run" help:"Read a backup into an empty data directory."`

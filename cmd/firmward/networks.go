@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/httpapi"
@@ -64,7 +65,7 @@ func (c *NetworksAddCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	if n.Allowed == firmward.Passive.String() {
-		a.para(0, "Nothing is sent to its devices until you allow more: firmward networks allow "+n.Prefix+" --step polite")
+		a.para(0, "Nothing is sent to its devices until you allow more: firmward networks allow "+n.Prefix+" --step polite. What they say to everybody is listened to.")
 	}
 	return nil
 }
@@ -85,14 +86,28 @@ func (c *NetworksListCmd) Run(ctx context.Context, a *app) error {
 	if err := siteKnown(ctx, a, c.Site); err != nil {
 		return err
 	}
-	return listTo(ctx, a, "/networks", values("site", c.Site), c.Limit, []string{"NETWORK", "SITE", "PROFILE", "PROBES", "NAMED BY", "LAST SCAN"},
+	heard, deaf := false, []string(nil)
+	err := listTo(ctx, a, "/networks", values("site", c.Site), c.Limit, []string{"NETWORK", "SITE", "PROFILE", "PROBES", "HEARD", "NAMED BY", "LAST SCAN"},
 		func(n httpapi.Network) []string {
-			scanned := "never"
+			scanned, listening := "never", "no"
 			if !n.Scanned.IsZero() {
 				scanned = when(n.Scanned)
 			}
-			return []string{n.Prefix, n.Site, string(n.Profile), n.Allowed, n.NamedBy, scanned}
+			if n.Listening {
+				heard, listening = true, "yes"
+			}
+			if n.Deaf != "" && !slices.Contains(deaf, n.Deaf) {
+				deaf = append(deaf, n.Deaf)
+			}
+			return []string{n.Prefix, n.Site, string(n.Profile), n.Allowed, listening, n.NamedBy, scanned}
 		})
+	if heard {
+		a.para(0, "Heard: what devices there say to everybody by ARP and DHCP. Listening sends nothing.")
+	}
+	for _, why := range deaf {
+		a.para(0, "Not heard: "+why+".")
+	}
+	return err
 }
 
 // NetworksAllowCmd raises or lowers what probes may do.

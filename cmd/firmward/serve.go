@@ -20,7 +20,9 @@ import (
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/enforce"
 	"github.com/firmward/firmward/enforce/enforcers"
+	"github.com/firmward/firmward/enforce/nft"
 	"github.com/firmward/firmward/httpapi"
+	"github.com/firmward/firmward/privilege"
 	"github.com/firmward/firmward/store"
 	"github.com/firmward/firmward/wire"
 )
@@ -35,6 +37,7 @@ type ServeCmd struct {
 	Policies      string   `help:"Policy file; for a list that it lacks the policies that firmward ships hold." type:"existingfile" placeholder:"FILE"`
 	DepotAddr     string   `help:"Address of this machine at which devices fetch their images." placeholder:"IP:PORT"`
 	Witness       []string `help:"Second address of this machine, in another segment than the devices: packets from it prove that a contained device is cut off. Needs root and nftables on the router." placeholder:"IP"`
+	Helper        string   `help:"Socket of firmward helper, which listens and sets walls for this server." placeholder:"PATH"`
 	LogJSON       bool     `name:"log-json" help:"Write the log as JSON."`
 }
 
@@ -95,6 +98,13 @@ func (c *ServeCmd) around(a *app, cfg *houseConfig) (err error) {
 // let through, the witnesses must not.
 func (c *ServeCmd) walls(cfg *houseConfig) error {
 	cfg.Enforcers = enforcers.All(enforcers.Config{})
+	if c.Helper != "" {
+		helper := privilege.Client{Socket: c.Helper}
+		if cfg.Network == nil {
+			cfg.Network = &privilege.OS{Helper: helper}
+		}
+		cfg.Enforcers = []enforce.Enforcer{&privilege.Remote{Helper: helper, Wall: (&nft.Wall{}).Info()}}
+	}
 	for _, w := range c.Witness {
 		addr, err := netip.ParseAddr(w)
 		if err != nil || !slices.Contains(cfg.Self, addr) {
@@ -262,7 +272,7 @@ func (c *ServeCmd) listen(ctx context.Context, a *app) (net.Listener, error) {
 
 // localConn names who is at the other end of a unix socket: this user or root, with the role of an admin.
 func localConn(ctx context.Context, conn net.Conn) context.Context {
-	if uid, ok := peerUID(conn); ok && (uid == os.Geteuid() || uid == 0) {
+	if uid, ok := privilege.PeerUID(conn); ok && (uid == os.Geteuid() || uid == 0) {
 		return httpapi.LocalPerson(ctx, personOf(uid))
 	}
 	return ctx

@@ -26,9 +26,9 @@ func TestPlan(t *testing.T) {
 		allowed firmward.Safety
 		sent    string // probes that ask somebody
 	}{
-		{firmward.ProfileOT, firmward.Passive, "neighbor"},
-		{firmward.ProfileMedical, firmward.Polite, "neighbor http snmp shelly axis hue openwrt tasmota ipp rtsp shelly-switch modbus"}, // those behind axis and before http by family by family alone
-		{firmward.ProfileHome, firmward.Stateful, "neighbor ports http snmp shelly axis hue openwrt tasmota ipp rtsp shelly-switch mdns upnp tls ssh modbus"},
+		{firmward.ProfileOT, firmward.Passive, "neighbor listen"},
+		{firmward.ProfileMedical, firmward.Polite, "neighbor listen http snmp shelly axis hue openwrt tasmota ipp rtsp shelly-switch modbus"}, // those behind axis by family alone
+		{firmward.ProfileHome, firmward.Stateful, "neighbor listen ports http snmp shelly axis hue openwrt tasmota ipp rtsp shelly-switch mdns upnp tls ssh modbus"},
 	} {
 		var sent []string
 		for _, p := range discover.Plan(firmward.Network{Prefix: prefix, Profile: tc.profile, Allowed: tc.allowed}, true, probes.All(), cat.Families) {

@@ -7,6 +7,7 @@ import (
 	"github.com/firmward/firmward/discover/http"
 	"github.com/firmward/firmward/discover/hue"
 	"github.com/firmward/firmward/discover/ipp"
+	"github.com/firmward/firmward/discover/listen"
 	"github.com/firmward/firmward/discover/mdns"
 	"github.com/firmward/firmward/discover/modbus"
 	"github.com/firmward/firmward/discover/neighbor"
@@ -25,6 +26,7 @@ import (
 func All() []discover.Probe {
 	return []discover.Probe{
 		neighbor.Probe{},
+		listen.Probe{},
 		ports.New(),
 		http.Probe{},
 		snmp.Probe{},

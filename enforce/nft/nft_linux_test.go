@@ -110,7 +110,7 @@ func TestReadySaysWhy(t *testing.T) {
 		}
 	}
 	err := wiretest.Without(unix.CAP_NET_ADMIN, func() error { return wall.Ready(t.Context()) })
-	if firmward.CodeOf(err) != firmward.NotSupported || !strings.Contains(err.Error(), "it needs root: run firmward as root") {
+	if firmward.CodeOf(err) != firmward.NotSupported || !strings.Contains(err.Error(), "it needs root: run firmward helper as root") {
 		t.Errorf("without CAP_NET_ADMIN: %v", err)
 	}
 	t.Log(err)

@@ -76,7 +76,7 @@ func (w *Wall) explain(said []byte, err error) error {
 	}
 	switch {
 	case strings.Contains(line, "Operation not permitted"), strings.Contains(line, "must be root"), strings.Contains(line, "Permission denied"):
-		return &firmward.Error{Code: firmward.NotSupported, Message: "it needs root: run firmward as root on this router, or give its service CAP_NET_ADMIN", Err: cause}
+		return &firmward.Error{Code: firmward.NotSupported, Message: "it needs root: run firmward helper as root on this router (serve --helper), or firmward itself", Err: cause}
 	case strings.Contains(line, "Cannot open network namespace"):
 		return &firmward.Error{Code: firmward.NotSupported, Message: "there is no network namespace " + w.Namespace, Err: cause}
 	case strings.Contains(line, "No such file or directory"):

@@ -293,7 +293,7 @@ func TestNoWall(t *testing.T) {
 	h := newHouse(t)
 	h.must(wiretest.Without(unix.CAP_NET_ADMIN, func() error {
 		got, err := h.c.Contain(t.Context(), anna, h.device(2).ID, "exploited")
-		if err == nil && (got.State != firmward.ContainOpen || got.Code != "no-enforcer" || !strings.Contains(got.Why, "needs root: run firmward as root")) {
+		if err == nil && (got.State != firmward.ContainOpen || got.Code != "no-enforcer" || !strings.Contains(got.Why, "needs root: run firmward helper as root")) {
 			t.Errorf("without root it is %s (%s): %s", got.State, got.Code, got.Why)
 		}
 		t.Log(got.Why)

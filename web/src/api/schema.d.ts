@@ -1589,7 +1589,11 @@ export interface components {
              */
             allowed: "passive" | "polite" | "stateful" | "never-unasked";
             allower?: string;
+            /** @description why it is not listened to */
+            deaf?: string;
             lab: boolean;
+            /** @description what its devices say to everybody (ARP, DHCP) is heard; that sends nothing */
+            listening: boolean;
             /** Format: date-time */
             namedAt: string;
             namedBy: string;

@@ -1,4 +1,4 @@
-package main
+package privilege
 
 import (
 	"net"
@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// peerUID is the user at the other end of a unix socket, as the kernel says (SO_PEERCRED).
-func peerUID(conn net.Conn) (uid int, ok bool) {
+// PeerUID is the user at the other end of a unix socket, as the kernel says (SO_PEERCRED).
+func PeerUID(conn net.Conn) (uid int, ok bool) {
 	u, isUnix := conn.(*net.UnixConn)
 	if !isUnix {
 		return 0, false
