@@ -149,7 +149,7 @@ func (c *DemoCmd) open(ctx context.Context, a *app, dir string) (story *demo.Sto
 	}()
 	start := time.Now()
 	factor := float64(c.Scale) / float64(time.Second)
-	l, err := lab.Standard(lab.Options{Clock: lab.ScaledClock(start, factor), Net: lab.NewNet()})
+	l, err := lab.ThreeSites(lab.Options{Clock: lab.ScaledClock(start, factor), Net: lab.NewNet()})
 	if err != nil {
 		return nil, nil, err
 	}

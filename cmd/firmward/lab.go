@@ -38,7 +38,7 @@ type LabServeCmd struct {
 
 // Help gives examples.
 func (LabServeCmd) Help() string {
-	return "Two sites: home (192.168.20.0/24) and clinic (10.40.0.0/24). No packet leaves this machine.\n\n" +
+	return "Three sites: home (192.168.20.0/24), clinic (10.40.0.0/24) and plant (10.50.0.0/24). No packet leaves this machine.\n\n" +
 		examples("firmward lab serve --map lab.json", "firmward scan 192.168.20.0/24 --site home --profile home \\", "    --lab-map lab.json")
 }
 
@@ -48,7 +48,7 @@ func (c *LabServeCmd) Run(ctx context.Context, a *app) error {
 	if err != nil || !loopbackName(host) {
 		return usageError("--control wants a loopback address with a port: the lab has no passwords of its own")
 	}
-	l, err := lab.Standard(lab.Options{})
+	l, err := lab.ThreeSites(lab.Options{})
 	if err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func (LabImageCmd) Help() string {
 
 // Run carries it out.
 func (c *LabImageCmd) Run(_ context.Context, a *app) error {
-	l, err := lab.Standard(lab.Options{})
+	l, err := lab.ThreeSites(lab.Options{})
 	if err != nil {
 		return err
 	}

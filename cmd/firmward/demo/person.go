@@ -82,6 +82,9 @@ func (p Person) post(ctx context.Context, path string, in, out any) error {
 // release uploads a firmware file with what she says of it.
 func (p Person) release(ctx context.Context, r firmward.Release, image []byte) (httpapi.Release, error) {
 	q := url.Values{"name": {r.FileName}, "vendor": {r.Vendor}, "version": {r.Version}, "origin": {r.Origin}, "model": r.Models, "hardware": r.Hardware}
+	if r.Family != "" {
+		q.Set("family", r.Family)
+	}
 	if r.Channel != "" {
 		q.Set("channel", r.Channel)
 	}

@@ -20,6 +20,7 @@ import (
 var (
 	Home   = netip.MustParsePrefix("192.168.20.0/24")
 	Clinic = netip.MustParsePrefix("10.40.0.0/24")
+	Plant  = netip.MustParsePrefix("10.50.0.0/24")
 )
 
 // inventory is the sheet that the owners keep: names, owners, what a device is for. plug-7 has no owner;
@@ -37,6 +38,12 @@ const inventory = `address,name,owner,function,criticality,location,spare
 192.168.20.22,plug-g3-2,anna,lamp,1,garden,
 192.168.20.30,nas-1,anna,old photos,2,cellar,
 192.168.20.40,printer-1,anna,printing,1,study,
+192.168.20.3,gateway-1,anna,way to the internet,4,hall,
+192.168.20.50,hue-1,anna,lamps,1,hall,
+192.168.20.61,strip-1,anna,light,1,kitchen,
+192.168.20.62,strip-2,anna,light,1,bedroom,
+192.168.20.63,relay-1,anna,blinds,1,study,
+192.168.20.64,relay-2,anna,blinds,1,kitchen,
 10.40.0.11,cam-1,ward 3,entrance,2,entrance,
 10.40.0.12,cam-2,ward 3,corridor,3,corridor,
 10.40.0.13,cam-3,ward 3,store room,3,store,
@@ -45,40 +52,58 @@ const inventory = `address,name,owner,function,criticality,location,spare
 10.40.0.16,cam-6,ward 3,parking,3,parking,
 10.40.0.51,pump-1,clinical engineering,infusion,5,ward 3,
 10.40.0.52,pump-2,clinical engineering,infusion,5,ward 3,
+10.50.0.3,gateway-2,plant engineering,way into the plant,4,hall 1,
+10.50.0.11,plc-1,plant engineering,mixer,4,hall 1,
+10.50.0.12,plc-2,plant engineering,filling,4,hall 1,
 `
 
 func (s *Story) see(ctx context.Context) error {
 	for _, n := range []httpapi.NewNetwork{
 		{Prefix: Home.String(), Site: "home", Profile: firmward.ProfileHome},
 		{Prefix: Clinic.String(), Site: "clinic", Profile: firmward.ProfileMedical},
+		{Prefix: Plant.String(), Site: "plant", Profile: firmward.ProfileOT},
 	} {
 		if err := s.Anna.post(ctx, "/networks", n, nil); err != nil {
 			return err
 		}
 		s.tell("anna names %s (%s, profile %s)", n.Prefix, n.Site, n.Profile)
 	}
-	if err := s.scan(ctx, Clinic); err != nil {
-		return err
+	for _, site := range []struct {
+		prefix     netip.Prefix
+		name, text string
+	}{{Clinic, "clinic", "clinical network"}, {Plant, "plant", "plant"}} {
+		if err := s.scan(ctx, site.prefix); err != nil {
+			return err
+		}
+		touched := s.touched(site.name)
+		s.outcome(1, len(touched) == 0, "the "+site.text+" got not one byte beyond the neighbour table", or(strings.Join(touched, ", "), "no packet reached its devices"))
 	}
-	touched := s.touched("clinic")
-	s.outcome(1, len(touched) == 0, "the clinical network got not one byte beyond the neighbour table", or(strings.Join(touched, ", "), "no packet reached its devices"))
 	if err := s.scan(ctx, Home); err != nil {
 		return err
 	}
-	if err := s.Anna.post(ctx, "/networks/"+url.PathEscape(Clinic.String())+"/allow", httpapi.AllowStep{Step: "polite"}, nil); err != nil {
-		return err
+	for _, allow := range []struct {
+		prefix netip.Prefix
+		step   string
+	}{{Clinic, "polite"}, {Plant, "polite"}, {Plant, "stateful"}} {
+		if err := s.Anna.post(ctx, "/networks/"+url.PathEscape(allow.prefix.String())+"/allow", httpapi.AllowStep{Step: allow.step}, nil); err != nil {
+			return err
+		}
 	}
-	s.tell("anna allows polite probes in the clinic, and enters the cameras' and one plug's password")
+	s.tell("anna allows polite probes in the clinic and one identification by Modbus in the plant, and enters the passwords that she has")
 	for _, cred := range []httpapi.NewCredential{
 		{Family: "axis", Site: "clinic", User: "root", Password: lab.CameraPassword},
 		{Device: "192.168.20.12", User: "admin", Password: lab.PlugPassword},
+		{Device: "192.168.20.50", Password: lab.HueKey},
+		{Family: "openwrt", Site: "plant", User: "root", Password: lab.RouterPassword},
 	} {
 		if err := s.Anna.call(ctx, http.MethodPut, "/credentials", cred, nil); err != nil {
 			return err
 		}
 	}
-	if err := s.scan(ctx, Clinic); err != nil {
-		return err
+	for _, prefix := range []netip.Prefix{Clinic, Plant, Home} {
+		if err := s.scan(ctx, prefix); err != nil {
+			return err
+		}
 	}
 	frozen := []string{}
 	for _, d := range s.Lab.Devices() {
@@ -86,7 +111,7 @@ func (s *Story) see(ctx context.Context) error {
 			frozen = append(frozen, f.Name+" "+f.FrozenBy)
 		}
 	}
-	s.outcome(1, len(frozen) == 0, "no fragile device was hurt: no pump froze, no page was printed", or(strings.Join(frozen, ", "), "none frozen, no pages"))
+	s.outcome(1, len(frozen) == 0, "no fragile device was hurt: no pump or controller froze, no page was printed", or(strings.Join(frozen, ", "), "none frozen, no pages"))
 	var sheet httpapi.Imported
 	if err := s.Anna.post(ctx, "/devices/import?name=inventory.csv", strings.NewReader(inventory), &sheet); err != nil {
 		return err
@@ -140,6 +165,9 @@ func (s *Story) scan(ctx context.Context, prefix netip.Prefix) error {
 	return nil
 }
 
+// secretive is a device that tells nobody which version it runs.
+const secretive = "gateway-1"
+
 func (s *Story) know(ctx context.Context) error {
 	wrong := []string{}
 	for _, d := range s.Lab.Devices() {
@@ -150,11 +178,15 @@ func (s *Story) know(ctx context.Context) error {
 			continue
 		}
 		s.ids[f.Name] = known.ID
-		if !strings.HasSuffix(f.Model, strings.TrimPrefix(known.Model, "AXIS ")) || known.Firmware != f.InstalledVersion {
+		version := strings.TrimPrefix(f.InstalledVersion, "v")
+		if f.Name == secretive {
+			version = ""
+		}
+		if !strings.HasSuffix(f.Model, strings.TrimPrefix(known.Model, "AXIS ")) || known.Firmware != version {
 			wrong = append(wrong, fmt.Sprintf("%s: firmward says %q %q, it is %q %q", f.Name, known.Model, known.Firmware, f.Model, f.InstalledVersion))
 		}
 	}
-	s.outcome(2, len(wrong) == 0, "every device is known with model and version", or(strings.Join(wrong, "; "), fmt.Sprintf("%d of %d as in the lab", len(s.Lab.Devices()), len(s.Lab.Devices()))))
+	s.outcome(2, len(wrong) == 0, "every device is known with model and version; but "+secretive+" tells nobody its version", or(strings.Join(wrong, "; "), fmt.Sprintf("%d of %d as in the lab", len(s.Lab.Devices()), len(s.Lab.Devices()))))
 	cam, err := s.device(ctx, "cam-2")
 	if err != nil {
 		return err
@@ -168,6 +200,9 @@ func (s *Story) know(ctx context.Context) error {
 		alone = alone && len(there) == 1
 	}
 	s.outcome(2, alone, "cam-2 under two addresses is one device", fmt.Sprintf("%s is at %s and %s, and nobody else is", cam.Name, cam.Addrs[0], cam.Addrs[len(cam.Addrs)-1]))
+	if err := s.knowLamps(ctx); err != nil {
+		return err
+	}
 	printer, err := s.device(ctx, "printer-1")
 	if err != nil {
 		return err
@@ -197,6 +232,30 @@ func (s *Story) know(ctx context.Context) error {
 		}
 	}
 	s.outcome(3, records >= 60, "the starter set is loaded, and labelled as such", fmt.Sprintf("%d records", records))
+	return nil
+}
+
+// knowLamps compares what firmward knows of the lamps behind the bridge with what hangs on it.
+func (s *Story) knowLamps(ctx context.Context) error {
+	bridge, _ := s.Lab.Device("hue-1")
+	var right []string
+	for _, lamp := range bridge.Lamps() {
+		found, err := s.Store.FindDevices(ctx, lamp.Name)
+		if err != nil {
+			return err
+		}
+		if len(found) != 1 || found[0].Model != lamp.Model || found[0].Firmware != lamp.Version {
+			continue
+		}
+		edges, err := s.Store.RelationsOf(ctx, found[0].ID)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(edges, func(e firmward.Relation) bool { return e.To == s.ids["hue-1"] && e.Kind == firmward.Behind }) {
+			right = append(right, lamp.Name)
+		}
+	}
+	s.outcome(2, len(right) == len(bridge.Lamps()), "the lamps that have no address of their own are known behind their bridge", strings.Join(right, ", "))
 	return nil
 }
 

@@ -46,6 +46,7 @@ type Story struct {
 	outcomes []Outcome
 	ids      map[string]string // lab device name → firmward device id
 	earlier  audit.Checkpoint  // kept outside early on
+	batches  []batch           // rollouts that run beside
 }
 
 // New prepares a telling. say gets each line for people.
@@ -63,13 +64,15 @@ func (s *Story) Play(ctx context.Context) error {
 		title string
 		play  func(context.Context) error
 	}{
-		{"See: two networks are named", s.see},
+		{"See: three networks are named", s.see},
 		{"Know: what each device is, and what is known against it", s.know},
 		{"Decide: one next step for every device", s.decide},
 		{"Act: releases, a plan and its refusals", s.plan},
+		{"Act: other makers' devices, side by side", s.small},
 		{"Act: plugs at home, in waves", s.plugs},
 		{"Act: a bad camera release in the clinic", s.badCamera},
 		{"Act: the mended camera release", s.goodCamera},
+		{"Act: what ran beside", s.smallEnd},
 		{"Act: work for people", s.work},
 		{"Contain: the abandoned NAS", s.contain},
 		{"Prove: the record", s.prove},

@@ -25,7 +25,7 @@ import (
 // standard is the lab of the story.
 func standard(t *testing.T, clock *lab.Clock) *lab.Lab {
 	t.Helper()
-	l, err := lab.Standard(lab.Options{Clock: clock, Net: lab.NewNet()})
+	l, err := lab.ThreeSites(lab.Options{Clock: clock, Net: lab.NewNet()})
 	if err != nil {
 		t.Fatal(err)
 	}
