@@ -19,10 +19,12 @@ import (
 
 // Image families.
 const (
-	FamilyPlug   = "shelly-gen2"
-	FamilyPlugG3 = "shelly-gen3"
-	FamilyCamera = "axis"
-	FamilyWLED   = "wled"
+	FamilyPlug      = "shelly-gen2"
+	FamilyPlugG3    = "shelly-gen3"
+	FamilyCamera    = "axis"
+	FamilyWLED      = "wled"
+	FamilyHikvision = "hikvision"
+	FamilyRedfish   = "redfish"
 )
 
 // Flaws of an image. A flaw that a device does not know has no effect.
@@ -93,7 +95,7 @@ func BuildImage(spec ImageSpec) []byte {
 
 func makeImage(spec ImageSpec, key string) []byte {
 	if spec.Size <= 0 {
-		spec.Size = map[string]int{FamilyPlug: 8 << 20, FamilyPlugG3: 10 << 20, FamilyCamera: 30_000_000, FamilyWLED: 1_400_000}[spec.Family]
+		spec.Size = map[string]int{FamilyPlug: 8 << 20, FamilyPlugG3: 10 << 20, FamilyCamera: 30_000_000, FamilyWLED: 1_400_000, FamilyHikvision: 24_000_000, FamilyRedfish: 32_000_000}[spec.Family]
 	}
 	if spec.Size <= 0 {
 		spec.Size = 16 << 20
