@@ -4,6 +4,7 @@ package drivers
 import (
 	"github.com/firmward/firmward/driver"
 	"github.com/firmward/firmward/driver/axis"
+	"github.com/firmward/firmward/driver/hikvision"
 	"github.com/firmward/firmward/driver/shelly"
 	"github.com/firmward/firmward/driver/wled"
 )
@@ -12,6 +13,7 @@ import (
 func All() []driver.Driver {
 	return []driver.Driver{
 		axis.Driver{},
+		hikvision.Driver{},
 		shelly.Driver{},
 		wled.Driver{},
 	}
