@@ -47,4 +47,3 @@ func (c *Control) recover(ctx context.Context) error {
 	}
 	return c.resolveDoubt(ctx, c.Clock.Now())
 }
-

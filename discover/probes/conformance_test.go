@@ -29,6 +29,7 @@ func TestConformance(t *testing.T) {
 		"tls":           {"gateway-1", "192.168.20.3", "tls.key", wire.Secret{}},
 		"ssh":           {"gateway-1", "192.168.20.3", "ssh.key", wire.Secret{}},
 		"modbus":        {"plc-1", "192.168.20.4", "modbus.ProductName", wire.Secret{}},
+		"hikvision":     {"gate-1", "192.168.20.5", "hikvision.firmwareVersion", wire.Secret{User: "admin", Password: lab.HikvisionPassword}},
 		"rtsp":          {"cam-1", "10.40.0.11", "rtsp.media", camera},
 	}
 	for _, p := range probes.All() {
@@ -51,6 +52,9 @@ func TestConformance(t *testing.T) {
 					t.Fatal(err)
 				}
 				if _, err := l.AddPLC(lab.PLCSpec{Place: lab.Place{Name: "plc-1"}}); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := l.AddHikvision(lab.HikvisionSpec{Place: lab.Place{Name: "gate-1"}}); err != nil {
 					t.Fatal(err)
 				}
 				if fault != "" {

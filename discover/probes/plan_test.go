@@ -27,8 +27,8 @@ func TestPlan(t *testing.T) {
 		sent    string // probes that ask somebody
 	}{
 		{firmward.ProfileOT, firmward.Passive, "neighbor"},
-		{firmward.ProfileMedical, firmward.Polite, "neighbor http snmp shelly axis ipp rtsp shelly-switch modbus"}, // the last three by family alone
-		{firmward.ProfileHome, firmward.Stateful, "neighbor ports http snmp shelly axis ipp rtsp shelly-switch mdns upnp tls ssh modbus"},
+		{firmward.ProfileMedical, firmward.Polite, "neighbor http snmp shelly axis hikvision ipp rtsp shelly-switch modbus"}, // hikvision and the last three by family alone
+		{firmward.ProfileHome, firmward.Stateful, "neighbor ports http snmp shelly axis hikvision ipp rtsp shelly-switch mdns upnp tls ssh modbus"},
 	} {
 		var sent []string
 		for _, p := range discover.Plan(firmward.Network{Prefix: prefix, Profile: tc.profile, Allowed: tc.allowed}, true, probes.All(), cat.Families) {

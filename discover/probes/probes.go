@@ -4,6 +4,7 @@ package probes
 import (
 	"github.com/firmward/firmward/discover"
 	"github.com/firmward/firmward/discover/axis"
+	"github.com/firmward/firmward/discover/hikvision"
 	"github.com/firmward/firmward/discover/http"
 	"github.com/firmward/firmward/discover/ipp"
 	"github.com/firmward/firmward/discover/mdns"
@@ -27,6 +28,7 @@ func All() []discover.Probe {
 		snmp.Probe{},
 		shelly.Probe{},
 		axis.Probe{},
+		hikvision.Probe{},
 		ipp.Probe{},
 		rtsp.Probe{},
 		shelly.Switch{},
