@@ -3,6 +3,10 @@ package lab
 import (
 	"bytes"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -138,5 +142,41 @@ func TestHikvisionRefuses(t *testing.T) {
 				t.Errorf("%s: %+v", c.name, f)
 			}
 		})
+	}
+}
+
+// TestCurlUpdatesHikvision asks a camera and updates it with the commands that owners pass on to each other, and plays its stream.
+func TestCurlUpdatesHikvision(t *testing.T) {
+	curl, ffprobe := tool(t, "curl", "curl"), tool(t, "ffprobe", "ffmpeg")
+	l := New(Options{Clock: ScaledClock(time.Now(), 100)})
+	defer l.Close()
+	cam, err := l.AddHikvision(HikvisionSpec{Place: Place{Name: "gate"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	real := alone(t, l)
+	at := "http://" + real(80)
+	expectAll(t, run(t, curl, "-sS", "-i", at+"/"), "Server: App-webs/", "/doc/page/login.asp")
+	expectAll(t, run(t, curl, "-sS", "-o", os.DevNull, "-w", "%{http_code} %header{www-authenticate}", at+"/ISAPI/System/deviceInfo"), "401 Digest realm=\"IP Camera(")
+	login := []string{"-sS", "--digest", "-u", "admin:" + HikvisionPassword}
+	ask := func(args ...string) string { return run(t, curl, append(slices.Clone(login), args...)...) }
+	expectAll(t, ask(at+"/ISAPI/System/deviceInfo"), `<DeviceInfo version="2.0" xmlns="http://www.hikvision.com/ver20/XMLSchema">`, "<model>DS-2CD2143G2-I</model>",
+		"<firmwareVersion>V5.7.3</firmwareVersion><firmwareReleasedDate>build 220112</firmwareReleasedDate>", "<serialNumber>"+cam.Facts().Serial)
+	expectAll(t, ask(at+"/ISAPI/System/upgradeStatus"), "<upgrading>false</upgrading><percent>0</percent>")
+	path := filepath.Join(t.TempDir(), "digicap.dav")
+	if err := os.WriteFile(path, hikvisionImage("DS-2CD2143G2-I", "B-R-G5-0", "V5.7.15 build 230313"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	expectAll(t, ask("-T", path, "-H", "Content-Type: application/octet-stream", at+"/ISAPI/System/updateFirmware"), "<statusCode>7</statusCode>", "Reboot Required")
+	expectAll(t, ask("-X", "PUT", at+"/ISAPI/System/reboot"), "<statusCode>1</statusCode>")
+	expectAll(t, ask("--retry", "20", "--retry-all-errors", "--retry-delay", "1", "--max-time", "5", at+"/ISAPI/System/deviceInfo"), "<firmwareVersion>V5.7.")
+	if got := lastFlash(cam); got.Version != "V5.7.15 build 230313" || got.DeliveryPath != PathPush {
+		t.Errorf("flash: %+v", got)
+	}
+	play := []string{"-v", "error", "-rtsp_transport", "tcp", "-show_entries", "stream=codec_name", "-of", "flat"}
+	expectAll(t, run(t, ffprobe, append(play, "rtsp://admin:"+HikvisionPassword+"@"+real(554)+"/Streaming/Channels/101")...), `codec_name="h264"`)
+	out, err := exec.CommandContext(t.Context(), ffprobe, append(play, "rtsp://admin:"+HikvisionPassword+"@"+real(554)+"/live")...).CombinedOutput()
+	if err == nil || !contains(string(out), "404") {
+		t.Errorf("another stream: %v %s", err, out)
 	}
 }
