@@ -5,6 +5,7 @@ import (
 	"github.com/firmward/firmward/driver"
 	"github.com/firmward/firmward/driver/axis"
 	"github.com/firmward/firmward/driver/hikvision"
+	"github.com/firmward/firmward/driver/redfish"
 	"github.com/firmward/firmward/driver/shelly"
 	"github.com/firmward/firmward/driver/wled"
 )
@@ -14,6 +15,7 @@ func All() []driver.Driver {
 	return []driver.Driver{
 		axis.Driver{},
 		hikvision.Driver{},
+		redfish.Driver{},
 		shelly.Driver{},
 		wled.Driver{},
 	}
