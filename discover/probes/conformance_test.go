@@ -13,6 +13,7 @@ import (
 
 func TestConformance(t *testing.T) {
 	camera := wire.Secret{User: "root", Password: lab.CameraPassword}
+	bmc := wire.Secret{User: "root", Password: lab.RedfishPassword, Key: lab.KeyOf("bmc-1")}
 	devices := map[string]struct {
 		device, addr, reading string
 		secret                wire.Secret
@@ -27,6 +28,7 @@ func TestConformance(t *testing.T) {
 		"mdns":          {"plug-1", "192.168.20.11", "mdns._shelly.ver", wire.Secret{}},
 		"upnp":          {"gateway-1", "192.168.20.3", "upnp.modelName", wire.Secret{}},
 		"tls":           {"gateway-1", "192.168.20.3", "tls.key", wire.Secret{}},
+		"redfish":       {"bmc-1", "192.168.20.6", "redfish.uuid", bmc},
 		"ssh":           {"gateway-1", "192.168.20.3", "ssh.key", wire.Secret{}},
 		"modbus":        {"plc-1", "192.168.20.4", "modbus.ProductName", wire.Secret{}},
 		"hikvision":     {"gate-1", "192.168.20.5", "hikvision.firmwareVersion", wire.Secret{User: "admin", Password: lab.HikvisionPassword}},
@@ -55,6 +57,9 @@ func TestConformance(t *testing.T) {
 					t.Fatal(err)
 				}
 				if _, err := l.AddHikvision(lab.HikvisionSpec{Place: lab.Place{Name: "gate-1"}}); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := l.AddRedfish(lab.RedfishSpec{Place: lab.Place{Name: "bmc-1"}}); err != nil {
 					t.Fatal(err)
 				}
 				if fault != "" {

@@ -11,6 +11,7 @@ import (
 	"github.com/firmward/firmward/discover/modbus"
 	"github.com/firmward/firmward/discover/neighbor"
 	"github.com/firmward/firmward/discover/ports"
+	"github.com/firmward/firmward/discover/redfish"
 	"github.com/firmward/firmward/discover/rtsp"
 	"github.com/firmward/firmward/discover/shelly"
 	"github.com/firmward/firmward/discover/snmp"
@@ -35,6 +36,7 @@ func All() []discover.Probe {
 		mdns.Probe{},
 		upnp.Probe{},
 		tls.Probe{},
+		redfish.Probe{},
 		ssh.Probe{},
 		modbus.Probe{},
 	}
