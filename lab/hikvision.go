@@ -118,7 +118,6 @@ type isapiStatus struct {
 var (
 	isapiOK           = isapiStatus{Code: 1, Text: "OK", Sub: "ok", http: 200}
 	isapiBusy         = isapiStatus{Code: 2, Text: "Device Busy", Sub: "upgrading", http: 503}
-	isapiBroken       = isapiStatus{Code: 3, Text: "Device Error", Sub: "deviceError", http: 500}
 	isapiNotSupported = isapiStatus{Code: 4, Text: "Invalid Operation", Sub: "notSupport", http: 403}
 	isapiNoXML        = isapiStatus{Code: 5, Text: "Invalid XML Format", Sub: "badXmlFormat", http: 400}
 	isapiOtherModel   = isapiStatus{Code: 6, Text: "Invalid XML Content", Sub: "badDevType", http: 400}

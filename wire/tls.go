@@ -96,7 +96,7 @@ func (s Secret) GoesTo(key string) error {
 	case key:
 		return nil
 	case "":
-		return firmward.Errorf(firmward.Unavailable, "firmward does not know the certificate of this device, so its password stays here: scan its network, then enter the device's own password (credentials set DEVICE)")
+		return firmward.Errorf(firmward.Unavailable, "firmward does not know the certificate of this device, so its password stays here: scan its network, then enter the device's own password (credentials set --device)")
 	}
-	return firmward.Errorf(firmward.Refused, "the device shows another certificate than the one firmward knows, so its password stays here: if somebody renewed the certificate, scan again and enter the device's password anew (credentials set DEVICE)")
+	return firmward.Errorf(firmward.Refused, "the device shows another certificate than the one firmward knows, so its password stays here: if somebody renewed the certificate, scan again and enter the device's password anew (credentials set --device)")
 }

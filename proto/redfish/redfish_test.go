@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"maps"
 	"mime"
 	"mime/multipart"
 	"strings"
@@ -23,9 +24,7 @@ func pages(more map[string]string) func(string) ([]byte, error) {
 		"/redfish/v1/Managers": `{"Members":[{"@odata.id":"/redfish/v1/Managers/1"}]}`, "/redfish/v1/Managers/1": `{"Model":"CX-4","FirmwareVersion":"1.45.0"}`,
 		"/redfish/v1/Systems": `{"Members":[{"@odata.id":"/redfish/v1/Systems/1"}]}`, "/redfish/v1/Systems/1": `{"Model":"RX-3500","SerialNumber":"CN1"}`,
 	}
-	for k, v := range more {
-		all[k] = v
-	}
+	maps.Copy(all, more)
 	return func(path string) ([]byte, error) {
 		b, ok := all[path]
 		if !ok {
