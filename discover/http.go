@@ -71,6 +71,7 @@ func Exchange(ctx context.Context, t Target, port uint16, path, contentType stri
 		outcome, note := ear.Failed(err)
 		return Answer{Outcome: outcome, Note: note}
 	}
+	defer ear.open.Wait() // a device has one connection at a time, and TLS says goodbye
 	defer res.Body.Close()
 	a := Answer{Status: res.StatusCode, Header: res.Header, Outcome: firmward.Answered}
 	a.Body, err = io.ReadAll(res.Body)

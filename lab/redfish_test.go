@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bytes"
 	"crypto/tls"
 	"fmt"
 	"net/http"
@@ -152,4 +153,25 @@ func TestRedfishCertificate(t *testing.T) {
 	if got, want := fmt.Sprint(c.ConnectionState().PeerCertificates[0].PublicKey), fmt.Sprint(keyOf("bmc").Public()); got != want || KeyOf("bmc") == KeyOf("other") {
 		t.Errorf("key %s, want %s", got, want)
 	}
+}
+
+// FuzzImagePart reads any form: it finds the image, or says in words what is missing.
+func FuzzImagePart(f *testing.F) {
+	const head = "--b\r\nContent-Disposition: form-data; name=\"UpdateParameters\"\r\n\r\n"
+	f.Add([]byte(head + "{\"Targets\":[]}\r\n--b\r\nContent-Disposition: form-data; name=\"UpdateFile\"; filename=\"x\"\r\n\r\nimage\r\n--b--\r\n"))
+	f.Add([]byte(head + "{\"Targets\":[\"/redfish/v1/Systems/1\"]}\r\n--b--"))
+	f.Add([]byte("--b\r\n\r\n"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		r := httptest.NewRequest(http.MethodPost, "https://192.0.2.1/", bytes.NewReader(body))
+		r.Header.Set("Content-Type", "multipart/form-data; boundary=b")
+		file, lacks := imagePart(r)
+		if (file == nil) != (lacks != "") {
+			t.Fatalf("file %v, lacks %q", file, lacks)
+		}
+		if file != nil {
+			if _, err := readImage(file); err == nil {
+				t.Skip("an image")
+			}
+		}
+	})
 }

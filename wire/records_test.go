@@ -47,8 +47,10 @@ func FuzzRecords(f *testing.F) {
 func TestRecordsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		here, there := net.Pipe()
-		defer here.Close()
+		done := make(chan struct{})
+		defer func() { here.Close(); <-done }()
 		go func() {
+			defer close(done)
 			defer there.Close()
 			time.Sleep(10 * tlsLimit)
 			if _, err := there.Write([]byte("\x17\x03\x03\x00\x01x")); err != nil {
@@ -59,7 +61,7 @@ func TestRecordsEnd(t *testing.T) {
 				if _, err := there.Write([]byte{c}); err != nil {
 					return
 				}
-				time.Sleep(time.Second)
+				time.Sleep(1100 * time.Millisecond)
 			}
 		}()
 		began := time.Now()
