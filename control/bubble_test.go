@@ -34,13 +34,16 @@ func newLab(t *testing.T) *lab.Lab {
 	return l
 }
 
-// live names networks and lets a control run on the network of a lab's site until the test ends.
-func live(t *testing.T, network wire.Network, site string, networks map[netip.Prefix]firmward.Profile) bubble {
+// live names networks and lets a control, as change makes it, run on the network of a lab's site until the test ends.
+func live(t *testing.T, network wire.Network, site string, networks map[netip.Prefix]firmward.Profile, change ...func(*control.Config)) bubble {
 	t.Helper()
 	c := controltest.Open(t, func(cfg *control.Config) {
 		cfg.Network, cfg.Lab = network, true
 		for prefix := range networks {
 			cfg.Self = append(cfg.Self, prefix.Addr().Next().Next()) // where a lab attaches firmward
+		}
+		for _, f := range change {
+			f(cfg)
 		}
 	})
 	for prefix, profile := range networks {
