@@ -34,7 +34,7 @@ func newLab(t *testing.T) *lab.Lab {
 	return l
 }
 
-// live names networks and lets a control run on the network of a lab's site until the test ends.
+// live names networks and lets a control, as change makes it, run on the network of a lab's site until the test ends.
 func live(t *testing.T, network wire.Network, site string, networks map[netip.Prefix]firmward.Profile, change ...func(*control.Config)) bubble {
 	t.Helper()
 	c := controltest.Open(t, func(cfg *control.Config) {

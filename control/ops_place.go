@@ -8,6 +8,7 @@ import (
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/store"
+	"github.com/firmward/firmward/wire"
 )
 
 // AddNetwork is what a person says about an address range.
@@ -183,9 +184,13 @@ type Credential struct {
 	Password string
 }
 
-// SetCredential seals and stores a password. It is never shown again and never stands on a leaf.
+// SetCredential seals and stores a password. It is never shown again and never stands on a leaf. That of one device is sealed
+// together with the key of the certificate that the device shows by now: over TLS it goes to nobody else. A family's goes to
+// nobody over TLS, because any host can claim to be of the family.
 func (c *Control) SetCredential(ctx context.Context, who firmward.Person, in Credential) error {
 	scope := "family:" + in.Family + "@" + in.Site
+	secret := wire.Secret{User: in.User, Password: in.Password}
+	facts := map[string]string{"user": in.User}
 	switch {
 	case in.Password == "":
 		return firmward.Errorf(firmward.Invalid, "the password is empty")
@@ -195,6 +200,12 @@ func (c *Control) SetCredential(ctx context.Context, who firmward.Person, in Cre
 			return err
 		}
 		scope = "device:" + d.ID
+		if secret.Key, err = c.certificate(ctx, d); err != nil {
+			return err
+		}
+		if secret.Key != "" {
+			facts["certificate"] = secret.Key
+		}
 	case in.Family == "" || in.Site == "":
 		return firmward.Errorf(firmward.Invalid, "name a device, or a family and a site")
 	default:
@@ -205,7 +216,7 @@ func (c *Control) SetCredential(ctx context.Context, who firmward.Person, in Cre
 			return err
 		}
 	}
-	sealed, err := c.seal(scope, in.User, in.Password)
+	sealed, err := c.Secrets.Seal(scope, secret)
 	if err != nil {
 		return err
 	}
@@ -213,6 +224,20 @@ func (c *Control) SetCredential(ctx context.Context, who firmward.Person, in Cre
 		if err := tx.PutSecret(ctx, store.Secret{Scope: scope, User: in.User, Ciphertext: sealed, At: c.Clock.Now()}); err != nil {
 			return err
 		}
-		return c.leaf(ctx, tx, who.Name, "credential-set", scope, map[string]string{"user": in.User})
+		return c.leaf(ctx, tx, who.Name, "credential-set", scope, facts)
 	})
+}
+
+// certificate gives the key of the TLS certificate that a device showed last, empty when none was seen.
+func (c *Control) certificate(ctx context.Context, d firmward.Device) (string, error) {
+	obs, err := c.Store.ObservationsOf(ctx, d.ID)
+	if err != nil {
+		return "", err
+	}
+	for _, o := range obs {
+		if key, ok := o.Get("tls.key"); ok && o.Outcome == firmward.Answered {
+			return key, nil
+		}
+	}
+	return "", nil
 }

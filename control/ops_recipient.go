@@ -9,6 +9,7 @@ import (
 	"github.com/firmward/firmward/notice"
 	"github.com/firmward/firmward/notify"
 	"github.com/firmward/firmward/store"
+	"github.com/firmward/firmward/wire"
 )
 
 // AddRecipient is a new place where people are told. Address is where: an https address, or one of shoutrrr's. It and the
@@ -58,7 +59,7 @@ func (c *Control) AddRecipient(ctx context.Context, who firmward.Person, in AddR
 	if kind == notify.Webhook {
 		key = notify.NewKey()
 	}
-	sealed, err := c.seal(recipientScope(r.Name), key, in.Address)
+	sealed, err := c.Secrets.Seal(recipientScope(r.Name), wire.Secret{User: key, Password: in.Address})
 	if err != nil {
 		return r, "", err
 	}

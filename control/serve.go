@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/firmward/firmward/depot"
-	"github.com/firmward/firmward/wire"
 )
 
 // serveDepot lets devices fetch the images that were granted to them, and nothing else.
@@ -47,9 +46,4 @@ func (c *Control) recover(ctx context.Context) error {
 		return fmt.Errorf("let devices fetch on: %w", err)
 	}
 	return c.resolveDoubt(ctx, c.Clock.Now())
-}
-
-// seal encrypts a credential for its scope.
-func (c *Control) seal(scope, user, password string) ([]byte, error) {
-	return c.Secrets.Seal(scope, wire.Secret{User: user, Password: password})
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,7 +20,8 @@ import (
 type Ear struct {
 	wire.Network
 	heard atomic.Int64
-	late  atomic.Bool // a read ran into its deadline; what parses the bytes may tell another story
+	open  sync.WaitGroup // connections
+	late  atomic.Bool    // a read ran into its deadline; what parses the bytes may tell another story
 }
 
 // Listening puts an Ear on a network.
@@ -31,7 +33,8 @@ func (e *Ear) DialContext(ctx context.Context, network, address string) (net.Con
 	if err != nil {
 		return nil, err
 	}
-	return &heard{c, e}, nil
+	e.open.Add(1)
+	return &heard{Conn: c, ear: e, closed: sync.OnceFunc(e.open.Done)}, nil
 }
 
 // Call connects to a TCP port of the target and listens; reads and writes end with ctx. Without a connection nothing is
@@ -62,7 +65,14 @@ func (c *call) Close() error {
 
 type heard struct {
 	net.Conn
-	ear *Ear
+	ear    *Ear
+	closed func()
+}
+
+// Close closes and counts.
+func (c *heard) Close() error {
+	defer c.closed()
+	return c.Conn.Close()
 }
 
 // Read counts what it gives.

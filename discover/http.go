@@ -28,8 +28,12 @@ type Answer struct {
 	Note    string
 }
 
+// tlsPort is the port on which TLS is spoken.
+const tlsPort = 443
+
 // Exchange does one HTTP request to the target, bounded by wire.MaxAnswer and ctx. body nil means GET,
-// else POST with the given content type. With a secret it answers digest challenges. It never follows a
+// else POST with the given content type. Port 443 is spoken to by TLS. With a secret it answers digest challenges; over TLS
+// it sends the password along, to nobody else than who shows the certificate for which it was entered. It never follows a
 // redirect.
 func Exchange(ctx context.Context, t Target, port uint16, path, contentType string, body []byte) Answer {
 	return exchange(ctx, t, port, path, contentType, body, false)
@@ -43,21 +47,29 @@ func ExchangeInClear(ctx context.Context, t Target, port uint16, path string) An
 
 func exchange(ctx context.Context, t Target, port uint16, path, contentType string, body []byte, inClear bool) Answer {
 	ear := Listening(t.Network)
-	client := wire.HTTPClient(ear, 0) // ctx carries the time limit
-	secret := t.Secret.Password != ""
-	if secret && !inClear {
+	secure, secret := port == tlsPort, t.Secret.Password != ""
+	client, scheme := wire.HTTPClient(ear, 0), "http://" // ctx carries the time limit
+	switch {
+	case secure && secret:
+		client, scheme = wire.HTTPSClient(ear, 0, t.Secret.GoesTo), "https://"
+	case secure:
+		client, scheme = wire.HTTPSClient(ear, 0, wire.Anyone), "https://"
+	case secret && !inClear:
 		client.Transport = &digest.Transport{Username: t.Secret.User, Password: t.Secret.Password, Transport: client.Transport}
 	}
 	method := http.MethodGet
 	if body != nil {
 		method = http.MethodPost
 	}
-	address := "http://" + netip.AddrPortFrom(t.Addr, port).String() + path
+	address := scheme + netip.AddrPortFrom(t.Addr, port).String() + path
 	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
 	if err != nil {
 		return Answer{Outcome: firmward.NoAnswer, Note: err.Error()}
 	}
 	req.Header.Set("User-Agent", "firmward")
+	if secure && t.Secret.Password != "" {
+		req.SetBasicAuth(t.Secret.User, t.Secret.Password)
+	}
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
@@ -65,6 +77,9 @@ func exchange(ctx context.Context, t Target, port uint16, path, contentType stri
 		req.SetBasicAuth(t.Secret.User, t.Secret.Password)
 	}
 	res, err := client.Do(req)
+	if word, ok := errors.AsType[*firmward.Error](err); ok && secure {
+		return Answer{Outcome: firmward.Closed, Note: word.Message}
+	}
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err // the address may hold a password: some devices want theirs in the path
 	}
@@ -72,6 +87,7 @@ func exchange(ctx context.Context, t Target, port uint16, path, contentType stri
 		outcome, note := ear.Failed(err)
 		return Answer{Outcome: outcome, Note: note}
 	}
+	defer ear.open.Wait() // a device has one connection at a time, and TLS says goodbye
 	defer res.Body.Close()
 	a := Answer{Status: res.StatusCode, Header: res.Header, Outcome: firmward.Answered}
 	a.Body, err = io.ReadAll(res.Body)

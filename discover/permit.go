@@ -59,7 +59,7 @@ func ByPort(port string) []string {
 	case "80":
 		return []string{"http", "shelly", "axis"}
 	case "443":
-		return []string{"tls"}
+		return []string{"tls", "redfish"}
 	case "22":
 		return []string{"ssh"}
 	case "554":

@@ -2,6 +2,7 @@ package driver
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,15 +39,23 @@ const exchangeLimit = 10 * time.Second
 // write an image, but not to say so.
 const answerLimit = 10 * time.Second
 
-// Post sends one HTTP POST to the device's port and returns the answer's body. It answers digest
-// challenges, follows no redirect, and ends by itself, however long or slow the answer. An error has code
-// Unauthorized when the device wants another password, else Unavailable and says what came back.
+// tlsPort is the one port on which drivers speak TLS. There the password goes along with each request, but to nobody
+// else than who shows the certificate for which it was entered (wire.Secret.GoesTo); elsewhere it answers digest challenges.
+const tlsPort = 443
+
+// Post sends one HTTP POST to the device's port and returns the answer's body. It follows no redirect and ends by itself,
+// however long or slow the answer. An error has code Unauthorized when the device wants another password, Refused when
+// another certificate stands before it, else Unavailable and says what came back.
 func Post(ctx context.Context, c wire.Conn, port uint16, path, contentType string, body []byte) ([]byte, error) {
-	return Send(ctx, c, http.MethodPost, port, path, contentType, body)
+	return send(ctx, c, http.MethodPost, port, path, contentType, body)
 }
 
-// Send sends a body by any method as Post does.
-func Send(ctx context.Context, c wire.Conn, method string, port uint16, path, contentType string, body []byte) ([]byte, error) {
+// Put sends one HTTP PUT as Post does.
+func Put(ctx context.Context, c wire.Conn, port uint16, path, contentType string, body []byte) ([]byte, error) {
+	return send(ctx, c, http.MethodPut, port, path, contentType, body)
+}
+
+func send(ctx context.Context, c wire.Conn, method string, port uint16, path, contentType string, body []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, exchangeLimit)
 	defer cancel()
 	req, err := request(ctx, c, method, port, path, contentType)
@@ -56,7 +65,7 @@ func Send(ctx context.Context, c wire.Conn, method string, port uint16, path, co
 	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	req.Body, _ = req.GetBody()
 	req.ContentLength = int64(len(body))
-	return exchange(c, req)
+	return exchange(c, port, req)
 }
 
 // Get asks for a path as Post does.
@@ -67,7 +76,7 @@ func Get(ctx context.Context, c wire.Conn, port uint16, path string) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	return exchange(c, req)
+	return exchange(c, port, req)
 }
 
 // GetInClear asks for a path as Get does, but sends the password along unasked and readable by anybody on the way
@@ -83,32 +92,46 @@ func GetInClear(ctx context.Context, c wire.Conn, port uint16, path string) ([]b
 		req.SetBasicAuth(c.Secret.User, c.Secret.Password)
 	}
 	c.Secret = wire.Secret{}
-	return exchange(c, req)
+	return exchange(c, port, req)
 }
 
-func exchange(c wire.Conn, req *http.Request) ([]byte, error) {
-	client := wire.HTTPClient(c.Network, 0) // ctx carries the time limit
-	if c.Secret.Password != "" {
+func exchange(c wire.Conn, port uint16, req *http.Request) ([]byte, error) {
+	client := client(c, port)
+	switch {
+	case c.Secret.Password == "":
+	case port == tlsPort:
+		req.SetBasicAuth(c.Secret.User, c.Secret.Password)
+	default:
 		client.Transport = &digest.Transport{Username: c.Secret.User, Password: c.Secret.Password, Transport: client.Transport}
 	}
 	return answer(client.Do(req))
 }
 
-// Form is a request body with an image in the middle.
+// client asks a port of the device; the request's context carries the time limit.
+func client(c wire.Conn, port uint16) *http.Client {
+	if port == tlsPort {
+		return wire.HTTPSClient(c.Network, 0, c.Secret.GoesTo)
+	}
+	return wire.HTTPClient(c.Network, 0)
+}
+
+// Form is a request body with an image in the middle, or one that is an image alone.
 type Form struct {
+	Method      string // POST if empty
 	ContentType string
 	Head, Tail  []byte
 	Open        func() (io.ReadCloser, error)
 	Size        int64 // of the image: small web servers want to know the length of a request
 }
 
-// Upload posts a form to a path that always wants the password. An empty request asks for the challenge
+// Upload sends a form to a path that always wants the password. An empty request asks for a digest challenge
 // first, so that the image is sent once. An error from before the image was on its way wraps ErrNotBegun.
 // ctx limits the time for sending and for the device's work; the answer itself is bounded as for Post.
 func Upload(ctx context.Context, c wire.Conn, port uint16, path string, f Form) ([]byte, error) {
 	if f.Size <= 0 {
 		return nil, NotBegun(firmward.Errorf(firmward.Invalid, "the size of the image is not known"))
 	}
+	f.Method = cmp.Or(f.Method, http.MethodPost)
 	img := &lazy{open: f.Open}
 	b, err := upload(ctx, c, port, path, f, img)
 	if err != nil && img.untouched() {
@@ -118,14 +141,14 @@ func Upload(ctx context.Context, c wire.Conn, port uint16, path string, f Form) 
 }
 
 func upload(ctx context.Context, c wire.Conn, port uint16, path string, f Form, img *lazy) ([]byte, error) {
-	client := wire.HTTPClient(c.Network, 0)
-	credentials, err := authorize(ctx, c, client, port, path, f.ContentType)
+	client := client(c, port)
+	credentials, err := authorize(ctx, c, client, port, path, f)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	req, err := request(hurry(ctx, cancel), c, http.MethodPost, port, path, f.ContentType)
+	req, err := request(hurry(ctx, cancel), c, f.Method, port, path, f.ContentType)
 	if err != nil {
 		return nil, err
 	}
@@ -145,16 +168,20 @@ func upload(ctx context.Context, c wire.Conn, port uint16, path string, f Form, 
 }
 
 // authorize asks for a challenge with an empty request and gives the header that answers it, "" for a
-// device without a password.
-func authorize(ctx context.Context, c wire.Conn, client *http.Client, port uint16, path, contentType string) (string, error) {
+// device without a password. Over TLS nothing needs to be asked.
+func authorize(ctx context.Context, c wire.Conn, client *http.Client, port uint16, path string, f Form) (string, error) {
 	if c.Secret.Password == "" {
 		return "", nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, exchangeLimit)
 	defer cancel()
-	req, err := request(ctx, c, http.MethodPost, port, path, contentType)
+	req, err := request(ctx, c, f.Method, port, path, f.ContentType)
 	if err != nil {
 		return "", err
+	}
+	if port == tlsPort {
+		req.SetBasicAuth(c.Secret.User, c.Secret.Password)
+		return req.Header.Get("Authorization"), nil
 	}
 	res, err := client.Do(req)
 	if err != nil {
@@ -164,17 +191,17 @@ func authorize(ctx context.Context, c wire.Conn, client *http.Client, port uint1
 	if res.StatusCode != http.StatusUnauthorized {
 		return "", status(res)
 	}
-	return credentials(res.Header, req.URL.RequestURI(), c.Secret)
+	return credentials(res.Header, f.Method, req.URL.RequestURI(), c.Secret)
 }
 
-// credentials answers a challenge to POST.
-func credentials(header http.Header, uri string, secret wire.Secret) (string, error) {
+// credentials answers a challenge.
+func credentials(header http.Header, method, uri string, secret wire.Secret) (string, error) {
 	challenge, err := digest.FindChallenge(header)
 	if err != nil {
 		return "", &firmward.Error{Code: firmward.Unauthorized, Message: "the device asks for its password in a way that firmward cannot answer", Err: err}
 	}
 	cred, err := digest.Digest(challenge, digest.Options{
-		Method: http.MethodPost, URI: uri, Username: secret.User, Password: secret.Password, Count: 1,
+		Method: method, URI: uri, Username: secret.User, Password: secret.Password, Count: 1,
 	})
 	if err != nil {
 		return "", &firmward.Error{Code: firmward.Unauthorized, Message: "the device's challenge cannot be answered", Err: err}
@@ -183,7 +210,11 @@ func credentials(header http.Header, uri string, secret wire.Secret) (string, er
 }
 
 func request(ctx context.Context, c wire.Conn, method string, port uint16, path, contentType string) (*http.Request, error) {
-	url := "http://" + netip.AddrPortFrom(c.Addr, port).String() + path
+	scheme := "http://"
+	if port == tlsPort {
+		scheme = "https://"
+	}
+	url := scheme + netip.AddrPortFrom(c.Addr, port).String() + path
 	req, err := http.NewRequestWithContext(ctx, method, url, nil)
 	if err != nil {
 		return nil, fmt.Errorf("build request: %w", err)
@@ -201,7 +232,7 @@ func answer(res *http.Response, err error) ([]byte, error) {
 		return nil, unanswered(err)
 	}
 	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
+	if res.StatusCode != http.StatusOK && res.StatusCode != http.StatusAccepted {
 		return nil, status(res)
 	}
 	b, err := io.ReadAll(res.Body)
@@ -223,8 +254,8 @@ func unanswered(err error) error {
 	message := "the device does not answer"
 	switch {
 	case errors.Is(err, wire.ErrUndialled):
-		if _, ok := errors.AsType[*firmward.Error](err); ok { // the guard's own word
-			return NotBegun(err)
+		if word, ok := errors.AsType[*firmward.Error](err); ok { // of the guard, or about the certificate
+			return NotBegun(word)
 		}
 		return NotBegun(&firmward.Error{Code: firmward.Unavailable, Message: message, Err: err})
 	case late(err):
@@ -240,7 +271,7 @@ func late(err error) bool { return wire.Timeout(err) || errors.Is(err, context.D
 func status(res *http.Response) error {
 	said := fmt.Sprintf(" (HTTP status %d)", res.StatusCode)
 	switch {
-	case res.StatusCode == http.StatusUnauthorized || res.StatusCode == http.StatusForbidden:
+	case res.StatusCode == http.StatusUnauthorized:
 		return NotBegun(firmward.Errorf(firmward.Unauthorized, "the device wants another password (firmward credentials set)"))
 	case res.StatusCode == http.StatusServiceUnavailable || res.StatusCode == http.StatusTooManyRequests:
 		return NotBegun(firmward.Errorf(firmward.Unavailable, "the device is too busy"+said))
@@ -248,7 +279,11 @@ func status(res *http.Response) error {
 		return firmward.Errorf(firmward.Unavailable, "the device redirects to another place, which is not followed"+said)
 	}
 	body, _ := io.ReadAll(io.LimitReader(res.Body, maxSaid)) // what came before it broke off says enough
-	return &firmward.Error{Code: firmward.Unavailable, Message: "the device answered with an error", Err: &Said{Status: res.StatusCode, Body: body}}
+	words := &Said{Status: res.StatusCode, Body: body}
+	if res.StatusCode == http.StatusForbidden { // some say so of more than a password
+		return NotBegun(&firmward.Error{Code: firmward.Unauthorized, Message: "the device wants another password (firmward credentials set)", Err: words})
+	}
+	return &firmward.Error{Code: firmward.Unavailable, Message: "the device answered with an error", Err: words}
 }
 
 // Said is in errors about an answer whose HTTP status is no success: what the device said with it. A driver

@@ -19,7 +19,7 @@ func FuzzCredentials(f *testing.F) {
 	f.Add(`Digest realm="a\"b", nonce=`)
 	f.Fuzz(func(t *testing.T, challenge string) {
 		const password = "correct horse"
-		got, err := credentials(http.Header{"Www-Authenticate": {challenge}}, "/rpc", wire.Secret{User: "admin", Password: password})
+		got, err := credentials(http.Header{"Www-Authenticate": {challenge}}, http.MethodPost, "/rpc", wire.Secret{User: "admin", Password: password})
 		switch {
 		case err != nil && got != "":
 			t.Errorf("%q and %v", got, err)

@@ -64,7 +64,7 @@ func (l *Lab) AddCamera(spec CameraSpec) (*Device, error) {
 			if spec.Private {
 				auth = c.auth
 			}
-			d.rtspConn(ctx, conn, auth)
+			d.rtspConn(ctx, conn, "", auth)
 		})},
 	}
 	d.onBoot = c.booted

@@ -150,7 +150,7 @@ func (d *Device) boot() {
 // dead tells whether the firmware in the active slot cannot run the service. It needs d.mu.
 func (d *Device) dead(s service) bool {
 	now := d.slots[d.active]
-	return s.main && (now.deadMain || slices.Contains(now.flaws, FlawDeadStream) && d.kind == "camera")
+	return s.main && (now.deadMain || slices.Contains(now.flaws, FlawDeadStream) && (d.kind == "camera" || d.kind == "ip-camera"))
 }
 
 func (d *Device) start(s service) (stop func()) {

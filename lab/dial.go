@@ -138,3 +138,18 @@ func parseAddress(network, address string) (proto string, at netip.AddrPort, err
 	}
 	return network[:3], netip.AddrPortFrom(addr.Unmap(), uint16(p)), nil
 }
+
+// dial reaches other hosts of the lab's network; in loopback mode it reaches real loopback addresses too, and never
+// anything else.
+func (d *Device) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	name, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	ip := net.ParseIP(name)
+	if d.lab.loopback.Load() && (name == "localhost" || ip != nil && ip.IsLoopback()) {
+		var real net.Dialer
+		return real.DialContext(ctx, network, address)
+	}
+	return (&Stack{d.host}).DialContext(ctx, network, address)
+}

@@ -1,9 +1,9 @@
-// Package lab simulates the devices that firmward looks after: smart plugs, network cameras, a light controller, a printer, an infusion
-// pump and an abandoned storage box. Every device speaks its real wire protocol, keeps its own firmware slots, and
+// Package lab simulates the devices that firmward looks after: smart plugs, network cameras, a light controller, a server's
+// management controller, a printer, an infusion pump and an abandoned storage box. Every device speaks its real wire protocol, keeps its own firmware slots, and
 // can be told to fail in the ways that real devices fail.
 //
 // The lab imports nothing of firmward and shares no codec with it, so that a simulator and a driver cannot agree on
-// the same misunderstanding. It is checked against independent clients (curl, snmpget, ipptool, ffprobe).
+// the same misunderstanding. It is checked against independent clients (curl, snmpget, ipptool, ffprobe, sushy).
 //
 // Devices stand in an in-memory network ([Net]) and are reached through a [Stack], which has the same methods as a
 // host's sockets. No packet leaves the process. All of it works inside a testing/synctest bubble, where days of house

@@ -9,7 +9,7 @@ import (
 type Facts struct {
 	Name             string               `json:"name"`
 	Site             string               `json:"site"`
-	Kind             string               `json:"kind"` // plug, camera, printer, pump, nas, light, hue, relay, router
+	Kind             string               `json:"kind"` // plug, camera, printer, pump, nas, light, hue, relay, router, ip-camera, bmc
 	Addrs            []netip.Addr         `json:"addrs"`
 	MACs             []string             `json:"macs"` // in the order of Addrs
 	Serial           string               `json:"serial"`

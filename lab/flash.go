@@ -3,6 +3,8 @@ package lab
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
 	"slices"
 	"time"
 )
@@ -118,4 +120,29 @@ func (d *Device) activate(img receivedImage, flash int, strange bool) {
 // writeTime is how long the device needs to take in and write n bytes, in house time.
 func writeTime(n int64, bytesPerSecond int64) time.Duration {
 	return time.Duration(n) * time.Second / time.Duration(bytesPerSecond)
+}
+
+// download fetches an image over HTTP and checks it while it comes in.
+func (d *Device) download(ctx context.Context, url string) (receivedImage, error) {
+	client := &http.Client{Transport: &http.Transport{
+		DialContext: d.dial, DisableKeepAlives: true, ResponseHeaderTimeout: d.clock().real(time.Minute),
+	}}
+	ctx, cancel := context.WithTimeout(ctx, d.clock().real(30*time.Minute))
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return receivedImage{}, fmt.Errorf("fetch image: %w", err)
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return receivedImage{}, fmt.Errorf("fetch image: %w", err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return receivedImage{}, fmt.Errorf("fetch image: the server says %s", res.Status)
+	}
+	if res.ContentLength > maxImage {
+		return receivedImage{}, fmt.Errorf("fetch image: %d bytes are too many", res.ContentLength)
+	}
+	return readImage(res.Body)
 }

@@ -5,14 +5,10 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"net/netip"
@@ -49,22 +45,18 @@ func (l *Lab) AddGateway(spec GatewaySpec) (*Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	seed := make([]byte, ed25519.SeedSize)
-	copy(seed, or(spec.KeySeed, spec.Name))
-	g := &gateway{Device: d, key: ed25519.NewKeyFromSeed(seed)}
+	g := &gateway{Device: d, key: keyOf(or(spec.KeySeed, spec.Name))}
 	d.model, d.hardware, d.bootTime = or(spec.Model, "RT-AC68U"), "A1", time.Minute
 	d.serial = d.host.ifaces[0].mac.String()
 	g.location = or(spec.Location, fmt.Sprintf("http://%s:5000/rootDesc.xml", d.host.ifaces[0].addr))
-	certificate, err := g.certificate()
+	certificate, err := d.selfSigned(g.key, "router.asus.com", "ASUSTeK")
 	if err != nil {
 		return nil, err
 	}
 	page := http.HandlerFunc(g.servePage)
 	d.services = []service{
 		{name: "http", network: "tcp", port: 80, main: true, stream: d.serveHTTP(page)},
-		{name: "https", network: "tcp", port: 443, stream: func(l net.Listener) func() {
-			return d.serveHTTP(page)(tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}))
-		}},
+		{name: "https", network: "tcp", port: 443, stream: d.serveHTTPS(certificate, page)},
 		{name: "ssh", network: "tcp", port: 22, stream: d.serveConns(g.serveSSH)},
 		{name: "ssdp", network: "udp", port: 1900, group: ssdpGroup, packet: func(c net.PacketConn) { serveDatagrams(c, g.answerSearch) }},
 		{name: "upnp", network: "tcp", port: 5000, stream: d.serveHTTP(http.HandlerFunc(g.serveDescription))},
@@ -73,22 +65,6 @@ func (l *Lab) AddGateway(spec GatewaySpec) (*Device, error) {
 	defer d.mu.Unlock()
 	d.boot()
 	return d, nil
-}
-
-// certificate is self-signed, valid for ten years from the day the lab's routers were made.
-func (g *gateway) certificate() (tls.Certificate, error) {
-	made := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
-	c := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: made, NotAfter: made.AddDate(10, 0, 0),
-		Subject:     pkix.Name{CommonName: "router.asus.com", Organization: []string{"ASUSTeK"}},
-		DNSNames:    []string{"router.asus.com"},
-		IPAddresses: []net.IP{g.host.ifaces[0].addr.AsSlice()},
-	}
-	der, err := x509.CreateCertificate(nil, c, c, g.key.Public(), g.key)
-	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("make a certificate for %s: %w", g.name, err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: g.key}, nil
 }
 
 func (g *gateway) servePage(w http.ResponseWriter, r *http.Request) {

@@ -19,12 +19,14 @@ import (
 
 // Image families.
 const (
-	FamilyPlug    = "shelly-gen2"
-	FamilyPlugG3  = "shelly-gen3"
-	FamilyCamera  = "axis"
-	FamilyWLED    = "wled"
-	FamilyTasmota = "tasmota"
-	FamilyOpenWrt = "openwrt"
+	FamilyPlug      = "shelly-gen2"
+	FamilyPlugG3    = "shelly-gen3"
+	FamilyCamera    = "axis"
+	FamilyWLED      = "wled"
+	FamilyTasmota   = "tasmota"
+	FamilyOpenWrt   = "openwrt"
+	FamilyHikvision = "hikvision"
+	FamilyRedfish   = "redfish"
 )
 
 // Flaws of an image. A flaw that a device does not know has no effect.
@@ -97,7 +99,7 @@ func BuildImage(spec ImageSpec) []byte {
 // usualSize is that of a whole file.
 var usualSize = map[string]int{
 	FamilyPlug: 8 << 20, FamilyPlugG3: 10 << 20, FamilyCamera: 30_000_000, FamilyWLED: 1_400_000, FamilyTasmota: 650_000,
-	FamilyOpenWrt: 7 << 20,
+	FamilyOpenWrt: 7 << 20, FamilyHikvision: 24_000_000, FamilyRedfish: 32_000_000,
 }
 
 func makeImage(spec ImageSpec, key string) []byte {

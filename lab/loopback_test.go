@@ -191,6 +191,18 @@ func TestCurlUpdatesWLED(t *testing.T) {
 	}
 }
 
+// alone puts the one device of a lab on loopback and finds the socket of a port.
+func alone(t *testing.T, l *Lab) func(port uint16) string {
+	t.Helper()
+	ports, err := l.ServeLoopback(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(port uint16) string {
+		return ports[slices.IndexFunc(ports, func(m PortMapping) bool { return m.Virtual.Port() == port })].Real.String()
+	}
+}
+
 func TestNetSNMPAgainstPrinter(t *testing.T) {
 	get, walk, bulk := tool(t, "snmpget", "snmp"), tool(t, "snmpwalk", "snmp"), tool(t, "snmpbulkwalk", "snmp")
 	l, real := onLoopback(t, nil)

@@ -94,6 +94,7 @@ func readLine(r *bufio.Reader) (string, error) {
 type rtspSession struct {
 	conn    net.Conn
 	auth    *digestAuth // nil: no password
+	path    string      // under which the stream is; empty: everywhere
 	id      string
 	channel byte
 	ssrc    uint32
@@ -101,11 +102,11 @@ type rtspSession struct {
 	stop    func() // ends the stream and waits for its last packet; nil while none plays
 }
 
-// rtspConn streams a still picture. auth is nil where the stream needs no password, which is a choice of the lab: the
+// rtspConn streams a still picture under path. auth is nil where the stream needs no password, which is a choice of the lab: the
 // stream stands for "the camera does its work", and probes must be able to see that.
-func (d *Device) rtspConn(ctx context.Context, c net.Conn, auth *digestAuth) {
+func (d *Device) rtspConn(ctx context.Context, c net.Conn, path string, auth *digestAuth) {
 	random := d.random('r')
-	s := &rtspSession{conn: c, auth: auth, ssrc: random.Uint32(), seq: uint16(random.Uint32())}
+	s := &rtspSession{conn: c, auth: auth, path: path, ssrc: random.Uint32(), seq: uint16(random.Uint32())}
 	defer func() {
 		if s.stop != nil {
 			s.stop()
@@ -150,6 +151,9 @@ func (s *rtspSession) serve(ctx context.Context, d *Device, req rtspRequest) err
 		if ok, stale := s.auth.check(req.method, req.url, req.header["authorization"]); !ok {
 			return s.reply(cseq, "401 Unauthorized", []string{"WWW-Authenticate: " + s.auth.challenge(stale)}, "")
 		}
+	}
+	if req.method == "DESCRIBE" && !strings.Contains(req.url, s.path) {
+		return s.reply(cseq, "404 Not Found", nil, "")
 	}
 	switch req.method {
 	case "OPTIONS":

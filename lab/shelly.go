@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -197,46 +196,6 @@ func (p *plug) update(ctx context.Context, url string, offered *offer, flash int
 			p.activate(img, flash, strange)
 		}
 	}
-}
-
-// download fetches an image over HTTP and checks it while it comes in.
-func (d *Device) download(ctx context.Context, url string) (receivedImage, error) {
-	client := &http.Client{Transport: &http.Transport{
-		DialContext: d.dial, DisableKeepAlives: true, ResponseHeaderTimeout: d.clock().real(time.Minute),
-	}}
-	ctx, cancel := context.WithTimeout(ctx, d.clock().real(30*time.Minute))
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return receivedImage{}, fmt.Errorf("fetch image: %w", err)
-	}
-	res, err := client.Do(req)
-	if err != nil {
-		return receivedImage{}, fmt.Errorf("fetch image: %w", err)
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return receivedImage{}, fmt.Errorf("fetch image: the server says %s", res.Status)
-	}
-	if res.ContentLength > maxImage {
-		return receivedImage{}, fmt.Errorf("fetch image: %d bytes are too many", res.ContentLength)
-	}
-	return readImage(res.Body)
-}
-
-// dial reaches other hosts of the lab's network; in loopback mode it reaches real loopback addresses too, and never
-// anything else.
-func (d *Device) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	name, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, err
-	}
-	ip := net.ParseIP(name)
-	if d.lab.loopback.Load() && (name == "localhost" || ip != nil && ip.IsLoopback()) {
-		var real net.Dialer
-		return real.DialContext(ctx, network, address)
-	}
-	return (&Stack{d.host}).DialContext(ctx, network, address)
 }
 
 // decode reads one JSON value of at most 64 KiB.

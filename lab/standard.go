@@ -34,7 +34,10 @@ func CameraImage(version string, flaws ...string) []byte {
 // Image is firmware for exactly this device, of the given version and with the given flaws. Printers, pumps and storage
 // boxes take none over the network.
 func (d *Device) Image(version string, flaws ...string) ([]byte, error) {
-	family, ok := map[string]string{"plug": FamilyPlug, "camera": FamilyCamera, "light": FamilyWLED, "relay": FamilyTasmota, "router": FamilyOpenWrt}[d.kind]
+	family, ok := map[string]string{
+		"plug": FamilyPlug, "camera": FamilyCamera, "light": FamilyWLED, "relay": FamilyTasmota, "router": FamilyOpenWrt,
+		"ip-camera": FamilyHikvision, "bmc": FamilyRedfish,
+	}[d.kind]
 	if !ok {
 		return nil, fmt.Errorf("make an image for %s: a %s takes none over the network", d.name, d.kind)
 	}

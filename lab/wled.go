@@ -276,11 +276,7 @@ func writeMessage(w http.ResponseWriter, status int, head, sub string) {
 
 // writePage answers and hands the bytes to the network before it returns, as writeJSON does.
 func writePage(w http.ResponseWriter, status int, page string) {
-	w.Header().Set("Content-Type", "text/html")
-	w.Header().Set("Content-Length", fmt.Sprint(len(page)))
-	w.WriteHeader(status)
-	_, _ = io.WriteString(w, page)
-	_ = http.NewResponseController(w).Flush()
+	writeBody(w, status, "text/html", page)
 }
 
 // writePacked sends a page as the device keeps it: packed, whether the client asked for that or not.

@@ -182,11 +182,14 @@ func newGCM(k []byte) (cipher.AEAD, error) {
 }
 
 // content is what is sealed. Bytes, because a password need not be UTF-8.
-type content struct{ User, Password []byte }
+type content struct {
+	User, Password []byte
+	Key            string `json:",omitempty"`
+}
 
 // Seal encrypts a secret for one scope.
 func (b *Box) Seal(scope string, s wire.Secret) ([]byte, error) {
-	clear, err := json.Marshal(content{[]byte(s.User), []byte(s.Password)})
+	clear, err := json.Marshal(content{[]byte(s.User), []byte(s.Password), s.Key})
 	if err != nil {
 		return nil, errors.New("seal secret: it cannot be written")
 	}
@@ -245,7 +248,7 @@ func open(k key, scope string, rest []byte) (wire.Secret, error) {
 	}
 	var c content
 	err = json.Unmarshal(clear, &c)
-	return wire.Secret{User: string(c.User), Password: string(c.Password)}, err
+	return wire.Secret{User: string(c.User), Password: string(c.Password), Key: c.Key}, err
 }
 
 // Old reports whether a ciphertext was sealed with a key that is no longer the newest: seal it again.

@@ -34,7 +34,7 @@ func TestSealAndOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		want := wire.Secret{User: rapid.String().Draw(t, "user"), Password: string(rapid.SliceOf(rapid.Byte()).Draw(t, "password"))}
+		want := wire.Secret{User: rapid.String().Draw(t, "user"), Password: string(rapid.SliceOf(rapid.Byte()).Draw(t, "password")), Key: rapid.SampledFrom([]string{"", "SHA256:p2QAMXNIC1TJYWeIOttrVc98/R1BUFWu3/LiyKgUfQM"}).Draw(t, "key")}
 		scope := rapid.String().Draw(t, "scope")
 		c, err := b.Seal(scope, want)
 		if err != nil {

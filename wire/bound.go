@@ -37,23 +37,37 @@ const MaxAnswer = 256 << 10
 // the request's context. Reading more than MaxAnswer bytes of a body fails with ErrBound, also for a
 // RoundTripper put around this one that drains what it does not want.
 func HTTPClient(n Network, timeout time.Duration) *http.Client {
-	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
-		if asked, ok := ctx.Value(request{}).(context.Context); ok {
-			ctx = asked
-		}
-		c, err := n.DialContext(ctx, network, address)
-		if err != nil {
-			err = undialled{err}
-		}
-		return c, err
-	}
+	return client(&http.Transport{DialContext: dial(n)}, timeout)
+}
+
+func client(t *http.Transport, timeout time.Duration) *http.Client {
+	t.DisableKeepAlives, t.DisableCompression, t.MaxResponseHeaderBytes = true, true, 64<<10
 	return &http.Client{
-		Transport: bounding{&http.Transport{DialContext: dial, DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10}},
+		Transport: bounding{t},
 		Timeout:   timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		},
 	}
+}
+
+// dial connects through n for as long as the request lasts for which it is done.
+func dial(n Network) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := n.DialContext(asked(ctx), network, address)
+		if err != nil {
+			err = undialled{err}
+		}
+		return c, err
+	}
+}
+
+// asked is the context of the request for which a dial is done.
+func asked(ctx context.Context) context.Context {
+	if req, ok := ctx.Value(request{}).(context.Context); ok {
+		return req
+	}
+	return ctx
 }
 
 // ErrUndialled is in errors of an HTTPClient whose connection was not made: no byte of the request was sent.

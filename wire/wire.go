@@ -40,6 +40,9 @@ type Translated interface {
 // Secret is a credential for one device. It never prints.
 type Secret struct {
 	User, Password string
+	// Key is that of the TLS certificate for which the password was entered ("SHA256:…" of the public key, as the tls probe
+	// reads it). Over TLS a password goes to nobody else; empty: over TLS it goes to nobody.
+	Key string
 }
 
 // LogValue keeps secrets out of logs.

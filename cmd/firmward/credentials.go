@@ -22,7 +22,8 @@ type CredentialsSetCmd struct {
 
 // Help gives examples.
 func (CredentialsSetCmd) Help() string {
-	return "The password is asked for without echo, or read from the first line of the input. It is never an argument.\n\n" +
+	return "The password is asked for without echo, or read from the first line of the input. It is never an argument.\n" +
+		"To a device that speaks TLS it goes only while that shows the certificate that it shows now; such a device needs --device.\n\n" +
 		examples("firmward credentials set --device cam-1 --user root", "pass show cams | firmward credentials set --family axis --site clinic")
 }
 

@@ -13,6 +13,7 @@ import (
 
 func TestConformance(t *testing.T) {
 	camera := wire.Secret{User: "root", Password: lab.CameraPassword}
+	bmc := wire.Secret{User: "root", Password: lab.RedfishPassword, Key: lab.KeyOf("bmc-1")}
 	devices := map[string]struct {
 		device, addr, reading string
 		secret                wire.Secret
@@ -29,11 +30,14 @@ func TestConformance(t *testing.T) {
 		"mdns":          {"plug-1", "192.168.20.11", "mdns._shelly.ver", wire.Secret{}},
 		"upnp":          {"gateway-1", "192.168.20.3", "upnp.modelName", wire.Secret{}},
 		"tls":           {"gateway-1", "192.168.20.3", "tls.key", wire.Secret{}},
+		"redfish":       {"bmc-1", "192.168.20.9", "redfish.uuid", bmc},
 		"ssh":           {"gateway-1", "192.168.20.3", "ssh.key", wire.Secret{}},
 		"modbus":        {"plc-1", "192.168.20.4", "modbus.ProductName", wire.Secret{}},
 		"hue":           {"hue-1", "192.168.20.7", "hue.autoinstall", wire.Secret{Password: lab.HueKey}},
+		"hikvision":     {"gate-1", "192.168.20.8", "hikvision.firmwareVersion", wire.Secret{User: "admin", Password: lab.HikvisionPassword}},
 		"rtsp":          {"cam-1", "10.40.0.11", "rtsp.media", camera},
 	}
+	at := func(name, addr string) lab.Place { return lab.Place{Name: name, Addr: netip.MustParseAddr(addr)} }
 	for _, p := range probes.All() {
 		name := p.Info().Name
 		d, ok := devices[name]
@@ -50,19 +54,25 @@ func TestConformance(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, err := l.AddGateway(lab.GatewaySpec{Place: lab.Place{Name: "gateway-1"}}); err != nil {
+				if _, err := l.AddGateway(lab.GatewaySpec{Place: at("gateway-1", "192.168.20.3")}); err != nil {
 					t.Fatal(err)
 				}
-				if _, err := l.AddPLC(lab.PLCSpec{Place: lab.Place{Name: "plc-1"}}); err != nil {
+				if _, err := l.AddPLC(lab.PLCSpec{Place: at("plc-1", "192.168.20.4")}); err != nil {
 					t.Fatal(err)
 				}
-				if _, err := l.AddOpenWrt(lab.OpenWrtSpec{Place: lab.Place{Name: "ap-1"}, Password: "ap-secret"}); err != nil {
+				if _, err := l.AddHikvision(lab.HikvisionSpec{Place: at("gate-1", "192.168.20.8")}); err != nil {
 					t.Fatal(err)
 				}
-				if _, err := l.AddTasmota(lab.TasmotaSpec{Place: lab.Place{Name: "relay-1"}, Password: "relay-secret"}); err != nil {
+				if _, err := l.AddRedfish(lab.RedfishSpec{Place: at("bmc-1", "192.168.20.9")}); err != nil {
 					t.Fatal(err)
 				}
-				if _, err := l.AddHue(lab.HueSpec{Place: lab.Place{Name: "hue-1"}, Key: lab.HueKey}); err != nil {
+				if _, err := l.AddOpenWrt(lab.OpenWrtSpec{Place: at("ap-1", "192.168.20.5"), Password: "ap-secret"}); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := l.AddTasmota(lab.TasmotaSpec{Place: at("relay-1", "192.168.20.6"), Password: "relay-secret"}); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := l.AddHue(lab.HueSpec{Place: at("hue-1", "192.168.20.7"), Key: lab.HueKey}); err != nil {
 					t.Fatal(err)
 				}
 				if fault != "" {

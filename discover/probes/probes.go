@@ -4,6 +4,7 @@ package probes
 import (
 	"github.com/firmward/firmward/discover"
 	"github.com/firmward/firmward/discover/axis"
+	"github.com/firmward/firmward/discover/hikvision"
 	"github.com/firmward/firmward/discover/http"
 	"github.com/firmward/firmward/discover/hue"
 	"github.com/firmward/firmward/discover/ipp"
@@ -13,6 +14,7 @@ import (
 	"github.com/firmward/firmward/discover/neighbor"
 	"github.com/firmward/firmward/discover/openwrt"
 	"github.com/firmward/firmward/discover/ports"
+	"github.com/firmward/firmward/discover/redfish"
 	"github.com/firmward/firmward/discover/rtsp"
 	"github.com/firmward/firmward/discover/shelly"
 	"github.com/firmward/firmward/discover/snmp"
@@ -32,6 +34,7 @@ func All() []discover.Probe {
 		snmp.Probe{},
 		shelly.Probe{},
 		axis.Probe{},
+		hikvision.Probe{},
 		hue.Probe{},
 		openwrt.Probe{},
 		tasmota.Probe{},
@@ -41,6 +44,7 @@ func All() []discover.Probe {
 		mdns.Probe{},
 		upnp.Probe{},
 		tls.Probe{},
+		redfish.Probe{},
 		ssh.Probe{},
 		modbus.Probe{},
 	}

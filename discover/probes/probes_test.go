@@ -208,6 +208,57 @@ func says(id firmward.Identity, field firmward.Field, want string) bool {
 	return c.Value == want
 }
 
+// TestIdentityOfHikvision: without a password the web server's name tells the family and no more; with it model, version with
+// build, and platform are known, and the stream is found where this maker has it.
+func TestIdentityOfHikvision(t *testing.T) {
+	cat, err := catalog.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		l := lab.New(lab.Options{})
+		defer l.Close()
+		d, err := l.AddHikvision(lab.HikvisionSpec{Place: lab.Place{Name: "gate"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		old, err := l.AddHikvision(lab.HikvisionSpec{Place: lab.Place{Name: "yard"}, Model: "DS-2CD2032-I", Platform: "-", Version: "V5.4.5 build 170123", Server: "DNVRS-Webs"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, o := d.Facts(), old.Facts()
+		secret := wire.Secret{User: "admin", Password: lab.HikvisionPassword}
+		for _, tc := range []struct {
+			facts  lab.Facts
+			secret wire.Secret
+			want   map[firmward.Field]string
+		}{
+			{f, wire.Secret{}, map[firmward.Field]string{firmward.FieldFamily: "hikvision", firmward.FieldModel: "", firmward.FieldClass: ""}},
+			{o, wire.Secret{}, map[firmward.Field]string{firmward.FieldFamily: "hikvision", firmward.FieldVendor: "Hikvision", firmward.FieldModel: ""}},
+			{f, secret, map[firmward.Field]string{
+				firmward.FieldFamily: "hikvision", firmward.FieldClass: "camera", firmward.FieldModel: f.Model, firmward.FieldFirmware: f.InstalledVersion,
+				firmward.FieldHardware: f.HardwareRev, firmward.FieldSerial: f.Serial, firmward.FieldMAC: strings.ToUpper(f.MACs[0]),
+			}},
+			{o, secret, map[firmward.Field]string{firmward.FieldModel: o.Model, firmward.FieldFirmware: "V5.4.5 build 170123", firmward.FieldHardware: "0x0"}},
+		} {
+			var claims []firmward.Claim
+			for _, p := range []string{"http", "hikvision", "rtsp"} {
+				seen := look(t, p, discover.Target{Network: l.Attach("home"), Addr: tc.facts.Addrs[0], Secret: tc.secret})
+				if want := p == "http" || tc.secret.Password != ""; (seen.Outcome == firmward.Answered) != want || !want && !strings.Contains(seen.Note, "credentials set") {
+					t.Errorf("%s: %s ended %s: %s", tc.facts.Name, p, seen.Outcome, seen.Note)
+				}
+				claims = append(claims, cat.Rules.Claims(seen)...)
+			}
+			id := identify.Merge(claims)
+			for field, want := range tc.want {
+				if c, _ := id.Best(field); c.Value != want {
+					t.Errorf("%s: %s is %q, want %q\n%+v", tc.facts.Name, field, c.Value, want, claims)
+				}
+			}
+		}
+	})
+}
+
 // TestOneFileFamily names a printer whose family is one catalogue file and no Go.
 func TestOneFileFamily(t *testing.T) {
 	cat, err := catalog.Embedded()

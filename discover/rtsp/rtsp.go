@@ -32,9 +32,9 @@ func (Probe) Info() discover.Info {
 	}
 }
 
-// streamPath is where Axis cameras serve their stream; others answer DESCRIBE on it with 404, which
-// is reported.
-const streamPath = "/axis-media/media.amp"
+// streamPaths are where cameras serve their stream: Axis, Hikvision. One that has none of them answers DESCRIBE with 404,
+// which is reported.
+var streamPaths = [...]string{"/axis-media/media.amp", "/Streaming/Channels/101"}
 
 // Run reports rtsp.server, rtsp.tracks and rtsp.media (bytes of the first packet).
 func (Probe) Run(ctx context.Context, t discover.Target, report func(firmward.Observation)) error {
@@ -46,7 +46,7 @@ func (Probe) Run(ctx context.Context, t discover.Target, report func(firmward.Ob
 		return err
 	}
 	defer c.Close()
-	s := session{c: c, r: bufio.NewReader(c), url: "rtsp://" + at + streamPath, secret: t.Secret.Password, user: t.Secret.User}
+	s := session{c: c, r: bufio.NewReader(c), base: "rtsp://" + at, secret: t.Secret.Password, user: t.Secret.User}
 	if err := s.play(&o); err != nil {
 		o.Outcome, o.Note = firmward.Closed, "no stream: "+discover.Note(err)
 		if ctx.Err() != nil || wire.Timeout(err) {
@@ -60,7 +60,7 @@ func (Probe) Run(ctx context.Context, t discover.Target, report func(firmward.Ob
 type session struct {
 	c            net.Conn
 	r            *bufio.Reader
-	url          string
+	base, url    string
 	user, secret string
 	seq          int
 	challenge    *digest.Challenge
@@ -69,7 +69,7 @@ type session struct {
 
 // play goes through DESCRIBE, SETUP over the same connection, PLAY, one packet, TEARDOWN.
 func (s *session) play(o *firmward.Observation) error {
-	res, err := s.ask("DESCRIBE", s.url, "Accept: application/sdp")
+	res, err := s.describe()
 	if err != nil {
 		return err
 	}
@@ -103,6 +103,17 @@ func (s *session) play(o *firmward.Observation) error {
 	o.Readings = append(o.Readings, discover.Reading("rtsp.media", strconv.Itoa(len(frame))))
 	_, _ = s.c.Write(rtsp.Request("TEARDOWN", s.url, s.seq+1, "Session: "+id)) // a courtesy: the stream was seen
 	return nil
+}
+
+// describe asks for the first stream that is there.
+func (s *session) describe() (res rtsp.Response, err error) {
+	for _, path := range streamPaths {
+		s.url = s.base + path
+		if res, err = s.ask("DESCRIBE", s.url, "Accept: application/sdp"); res.Status != http.StatusNotFound {
+			break
+		}
+	}
+	return res, err
 }
 
 // ask sends a request, a second time with the answer to a challenge where one comes.

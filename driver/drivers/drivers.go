@@ -4,8 +4,10 @@ package drivers
 import (
 	"github.com/firmward/firmward/driver"
 	"github.com/firmward/firmward/driver/axis"
+	"github.com/firmward/firmward/driver/hikvision"
 	"github.com/firmward/firmward/driver/hue"
 	"github.com/firmward/firmward/driver/openwrt"
+	"github.com/firmward/firmward/driver/redfish"
 	"github.com/firmward/firmward/driver/shelly"
 	"github.com/firmward/firmward/driver/tasmota"
 	"github.com/firmward/firmward/driver/wled"
@@ -15,8 +17,10 @@ import (
 func All() []driver.Driver {
 	return []driver.Driver{
 		axis.Driver{},
+		hikvision.Driver{},
 		hue.Driver{},
 		openwrt.Driver{},
+		redfish.Driver{},
 		shelly.Driver{},
 		tasmota.Driver{},
 		wled.Driver{},

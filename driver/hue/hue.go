@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -56,7 +55,7 @@ func (Driver) SetAutoUpdates(ctx context.Context, c wire.Conn, on bool) error {
 		return wantsKey(nil)
 	}
 	c.Secret = wire.Secret{}
-	b, err := driver.Send(ctx, c, http.MethodPut, port, hue.ConfigPath(key), "application/json", hue.SetAuto(on))
+	b, err := driver.Put(ctx, c, port, hue.ConfigPath(key), "application/json", hue.SetAuto(on))
 	if err != nil {
 		return fmt.Errorf("set automatic updates: %w", err)
 	}

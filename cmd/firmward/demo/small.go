@@ -161,7 +161,9 @@ func (s *Story) byItself(ctx context.Context) error {
 		}
 	}
 	f := s.truth("hue-1")
-	installed := slices.ContainsFunc(f.Flashes, func(fl lab.Flash) bool { return fl.DeliveryPath == lab.PathVendor && fl.Outcome == lab.OutcomeInstalled })
+	installed := slices.ContainsFunc(f.Flashes, func(fl lab.Flash) bool {
+		return fl.DeliveryPath == lab.PathVendor && fl.Outcome == lab.OutcomeInstalled
+	})
 	s.outcome(12, installed && f.InstalledVersion == offered && said != "no leaf says so", "the bridge updated itself, and the record says that nobody here ordered it", said)
 	return nil
 }
