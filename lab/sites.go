@@ -14,13 +14,16 @@ const (
 	RelayVersion  = "13.4.0"
 	StripVersion  = "0.15.0"
 	RouterVersion = "22.03.5"
+	GateVersion   = "V5.7.3 build 220112"
+	YardVersion   = "V5.4.0 build 160530"
+	BMCVersion    = "1.45.0"
 )
 
 // ThreeSites returns a lab of 36 devices: those of [Standard], and
 //
 //   - at home a router (gateway-1) with what hangs on its Wi-Fi: a bridge with three lamps whose automatic updates are off, two light
-//     controllers, two relays; and a camera that its maker has abandoned;
-//   - in the clinic two cameras of another maker and the management controller of a server;
+//     controllers, two relays; the management controller of a server; and a camera that its maker has abandoned;
+//   - in the clinic two cameras of another maker;
 //   - a plant, 10.50.0.0/24, with a router (gateway-2) and two controllers behind it.
 //
 // The lamps are no devices of the lab but what hangs on one, see [Device.Lamps]: 33 devices and three lamps.
@@ -49,6 +52,18 @@ func ThreeSites(opts Options) (*Lab, error) {
 		},
 		func() (*Device, error) {
 			return l.AddTasmota(TasmotaSpec{Place: l.at("home", "relay-2", 64, "gateway-1"), Version: RelayVersion})
+		},
+		func() (*Device, error) {
+			return l.AddRedfish(RedfishSpec{Place: l.at("home", "bmc-1", 70, ""), Version: BMCVersion})
+		},
+		func() (*Device, error) {
+			return l.AddHikvision(HikvisionSpec{Place: l.at("home", "cam-yard", 71, ""), Model: "DS-2CD2032-I", Platform: "-", Version: YardVersion, Server: "DNVRS-Webs"})
+		},
+		func() (*Device, error) {
+			return l.AddHikvision(HikvisionSpec{Place: l.at("clinic", "cam-gate-1", 21, ""), Version: GateVersion})
+		},
+		func() (*Device, error) {
+			return l.AddHikvision(HikvisionSpec{Place: l.at("clinic", "cam-gate-2", 22, ""), Version: GateVersion, Restarts: true})
 		},
 		func() (*Device, error) {
 			return l.AddOpenWrt(OpenWrtSpec{Place: l.at("plant", "gateway-2", 3, ""), Version: RouterVersion, Password: RouterPassword})

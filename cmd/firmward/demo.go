@@ -36,7 +36,7 @@ type DemoCmd struct {
 
 // Help shows examples.
 func (DemoCmd) Help() string {
-	return "Two simulated sites live in this process; nothing leaves it and nothing is installed. For root on Linux, with nft and ip, " +
+	return "Three simulated sites live in this process; nothing leaves it and nothing is installed. For root on Linux, with nft and ip, " +
 		"one device stands behind a real wall, in network namespaces that are the demo's own and go with it.\n\n" + examples(
 		"firmward demo                     # tell the story, then keep running",
 		"firmward demo --exit              # for scripts: a summary and an exit code",
@@ -120,10 +120,10 @@ func (c *DemoCmd) intro(a *app, s *demo.Story) {
 	if s.Wall != nil {
 		wall = "nas-1 stands in a network namespace behind a router in another: real packets, and nftables in their way"
 	}
-	fmt.Fprintf(a.out, "%s: a home and a small clinic, simulated in this process alone.\n\n", a.bold("firmward demo"))
+	fmt.Fprintf(a.out, "%s: a home, a small clinic and a plant, simulated in this process alone.\n\n", a.bold("firmward demo"))
 	for _, line := range []string{
 		fmt.Sprintf("  time    1 s here is %s there; the story takes three to four days there", short(c.Scale)),
-		"  people  anna runs both places, ben approves, ward 3 owns the cameras",
+		"  people  anna runs all three places, ben approves, ward 3 owns the cameras",
 		"  wall    " + wall,
 		"  words   spare: a device to rehearse on; canary: the first device in use to get a release; soak: waiting and watching before the next wave",
 		"  ✓       it came true; below stands what was seen, on the simulated devices wherever one can look",

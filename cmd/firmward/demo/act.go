@@ -190,13 +190,9 @@ func (s *Story) cameras(ctx context.Context, ver string, flaws ...string) (httpa
 	if err != nil {
 		return httpapi.RolloutDetail{}, err
 	}
-	span := httpapi.Span{From: s.Clock.Now(), To: s.Clock.Now().AddDate(0, 0, 30)}
-	for n := 1; n <= 6; n++ {
-		if err := s.Anna.call(ctx, http.MethodPatch, "/devices/"+s.ids[fmt.Sprintf("cam-%d", n)], httpapi.DeviceFacts{Released: &span}, nil); err != nil {
-			return httpapi.RolloutDetail{}, err
-		}
+	if err := s.releaseUntil(ctx, "cam-1", "cam-2", "cam-3", "cam-4", "cam-5", "cam-6"); err != nil {
+		return httpapi.RolloutDetail{}, err
 	}
-	s.tell("ward 3 releases its cameras for maintenance until %s", span.To.Format(time.DateOnly))
 	p, err := s.Anna.plan(ctx, rel.ID)
 	if err != nil {
 		return p, err
@@ -215,6 +211,18 @@ func (s *Story) cameras(ctx context.Context, ver string, flaws ...string) (httpa
 	}
 	s.tell("ben approves; the rollout is %s, staging: %s", r.State, r.Staging)
 	return p, nil
+}
+
+// releaseUntil is the ward's word that its cameras may be touched for a month.
+func (s *Story) releaseUntil(ctx context.Context, names ...string) error {
+	span := httpapi.Span{From: s.Clock.Now(), To: s.Clock.Now().AddDate(0, 0, 30)}
+	for _, name := range names {
+		if err := s.Anna.call(ctx, http.MethodPatch, "/devices/"+s.ids[name], httpapi.DeviceFacts{Released: &span}, nil); err != nil {
+			return err
+		}
+	}
+	s.tell("ward 3 releases %s for maintenance until %s", strings.Join(names, ", "), span.To.Format(time.DateOnly))
+	return nil
 }
 
 // badCamera is story line 7.

@@ -41,7 +41,11 @@ func (s *Story) Gaps(ctx context.Context) ([]string, error) {
 			}
 		}
 		if possible > 0 {
-			gaps = append(gaps, fmt.Sprintf("possible   %s may be affected by %d advisories; nobody can tell from its version", d.Name, possible))
+			advisories := "1 advisory"
+			if possible > 1 {
+				advisories = fmt.Sprintf("%d advisories", possible)
+			}
+			gaps = append(gaps, fmt.Sprintf("possible   %s may be affected by %s; nobody can tell from its version", d.Name, advisories))
 		}
 		targets, err := s.Store.TargetsOf(ctx, d.ID)
 		if err != nil {

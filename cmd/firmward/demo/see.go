@@ -44,12 +44,16 @@ const inventory = `address,name,owner,function,criticality,location,spare
 192.168.20.62,strip-2,anna,light,1,bedroom,
 192.168.20.63,relay-1,anna,blinds,1,study,
 192.168.20.64,relay-2,anna,blinds,1,kitchen,
+192.168.20.70,bmc-1,anna,server of the house,2,cellar,
+192.168.20.71,cam-yard,anna,view of the yard,2,yard,
 10.40.0.11,cam-1,ward 3,entrance,2,entrance,
 10.40.0.12,cam-2,ward 3,corridor,3,corridor,
 10.40.0.13,cam-3,ward 3,store room,3,store,
 10.40.0.14,cam-4,ward 3,lift,3,lift,
 10.40.0.15,cam-5,ward 3,stairs,3,stairs,
 10.40.0.16,cam-6,ward 3,parking,3,parking,
+10.40.0.21,cam-gate-1,ward 3,gate,3,gate,
+10.40.0.22,cam-gate-2,ward 3,gate,3,gate,
 10.40.0.51,pump-1,clinical engineering,infusion,5,ward 3,
 10.40.0.52,pump-2,clinical engineering,infusion,5,ward 3,
 10.50.0.3,gateway-2,plant engineering,way into the plant,4,hall 1,
@@ -94,6 +98,9 @@ func (s *Story) see(ctx context.Context) error {
 		{Family: "axis", Site: "clinic", User: "root", Password: lab.CameraPassword},
 		{Device: "192.168.20.12", User: "admin", Password: lab.PlugPassword},
 		{Device: "192.168.20.50", Password: lab.HueKey},
+		{Device: "192.168.20.70", User: "root", Password: lab.RedfishPassword},
+		{Device: "192.168.20.71", User: "admin", Password: lab.HikvisionPassword},
+		{Family: "hikvision", Site: "clinic", User: "admin", Password: lab.HikvisionPassword},
 		{Family: "openwrt", Site: "plant", User: "root", Password: lab.RouterPassword},
 	} {
 		if err := s.Anna.call(ctx, http.MethodPut, "/credentials", cred, nil); err != nil {
@@ -286,16 +293,18 @@ func (s *Story) decide(ctx context.Context) error {
 		}
 		s.say("           " + line)
 	}
-	at := slices.IndexFunc(steps, func(st firmward.NextStep) bool { return st.DeviceID == s.ids["nas-1"] })
-	ok := at >= 0 && steps[at].Now.Kind == firmward.StepContain && steps[at].Finally != nil && steps[at].Finally.Kind == firmward.StepReplace
-	seen := "no step"
-	if at >= 0 {
-		seen = steps[at].Now.Action
-		if steps[at].Finally != nil {
-			seen += ", finally " + steps[at].Finally.Action + " by " + steps[at].Finally.By.Format(time.DateOnly)
+	for _, name := range []string{"nas-1", "cam-yard"} {
+		at := slices.IndexFunc(steps, func(st firmward.NextStep) bool { return st.DeviceID == s.ids[name] })
+		ok := at >= 0 && steps[at].Now.Kind == firmward.StepContain && steps[at].Finally != nil && steps[at].Finally.Kind == firmward.StepReplace
+		seen := "no step"
+		if at >= 0 {
+			seen = steps[at].Now.Action
+			if steps[at].Finally != nil {
+				seen += ", finally " + steps[at].Finally.Action + " by " + steps[at].Finally.By.Format(time.DateOnly)
+			}
 		}
+		s.outcome(4, ok, name+", abandoned and exploited: contain now, replace finally", seen)
 	}
-	s.outcome(4, ok, "the abandoned NAS: contain now, replace finally", seen)
 	return nil
 }
 

@@ -16,10 +16,12 @@ import (
 
 // batch is a rollout that runs beside the others while the story goes on.
 type batch struct {
-	rollout string
+	device  string // one of them
 	version string
-	devices []string
-	text    string
+	file    string
+	text    string // its outcome
+	rollout string
+	devices []string // all of them
 }
 
 // offered is what the bridge's maker brings in one of the nights.
@@ -28,14 +30,14 @@ const offered = "1948086000"
 // small starts what needs no watching: rollouts of other makers' devices, and a bridge that shall update itself. Their ends are
 // told by smallEnd.
 func (s *Story) small(ctx context.Context) error {
-	for _, r := range []struct {
-		device, vendor, version, file, text string
-	}{
-		{"strip-1", "WLED", "0.15.1", "WLED_ESP32.bin", "both light controllers run 0.15.1: the image was pushed to them"},
-		{"relay-1", "Tasmota", "14.4.1", "tasmota.bin", "both relays run 14.4.1: they fetched the image"},
+	for _, b := range []batch{
+		{device: "strip-1", version: "0.15.1", file: "WLED_ESP32.bin", text: "both light controllers run 0.15.1: the image was pushed to them"},
+		{device: "relay-1", version: "14.4.1", file: "tasmota.bin", text: "both relays run 14.4.1: they fetched the image"},
+		{device: "bmc-1", version: "1.46.2", file: "bmc.bin", text: "the server's controller runs 1.46.2: pushed by TLS, to the certificate for which its password was entered"},
+		{device: "cam-gate-1", version: "V5.7.15 build 230313", file: "digicap.dav", text: "both cameras at the gate run V5.7.15 build 230313, in the nights for which ward 3 released them"},
 	} {
-		if err := s.beside(ctx, r.device, r.vendor, r.version, r.file, r.text); err != nil {
-			return err
+		if err := s.beside(ctx, b); err != nil {
+			return fmt.Errorf("%s: %w", b.device, err)
 		}
 	}
 	if err := s.held(ctx); err != nil {
@@ -44,20 +46,30 @@ func (s *Story) small(ctx context.Context) error {
 	return s.auto(ctx)
 }
 
-// beside plans and starts a rollout for a device of the lab and all like it.
-func (s *Story) beside(ctx context.Context, name, vendor, version, file, text string) error {
-	dev, _ := s.Lab.Device(name)
-	image, err := dev.Image(version)
+// beside plans and starts a rollout for a device of the lab and all like it. Ward 3 releases its cameras, and ben approves.
+func (s *Story) beside(ctx context.Context, b batch) error {
+	dev, _ := s.Lab.Device(b.device)
+	image, err := dev.Image(b.version)
 	if err != nil {
 		return err
 	}
-	known, err := s.device(ctx, name)
+	known, err := s.device(ctx, b.device)
 	if err != nil {
 		return err
 	}
-	rel, err := s.release(ctx, firmward.Release{Family: known.Family, Vendor: vendor, Models: []string{known.Model}, Hardware: []string{known.Hardware}, Version: version, FileName: file}, image)
+	rel, err := s.release(ctx, firmward.Release{Family: known.Family, Vendor: known.Vendor, Models: []string{known.Model}, Hardware: []string{known.Hardware}, Version: b.version, FileName: b.file}, image)
 	if err != nil {
 		return err
+	}
+	for _, d := range s.Lab.Devices() {
+		if f := d.Facts(); f.Model == dev.Facts().Model {
+			b.devices = append(b.devices, f.Name)
+		}
+	}
+	if known.Zone == firmward.ZoneClinical {
+		if err := s.releaseUntil(ctx, b.devices...); err != nil {
+			return err
+		}
 	}
 	p, err := s.Anna.plan(ctx, rel.ID)
 	if err != nil {
@@ -66,14 +78,14 @@ func (s *Story) beside(ctx context.Context, name, vendor, version, file, text st
 	if err := s.Anna.steer(ctx, p.Rollout.ID, "start", ""); err != nil {
 		return err
 	}
-	b := batch{rollout: p.Rollout.ID, version: version, text: text}
-	for _, d := range s.Lab.Devices() {
-		if f := d.Facts(); slices.ContainsFunc(p.Targets, func(t httpapi.Target) bool { return t.DeviceID == s.ids[f.Name] }) {
-			b.devices = append(b.devices, f.Name)
+	if known.Zone == firmward.ZoneClinical {
+		if _, err := s.Ben.approve(ctx, p.Rollout.ID, "seen"); err != nil {
+			return err
 		}
 	}
+	b.rollout = p.Rollout.ID
 	s.batches = append(s.batches, b)
-	s.tell("anna starts the rollout of %s to %s; it runs beside the others", version, strings.Join(b.devices, ", "))
+	s.tell("anna starts the rollout of %s to %s; it runs beside the others", b.version, strings.Join(b.devices, ", "))
 	return nil
 }
 

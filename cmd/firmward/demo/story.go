@@ -24,7 +24,7 @@ type House struct {
 	Store  *store.Store // read by the story's checks; every act goes through the API
 	Lab    *lab.Lab
 	Clock  control.Clock
-	Anna   Person        // an administrator: she runs both places
+	Anna   Person        // an administrator: she runs all three places
 	Ben    Person        // an approver
 	Signer *audit.Signer // for the one who rewrites history in the last chapter
 	Wall   *Wall         // where the storage box really stands; nil: in memory, like everybody
