@@ -29,6 +29,7 @@ func TestConformance(t *testing.T) {
 		"tls":           {"gateway-1", "192.168.20.3", "tls.key", wire.Secret{}},
 		"ssh":           {"gateway-1", "192.168.20.3", "ssh.key", wire.Secret{}},
 		"modbus":        {"plc-1", "192.168.20.4", "modbus.ProductName", wire.Secret{}},
+		"mqtt":          {"broker-1", "192.168.20.6", "mqtt.version", wire.Secret{}},
 		"hue":           {"hue-1", "192.168.20.5", "hue.autoinstall", wire.Secret{Password: lab.HueKey}},
 		"rtsp":          {"cam-1", "10.40.0.11", "rtsp.media", camera},
 	}
@@ -55,6 +56,9 @@ func TestConformance(t *testing.T) {
 					t.Fatal(err)
 				}
 				if _, err := l.AddHue(lab.HueSpec{Place: lab.Place{Name: "hue-1"}, Key: lab.HueKey}); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := l.AddBroker(lab.BrokerSpec{Place: lab.Place{Name: "broker-1"}}); err != nil {
 					t.Fatal(err)
 				}
 				if fault != "" {

@@ -28,7 +28,7 @@ func TestPlan(t *testing.T) {
 	}{
 		{firmward.ProfileOT, firmward.Passive, "neighbor"},
 		{firmward.ProfileMedical, firmward.Polite, "neighbor http snmp shelly axis hue ipp rtsp shelly-switch modbus"}, // those behind axis by family alone
-		{firmward.ProfileHome, firmward.Stateful, "neighbor ports http snmp shelly axis hue ipp rtsp shelly-switch mdns upnp tls ssh modbus"},
+		{firmward.ProfileHome, firmward.Stateful, "neighbor ports http snmp shelly axis hue ipp rtsp shelly-switch mdns upnp tls ssh mqtt modbus"},
 	} {
 		var sent []string
 		for _, p := range discover.Plan(firmward.Network{Prefix: prefix, Profile: tc.profile, Allowed: tc.allowed}, true, probes.All(), cat.Families) {
@@ -51,7 +51,7 @@ func TestPlan(t *testing.T) {
 // TestDryRun: what is shown beforehand is what a silent device gets, for every probe that knows its first words.
 func TestDryRun(t *testing.T) {
 	addr := netip.MustParseAddr("192.168.20.11")
-	random := []string{"tls"} // every hello has its own random bytes
+	random := []string{"tls", "mqtt"} // every hello has its own random bytes, every session a name of its own
 	for _, p := range probes.All() {
 		name := p.Info().Name
 		if p.Info().Safety == firmward.Passive {

@@ -9,6 +9,7 @@ import (
 	"github.com/firmward/firmward/discover/ipp"
 	"github.com/firmward/firmward/discover/mdns"
 	"github.com/firmward/firmward/discover/modbus"
+	"github.com/firmward/firmward/discover/mqtt"
 	"github.com/firmward/firmward/discover/neighbor"
 	"github.com/firmward/firmward/discover/ports"
 	"github.com/firmward/firmward/discover/rtsp"
@@ -36,6 +37,7 @@ func All() []discover.Probe {
 		upnp.Probe{},
 		tls.Probe{},
 		ssh.Probe{},
+		mqtt.Probe{},
 		modbus.Probe{},
 	}
 }

@@ -78,16 +78,18 @@ var ErrWithheld = errors.New("the broker does not let a client without a name su
 
 var errFormat = errors.New("read MQTT message: it is none that may come here")
 
-// ReadCode reads the answer to Connect, which comes before anything else.
+// ReadCode reads the answer to Connect, which comes before anything else and has four bytes. What a later version of MQTT
+// adds to a refusal is not read.
 func ReadCode(r io.Reader) (Code, error) {
-	first, body, err := read(r)
-	switch {
-	case err != nil:
-		return 0, err
-	case first != connAck<<4 || len(body) < 2 || body[0] > 1:
+	var b [4]byte
+	if _, err := io.ReadFull(r, b[:]); err != nil {
+		return 0, fmt.Errorf("read MQTT message: %w", err)
+	}
+	code := Code(b[3])
+	if b[0] != connAck<<4 || b[1] < 2 || b[2] > 1 || code == Accepted && b[1] != 2 {
 		return 0, errFormat
 	}
-	return Code(body[1]), nil
+	return code, nil
 }
 
 // ReadVersion reads until the broker's version comes. ErrWithheld comes instead where the subscription is refused; other

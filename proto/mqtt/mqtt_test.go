@@ -30,7 +30,7 @@ func TestReadCode(t *testing.T) {
 	for in, want := range map[string]string{
 		"\x20\x02\x00\x00": "accepted", "\x20\x02\x00\x05": "not-authorized", "\x20\x02\x00\x04": "bad-user-name-or-password",
 		"\x20\x03\x00\x87\x00": "refused-135", // as MQTT 5 says not authorized
-		"\x20\x02\x02\x00":     "error", "\x20\x01\x00": "error", "\x20\x02\x00": "error", "HTTP/1.1 400": "error", "": "error",
+		"\x20\x02\x02\x00":     "error", "\x20\x01\x00\x00": "error", "\x20\x03\x00\x00\x00": "error", "\x20\x02\x00": "error", "HTTP/1.1 400": "error", "": "error",
 	} {
 		code, err := mqtt.ReadCode(strings.NewReader(in))
 		got := code.String()
