@@ -118,6 +118,7 @@ const (
 	FieldClass    Field = "class"
 	FieldFamily   Field = "family"
 	FieldName     Field = "name"
+	FieldLocation Field = "location"    // where it says that it stands; what people say is Device.Location
 	FieldAuto     Field = "auto-update" // "on" or "off": does it install by itself what its maker offers
 	FieldSoftware Field = "software"    // a component seen from outside, "lighttpd 1.4.69"
 	FieldSerial   Field = "serial"      // key, scoped by vendor

@@ -66,6 +66,8 @@ func ByPort(port string) []string {
 		return []string{"rtsp"}
 	case "631":
 		return []string{"ipp"}
+	case "1883":
+		return []string{"mqtt"}
 	}
 	return nil
 }

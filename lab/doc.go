@@ -3,7 +3,7 @@
 // can be told to fail in the ways that real devices fail.
 //
 // The lab imports nothing of firmward and shares no codec with it, so that a simulator and a driver cannot agree on
-// the same misunderstanding. It is checked against independent clients (curl, snmpget, ipptool, ffprobe, sushy).
+// the same misunderstanding. It is checked against independent clients (curl, snmpget, ipptool, ffprobe, sushy, mosquitto_sub).
 //
 // Devices stand in an in-memory network ([Net]) and are reached through a [Stack], which has the same methods as a
 // host's sockets. No packet leaves the process. All of it works inside a testing/synctest bubble, where days of house

@@ -47,7 +47,7 @@ func Faults() []FaultInfo {
 		{FaultPowerCut, "loses power once while it writes firmware: two slots survive, one bricks"},
 		{FaultWrongHardware, "reports another hardware revision than it has"},
 		{FaultClockWrong, "believes that it is a year earlier"},
-		{FaultHugeAnswer, "answers every HTTP request, and DESCRIBE of RTSP, with up to 1 GB"},
+		{FaultHugeAnswer, "answers every HTTP request, DESCRIBE of RTSP and SUBSCRIBE of MQTT with up to 1 GB"},
 		{FaultDrip, "sends one byte per second"},
 		{FaultRedirect, "answers every HTTP request with 302 to http://198.51.100.7/"},
 		{FaultBusy, "says that it is at another update (printers: at another job) and takes none"},

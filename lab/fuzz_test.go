@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -54,6 +55,28 @@ func FuzzIPP(f *testing.F) {
 		if _, err := parseIPP(out); err != nil {
 			t.Errorf("malformed answer %x", out)
 		}
+	})
+}
+
+func FuzzMQTT(f *testing.F) {
+	f.Add([]byte("\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01x"))
+	f.Add([]byte("\x82\x06\x00\x01\x00\x01x\x00"))
+	f.Add([]byte("\x30\xff\xff\xff\x7f"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		_, body, err := readMQTT(bufio.NewReader(bytes.NewReader(b)))
+		if err != nil {
+			return
+		}
+		if len(body) > mqttMessage || len(body) > len(b) {
+			t.Errorf("%d bytes of %d", len(body), len(b))
+		}
+		if code, err := mqttConnect(body, true); err == nil && (code == 0 || code > 5) {
+			t.Errorf("a private broker answers %d", code)
+		}
+		here, there := net.Pipe()
+		go func() { _, _ = io.Copy(io.Discard, there) }()
+		_ = (&broker{Device: &Device{slots: []slot{{}}}}).subscribe(here, body)
+		_ = here.Close()
 	})
 }
 

@@ -261,6 +261,33 @@ func TestIPPToolAgainstPrinter(t *testing.T) {
 	expectAll(t, run(t, ipptool, "-tv", printer, file), "[PASS]", "server-error-busy")
 }
 
+func TestMosquittoAgainstBroker(t *testing.T) {
+	sub, pub := tool(t, "mosquitto_sub", "mosquitto-clients"), tool(t, "mosquitto_pub", "mosquitto-clients")
+	l := New(Options{})
+	defer l.Close()
+	for _, spec := range []BrokerSpec{{Place: Place{Name: "open"}}, {Place: Place{Name: "private"}, Private: true}} {
+		if _, err := l.AddBroker(spec); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ports, err := l.ServeLoopback(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(i int, more ...string) []string {
+		return append([]string{"-V", "mqttv311", "-h", "127.0.0.1", "-p", fmt.Sprint(ports[i].Real.Port())}, more...)
+	}
+	out := run(t, sub, at(0, "-v", "-C", "2", "-W", "10", "-t", "$SYS/broker/version", "-t", "house/door/front")...)
+	expectAll(t, out, "$SYS/broker/version mosquitto version 2.0.11", "house/door/front open")
+	run(t, pub, at(0, "-t", "house/door/front", "-m", "shut", "--will-topic", "gone", "--will-payload", "yes")...)
+	for _, name := range [][]string{nil, {"-u", "anna", "-P", "guess"}} {
+		said, err := exec.CommandContext(t.Context(), sub, at(1, append(name, "-C", "1", "-W", "10", "-t", "x")...)...).CombinedOutput()
+		if want := [...]string{"not authorised", "bad user name or password"}[len(name)/4]; err == nil || !contains(string(said), want) {
+			t.Errorf("a private broker and %v: %v, %s; want %s", name, err, said, want)
+		}
+	}
+}
+
 func TestFFProbeAgainstCamera(t *testing.T) {
 	ffprobe := tool(t, "ffprobe", "ffmpeg")
 	_, real := onLoopback(t, nil)

@@ -26,7 +26,7 @@ func (Probe) Info() discover.Info {
 
 var wanted = [...]string{
 	"printer-make-and-model", "printer-device-id", "printer-firmware-name", "printer-firmware-string-version",
-	"printer-uuid", "printer-name", "printer-state",
+	"printer-uuid", "printer-name", "printer-location", "printer-state",
 }
 
 // Run reports ipp.<attribute>.

@@ -21,7 +21,7 @@ type Probe struct {
 
 // New returns the probe with the short list of ports at which the other probes have something to ask.
 func New() Probe {
-	return Probe{List: []uint16{80, 443, 554, 631, 22, 445, 8080}, Each: time.Second}
+	return Probe{List: []uint16{80, 443, 554, 631, 22, 1883, 445, 8080}, Each: time.Second}
 }
 
 // Info declares the probe.

@@ -35,6 +35,7 @@ func TestConformance(t *testing.T) {
 		"modbus":        {"plc-1", "192.168.20.4", "modbus.ProductName", wire.Secret{}},
 		"hue":           {"hue-1", "192.168.20.7", "hue.autoinstall", wire.Secret{Password: lab.HueKey}},
 		"hikvision":     {"gate-1", "192.168.20.8", "hikvision.firmwareVersion", wire.Secret{User: "admin", Password: lab.HikvisionPassword}},
+		"mqtt":          {"broker-1", "192.168.20.10", "mqtt.version", wire.Secret{}},
 		"rtsp":          {"cam-1", "10.40.0.11", "rtsp.media", camera},
 	}
 	at := func(name, addr string) lab.Place { return lab.Place{Name: name, Addr: netip.MustParseAddr(addr)} }
@@ -73,6 +74,9 @@ func TestConformance(t *testing.T) {
 					t.Fatal(err)
 				}
 				if _, err := l.AddHue(lab.HueSpec{Place: at("hue-1", "192.168.20.7"), Key: lab.HueKey}); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := l.AddBroker(lab.BrokerSpec{Place: at("broker-1", "192.168.20.10")}); err != nil {
 					t.Fatal(err)
 				}
 				if fault != "" {

@@ -19,14 +19,6 @@ import (
 	"github.com/firmward/firmward/wire/wiretest"
 )
 
-const snmpdConf = `agentaddress udp:161
-rocommunity public
-sysdescr RouterOS RB750Gr3
-sysobjectid 1.3.6.1.4.1.14988.1
-sysname gw
-syslocation lab
-`
-
 const lighttpdConf = `server.document-root = %q
 server.port = 80
 server.bind = "0.0.0.0"

@@ -28,7 +28,7 @@ func TestPlan(t *testing.T) {
 	}{
 		{firmward.ProfileOT, firmward.Passive, "neighbor listen"},
 		{firmward.ProfileMedical, firmward.Polite, "neighbor listen http snmp shelly axis hikvision hue openwrt tasmota ipp rtsp shelly-switch tls redfish modbus"}, // those that FirstProbes does not name: by family alone
-		{firmward.ProfileHome, firmward.Stateful, "neighbor listen ports http snmp shelly axis hikvision hue openwrt tasmota ipp rtsp shelly-switch mdns upnp tls redfish ssh modbus"},
+		{firmward.ProfileHome, firmward.Stateful, "neighbor listen ports http snmp shelly axis hikvision hue openwrt tasmota ipp rtsp shelly-switch mdns upnp tls redfish ssh mqtt modbus"},
 	} {
 		var sent []string
 		for _, p := range discover.Plan(firmward.Network{Prefix: prefix, Profile: tc.profile, Allowed: tc.allowed}, true, probes.All(), cat.Families) {
@@ -51,7 +51,7 @@ func TestPlan(t *testing.T) {
 // TestDryRun: what is shown beforehand is what a silent device gets, for every probe that knows its first words.
 func TestDryRun(t *testing.T) {
 	addr := netip.MustParseAddr("192.168.20.11")
-	random := []string{"tls", "redfish"} // every hello has its own random bytes
+	random := []string{"tls", "redfish", "mqtt"} // every hello has its own random bytes, every session a name of its own
 	for _, p := range probes.All() {
 		name := p.Info().Name
 		if p.Info().Safety == firmward.Passive {

@@ -11,6 +11,7 @@ import (
 	"github.com/firmward/firmward/discover/listen"
 	"github.com/firmward/firmward/discover/mdns"
 	"github.com/firmward/firmward/discover/modbus"
+	"github.com/firmward/firmward/discover/mqtt"
 	"github.com/firmward/firmward/discover/neighbor"
 	"github.com/firmward/firmward/discover/openwrt"
 	"github.com/firmward/firmward/discover/ports"
@@ -46,6 +47,7 @@ func All() []discover.Probe {
 		tls.Probe{},
 		redfish.Probe{},
 		ssh.Probe{},
+		mqtt.Probe{},
 		modbus.Probe{},
 	}
 }
