@@ -26,8 +26,15 @@ type RolloutPolicy struct {
 	CommitWithin     time.Duration // dead-man time given to devices that support it
 	Window           Window
 	RequireOwner     bool
+	Channels         []string      // release channels that it takes; empty: any
+	EmergencySoak    time.Duration // upper bound of both soaks when something exploited is hastened; 0: never hastened
 	RequireStaged    bool // refuse targets whose release was not staged (else: shown, the canary carries the risk)
 	HoldCore         bool // core network gear is held back
+}
+
+// Takes reports whether the policy takes releases of a channel.
+func (p RolloutPolicy) Takes(channel string) bool {
+	return len(p.Channels) == 0 || slices.Contains(p.Channels, channel)
 }
 
 // Window is a nightly maintenance window in the site's time zone. The zero value is always open.
@@ -113,6 +120,8 @@ type Rollout struct {
 	Author    string
 	Created   time.Time
 	Approvals []Approval
+	Void      string // why earlier approvals no longer hold, until they were given anew
+	Emergency string // why its soaks are shortened; empty: they are not
 	Wave      int // wave that is open; 0 is the canary wave
 	Waves     int // number of waves including the canary wave
 	WaveOpen  time.Time

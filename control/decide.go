@@ -235,6 +235,7 @@ func (c *Control) facts(ctx context.Context, d firmward.Device) (remedy.Facts, e
 	f.Healthy, errs[9] = c.healthyAt(ctx, d.ID, model)
 	if hasDriver {
 		pol, _ := c.Policies.For(d)
+		f.Takes = pol.Takes
 		f.Refusal = func(r firmward.Release) (string, string) {
 			cand, err := c.candidate(ctx, r, d, string(drv.Info().Path))
 			if err != nil {

@@ -158,7 +158,7 @@ func (s *faultStory) device(words []string) {
 }
 
 // settle names the network, scans it and learns who is who.
-func (s *faultStory) settle() {
+func (s *faultStory) settle(change ...func(*control.Config)) {
 	if s.house.Control != nil {
 		return
 	}
@@ -166,6 +166,9 @@ func (s *faultStory) settle() {
 	s.must(err)
 	s.house = live(s.t, s.lab.Attach("home"), "home", map[netip.Prefix]firmward.Profile{home: firmward.ProfileHome}, func(cfg *control.Config) {
 		cfg.Policies, cfg.Serve = pol, netip.AddrPortFrom(home.Addr().Next().Next(), 8390)
+		for _, f := range change {
+			f(cfg)
+		}
 	})
 	for _, family := range []string{"axis", "hue"} {
 		password := map[string]string{"axis": lab.CameraPassword, "hue": lab.HueKey}[family]

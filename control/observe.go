@@ -314,8 +314,13 @@ func sameClaim(a, b firmward.Claim) bool {
 	return a == b
 }
 
-// tellIdentity writes leaf and event of a changed version or model.
+// tellIdentity writes leaf and event of a changed version or model, and tells the rollouts that wait for the device.
 func (c *Control) tellIdentity(ctx context.Context, tx *store.Tx, before, d firmward.Device) error {
+	if before.Firmware != d.Firmware || before.Model != d.Model {
+		if err := c.drift(ctx, tx, d); err != nil {
+			return err
+		}
+	}
 	if before.Firmware != "" && d.Firmware != "" && before.Firmware != d.Firmware {
 		alone, err := byItself(ctx, tx, d.ID, d.Firmware, c.Clock.Now())
 		if err != nil {

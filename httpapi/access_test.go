@@ -24,7 +24,7 @@ var roleOf = map[string]firmward.Role{
 	"list-findings": "viewer", "list-exceptions": "viewer", "accept-risk": "approver", "list-next-steps": "viewer",
 	"list-releases": "viewer", "import-release": "admin", "withdraw-release": "admin", "list-policies": "viewer", "check-policies": "viewer",
 	"list-rollouts": "viewer", "plan-rollout": "operator", "get-rollout": "viewer", "list-targets": "viewer", "start-rollout": "operator",
-	"pause-rollout": "operator", "resume-rollout": "operator", "stop-rollout": "operator", "approve-rollout": "approver",
+	"pause-rollout": "operator", "resume-rollout": "operator", "stop-rollout": "operator", "hasten-rollout": "operator", "approve-rollout": "approver",
 	"get-stop-all": "viewer", "stop-all": "operator", "end-stop-all": "operator",
 	"list-workorders": "viewer", "report-workorder": "operator", "assign-workorder": "operator",
 	"list-containments": "viewer", "contain-device": "operator", "release-device": "operator",

@@ -29,6 +29,9 @@ type RolloutPolicy struct {
 	RequireOwner     bool   `json:"requireOwner"`
 	RequireStaged    bool   `json:"requireStaged"`
 	HoldCore         bool   `json:"holdCore" doc:"core network gear is held back"`
+
+	Channels      []string `json:"channels" doc:"release channels that it takes; empty: any"`
+	EmergencySoak string   `json:"emergencySoak,omitempty" doc:"upper bound of both soaks when a rollout is hastened; absent: never"`
 }
 
 func rolloutPolicyOf(p firmward.RolloutPolicy, source string) RolloutPolicy {
@@ -37,6 +40,7 @@ func rolloutPolicyOf(p firmward.RolloutPolicy, source string) RolloutPolicy {
 		CanaryInFlight: p.CanaryInFlight, PerModelInFlight: p.PerModelInFlight, FailureBudget: p.FailureBudget, FailureFloor: p.FailureFloor,
 		Approvals: p.Approvals, ApproveWaves: p.ApproveWaves, ApprovalValid: span(p.ApprovalValid), Deadline: span(p.Deadline), CommitWithin: span(p.CommitWithin), Window: p.Window.String(),
 		RequireOwner: p.RequireOwner, RequireStaged: p.RequireStaged, HoldCore: p.HoldCore,
+		Channels: list(p.Channels), EmergencySoak: span(p.EmergencySoak),
 	}
 }
 

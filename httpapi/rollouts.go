@@ -21,6 +21,8 @@ type Rollout struct {
 	Author    string                `json:"author"`
 	Created   time.Time             `json:"created"`
 	Approvals []Approval            `json:"approvals"`
+	Void      string                `json:"void,omitempty" doc:"why earlier approvals no longer hold"`
+	Emergency string                `json:"emergency,omitempty" doc:"why its soaks are shortened"`
 	Wave      int                   `json:"wave" doc:"the open one; 0 is the canary wave"`
 	Waves     int                   `json:"waves"`
 	WaveOpen  time.Time             `json:"waveOpen,omitzero"`
@@ -45,7 +47,7 @@ type Approval struct {
 func rolloutOf(r firmward.Rollout) Rollout {
 	return Rollout{
 		ID: r.ID, Release: r.ReleaseID, Policy: rolloutPolicyOf(r.Policy, ""), State: r.State, Why: r.Why, Author: r.Author, Created: r.Created,
-		Approvals: each(r.Approvals, func(v firmward.Approval) Approval { return Approval(v) }), Wave: r.Wave, Waves: r.Waves, WaveOpen: r.WaveOpen,
+		Approvals: each(r.Approvals, func(v firmward.Approval) Approval { return Approval(v) }), Void: r.Void, Emergency: r.Emergency, Wave: r.Wave, Waves: r.Waves, WaveOpen: r.WaveOpen,
 		Staging: r.Staging, Rehearsal: r.Rehearsal, Total: r.Total, Started: r.Started, Succeeded: r.Succeeded, Failed: r.Failed,
 		InFlight: r.InFlight, NextDue: r.NextDue,
 	}
@@ -192,6 +194,17 @@ func (a *API) rolloutRoutes() {
 			return rolloutOf(r), err
 		})
 	}
+	serve(a, spec{
+		method: http.MethodPost, path: "/rollouts/{id}/hasten", id: "hasten-rollout", role: firmward.Operator, tag: "Rollouts", summary: "Shorten the soaks of a rollout",
+		doc: "Only where the policy has an emergency path and something that is exploited is open on its devices, none of them in clinical or process use. Approvals must be given anew.",
+	}, func(ctx context.Context, in *struct {
+		RolloutID
+		Body Reason
+	},
+	) (Rollout, error) {
+		r, err := a.Control.HastenRollout(ctx, person(ctx), in.ID, in.Body.Why)
+		return rolloutOf(r), err
+	})
 	serve(a, spec{
 		method: http.MethodPost, path: "/rollouts/{id}/approve", id: "approve-rollout", role: firmward.Approver, tag: "Rollouts", summary: "Approve the start or a wave",
 		doc: "The author of a rollout cannot approve it.",

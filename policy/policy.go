@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -96,6 +97,8 @@ type rolloutYAML struct {
 	RequireOwner   *bool     `yaml:"require-owner"`
 	RequireStaged  bool      `yaml:"require-staged"`
 	HoldCore       *bool     `yaml:"hold-core-network"`
+	Channels       []string  `yaml:"channels"`
+	EmergencySoak  duration  `yaml:"emergency-soak"`
 }
 
 // commitWithin is the dead-man time where a policy does not say: enough to boot and be looked at.
@@ -168,6 +171,7 @@ func (in rolloutYAML) policy() (Rollout, error) {
 		Deadline: time.Duration(in.Deadline), CommitWithin: time.Duration(in.CommitWithin), Window: firmward.Window(in.Window),
 		RequireOwner: in.RequireOwner == nil || *in.RequireOwner, RequireStaged: in.RequireStaged,
 		HoldCore: in.HoldCore == nil || *in.HoldCore, ApprovalValid: approvalValid,
+		Channels: in.Channels, EmergencySoak: time.Duration(in.EmergencySoak),
 	}}
 	if p.CommitWithin == 0 {
 		p.CommitWithin = commitWithin
@@ -203,6 +207,13 @@ func checkRollout(p firmward.RolloutPolicy) error {
 		return bad("approval-valid must be positive: nobody's word holds for ever")
 	case p.CanarySoak <= 0:
 		return bad("canary-soak must be positive: a canary that is not watched proves nothing")
+	case p.EmergencySoak > p.CanarySoak:
+		return bad("emergency-soak must not be longer than canary-soak: it has to be shorter")
+	}
+	for _, c := range p.Channels {
+		if !slices.Contains([]string{"stable", "lts", "early-access"}, c) {
+			return bad(fmt.Sprintf("channel %q: want stable, lts or early-access", c))
+		}
 	}
 	for i, w := range p.Waves {
 		if w < 1 || w > 100 || i > 0 && w <= p.Waves[i-1] {

@@ -48,6 +48,8 @@ func TestParseRefuses(t *testing.T) {
 		"one document a file":   good + "---\n" + good,
 		"every clock must be":   "risk-policies:\n  - name: r\n    high: 1d\n",
 		"nobody's word":         good + "    approval-valid: 0s\n",
+		"has to be shorter":     good + "    emergency-soak: 2h\n",
+		"want stable, lts":      good + "    channels: [nightly]\n",
 		"the failure budget is": good + "    failure-budget-percent: 101\n",
 	} {
 		_, err := policy.Parse([]byte(text), "p.yaml")

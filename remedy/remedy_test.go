@@ -131,6 +131,12 @@ func TestChoose(t *testing.T) {
 		{"patch, the highest release", func(f *remedy.Facts) {
 			f.Releases = []firmward.Release{release("2.0"), release("2.10"), release("2.9")}
 		}, firmward.StepPatch, "update from 1.0 to 2.10", "not-planned", "newer-version"},
+		{"patch, the highest of its channel", func(f *remedy.Facts) {
+			lts := release("2.0")
+			lts.Channel = "lts"
+			f.Releases = []firmward.Release{lts, release("2.10")}
+			f.Takes = func(channel string) bool { return channel == "lts" }
+		}, firmward.StepPatch, "update from 1.0 to 2.0", "not-planned", "newer-version"},
 		{"patch, waits its turn", func(f *remedy.Facts) {
 			f.Releases = []firmward.Release{release("2.0")}
 			f.Target = &firmward.Target{RolloutID: "ro", State: firmward.TargetPending, Want: "2.0", Why: "waits for wave 1"}

@@ -13,6 +13,9 @@ import (
 // best withdrawn one.
 func best(f Facts) (rel, held *firmward.Release) {
 	for i, r := range f.Releases {
+		if f.Takes != nil && !f.Takes(r.Channel) {
+			continue
+		}
 		if !r.FitsModel(f.Device.Model) || !r.FitsHardware(f.Device.Hardware) && f.HasDriver {
 			continue
 		}

@@ -91,9 +91,12 @@ func Approve(r *firmward.Rollout, now time.Time) {
 	have, want := approvals(r, 0, now), r.Policy.Approvals
 	if have < want {
 		r.Why = fmt.Sprintf("%d of %d approvals by somebody other than %s%s", have, want, r.Author, lapsed(r, 0, now))
+		if r.Void != "" {
+			r.Why += "; earlier ones are void: " + r.Void
+		}
 		return
 	}
-	r.State, r.Why, r.WaveOpen = firmward.RolloutRunning, "the canary wave is open", now
+	r.State, r.Why, r.WaveOpen, r.Void = firmward.RolloutRunning, "the canary wave is open", now, ""
 }
 
 // approvals counts different persons other than the author whose approval of a wave still holds.
@@ -167,6 +170,9 @@ func Steer(r *firmward.Rollout, order, why string, now time.Time) error {
 			r.State, r.Why = firmward.RolloutAwaiting, "resumed"
 			Approve(r, now)
 			return nil
+		}
+		if err := reapproved(r, now); err != nil {
+			return err
 		}
 		r.State, r.Why = firmward.RolloutRunning, "resumed: "+why
 	case "stop":

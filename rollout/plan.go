@@ -48,6 +48,7 @@ const (
 	RefuseVersion   = "version-unknown"
 	RefuseUnseen    = "not-on-a-network"
 	RefusePolicy    = "other-policy"
+	RefuseChannel   = "other-channel"
 )
 
 // Plan decides who takes part, in which wave, and why everyone else does not. Wave 0 holds one
@@ -144,6 +145,8 @@ func Refuse(rel firmward.Release, p firmward.RolloutPolicy, c Candidate) (code, 
 		return RefuseHardware, fmt.Sprintf("the release is for hardware revision %s; the revision of this device is unknown", strings.Join(rel.Hardware, ", "))
 	case !rel.FitsHardware(d.Hardware):
 		return RefuseHardware, fmt.Sprintf("the release is for hardware revision %s, this device is %s", strings.Join(rel.Hardware, ", "), d.Hardware)
+	case !p.Takes(rel.Channel):
+		return RefuseChannel, fmt.Sprintf("policy %s takes releases of channel %s, this one is of %s", p.Name, strings.Join(p.Channels, " or "), cmp.Or(rel.Channel, "no known channel"))
 	case p.HoldCore && d.Class.CoreNetwork():
 		return RefuseCore, "core network gear is held back: it takes everything behind it down; release it by a policy of its own"
 	case c.Model.MayPatch.Value == firmward.VendorMayPatch:

@@ -187,10 +187,14 @@ func worse(before, after []firmward.ServiceState) string {
 }
 
 func soak(r *firmward.Rollout) time.Duration {
+	usual := r.Policy.WaveSoak
 	if r.Wave == 0 {
-		return r.Policy.CanarySoak
+		usual = r.Policy.CanarySoak
 	}
-	return r.Policy.WaveSoak
+	if r.Emergency != "" {
+		return min(usual, r.Policy.EmergencySoak)
+	}
+	return usual
 }
 
 func minTime(a, b time.Time) time.Time {

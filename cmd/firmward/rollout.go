@@ -21,6 +21,7 @@ type RolloutCmd struct {
 	Pause   RolloutPauseCmd   `cmd:"" help:"Start no more devices for now."`
 	Resume  RolloutResumeCmd  `cmd:"" help:"Go on."`
 	Stop    RolloutStopCmd    `cmd:"" help:"End it. What is under way is watched to its end."`
+	Hasten  RolloutHastenCmd  `cmd:"" help:"Shorten the soaks: what it mends is being exploited."`
 	Show    RolloutShowCmd    `cmd:"" help:"Show a rollout, device by device."`
 	List    RolloutListCmd    `cmd:"" default:"withargs" help:"List rollouts."`
 }
@@ -128,6 +129,19 @@ func (RolloutStopCmd) Help() string {
 // Run carries it out.
 func (c *RolloutStopCmd) Run(ctx context.Context, a *app) error { return c.run(ctx, a, "stop") }
 
+// RolloutHastenCmd shortens the soaks of a rollout.
+type RolloutHastenCmd struct{ Steer }
+
+// Help gives examples.
+func (RolloutHastenCmd) Help() string {
+	return "The soaks become those of the policy's emergency path (emergency-soak); canary, budget, approvals and windows stay. Only where something that is being " +
+		"exploited is open on its devices, and none of them is in clinical or process use. Approvals must be given anew.\n\n" +
+		examples("firmward rollout hasten ro-abc --why 'attacks are seen in the neighbourhood'")
+}
+
+// Run carries it out.
+func (c *RolloutHastenCmd) Run(ctx context.Context, a *app) error { return c.run(ctx, a, "hasten") }
+
 // RolloutApproveCmd approves a rollout.
 type RolloutApproveCmd struct {
 	ID   string `arg:"" help:"Rollout."`
@@ -213,6 +227,12 @@ func printRollout(a *app, d httpapi.RolloutDetail) {
 		approvals = "no approval needed"
 	}
 	a.para(0, fmt.Sprintf("Policy %s: window %s, %s, %s.", r.Policy.Name, r.Policy.Window, approvals, waveText(r)))
+	if r.Emergency != "" {
+		a.para(0, "Hastened, soaks of "+r.Policy.EmergencySoak+": "+r.Emergency)
+	}
+	if r.Void != "" {
+		a.para(0, "Earlier approvals are void: "+r.Void)
+	}
 	if r.Started > 0 {
 		a.para(0, fmt.Sprintf("So far %d started: %d succeeded, %d failed, %d under way.", r.Started, r.Succeeded, r.Failed, r.InFlight))
 	}

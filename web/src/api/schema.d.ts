@@ -807,6 +807,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/rollouts/{id}/hasten": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Shorten the soaks of a rollout
+         * @description Only where the policy has an emergency path and something that is exploited is open on its devices, none of them in clinical or process use. Approvals must be given anew.
+         */
+        post: operations["hasten-rollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rollouts/{id}/pause": {
         parameters: {
             query?: never;
@@ -1993,6 +2013,8 @@ export interface components {
             author: string;
             /** Format: date-time */
             created: string;
+            /** @description why its soaks are shortened */
+            emergency?: string;
             /** Format: int64 */
             failed: number;
             id: string;
@@ -2014,6 +2036,8 @@ export interface components {
             succeeded: number;
             /** Format: int64 */
             total: number;
+            /** @description why earlier approvals no longer hold */
+            void?: string;
             /**
              * Format: int64
              * @description the open one; 0 is the canary wave
@@ -2048,10 +2072,14 @@ export interface components {
             /** Format: int64 */
             canaryInFlight: number;
             canarySoak?: string;
+            /** @description release channels that it takes; empty: any */
+            channels: string[];
             /** @description dead-man time */
             commitWithin?: string;
             /** @description from the command until silence is failure */
             deadline?: string;
+            /** @description upper bound of both soaks when a rollout is hastened; absent: never */
+            emergencySoak?: string;
             /**
              * Format: int64
              * @description of started targets
@@ -4082,6 +4110,41 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["Consent"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rollout"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "hasten-rollout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"];
             };
         };
         responses: {
