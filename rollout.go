@@ -28,8 +28,8 @@ type RolloutPolicy struct {
 	RequireOwner     bool
 	Channels         []string      // release channels that it takes; empty: any
 	EmergencySoak    time.Duration // upper bound of both soaks when something exploited is hastened; 0: never hastened
-	RequireStaged    bool // refuse targets whose release was not staged (else: shown, the canary carries the risk)
-	HoldCore         bool // core network gear is held back
+	RequireStaged    bool          // refuse targets whose release was not staged (else: shown, the canary carries the risk)
+	HoldCore         bool          // core network gear is held back
 }
 
 // Takes reports whether the policy takes releases of a channel.
@@ -122,8 +122,8 @@ type Rollout struct {
 	Approvals []Approval
 	Void      string // why earlier approvals no longer hold, until they were given anew
 	Emergency string // why its soaks are shortened; empty: they are not
-	Wave      int // wave that is open; 0 is the canary wave
-	Waves     int // number of waves including the canary wave
+	Wave      int    // wave that is open; 0 is the canary wave
+	Waves     int    // number of waves including the canary wave
 	WaveOpen  time.Time
 	SoakFrom  time.Time // when the last target of the open wave ended; zero before
 	Staging   string    // verdict: passed, failed, not-staged, running

@@ -66,6 +66,7 @@ type CLI struct {
 	Feeds      FeedsCmd      `cmd:"" group:"know" help:"Import what the world knows about vulnerabilities."`
 	Advisories AdvisoriesCmd `cmd:"" group:"know" help:"List advisories, or show one."`
 	Findings   FindingsCmd   `cmd:"" group:"know" help:"List which advisories concern which devices."`
+	Exposure   ExposureCmd   `cmd:"" group:"know" help:"Tell how long findings have been open to the world."`
 
 	Next       NextCmd       `cmd:"" group:"act" help:"Show the one next step of every device."`
 	Accept     AcceptCmd     `cmd:"" group:"act" help:"Accept, defer or dismiss a risk for a time."`

@@ -444,6 +444,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/exposure": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How long findings have been open to the world
+         * @description Days since published, exploited, fixable and known, as distributions. The group whose exploited findings are oldest comes first.
+         */
+        get: operations["list-exposure"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/feeds": {
         parameters: {
             query?: never;
@@ -1230,6 +1250,19 @@ export interface components {
             source: string;
             value: string;
         };
+        Clock: {
+            /** Format: int64 */
+            max: number;
+            /**
+             * Format: int64
+             * @description findings on which it runs
+             */
+            n: number;
+            /** Format: int64 */
+            p50: number;
+            /** Format: int64 */
+            p90: number;
+        };
         Consent: {
             note?: string;
             /**
@@ -1392,6 +1425,32 @@ export interface components {
             due?: string;
             feed: string;
             ransomware: boolean;
+        };
+        Exposure: {
+            /**
+             * Format: int64
+             * @description with an open finding
+             */
+            devices: number;
+            /** @description since it is known to be exploited */
+            exploited: components["schemas"]["Clock"];
+            /** @description since a release that mends it was at hand */
+            fixable: components["schemas"]["Clock"];
+            group: string;
+            /** @description since firmward found it */
+            known: components["schemas"]["Clock"];
+            /**
+             * Format: int64
+             * @description findings that are affected or likely
+             */
+            open: number;
+            /**
+             * Format: int64
+             * @description findings that are only possible; no clock runs on them
+             */
+            possible: number;
+            /** @description since the advisory was published */
+            published: components["schemas"]["Clock"];
         };
         Fact: {
             /** @description day on which the source was read */
@@ -1800,6 +1859,11 @@ export interface components {
         };
         PageException: {
             items: components["schemas"]["Exception"][];
+            /** @description cursor of the next page; absent after the last */
+            next?: string;
+        };
+        PageExposure: {
+            items: components["schemas"]["Exposure"][];
             /** @description cursor of the next page; absent after the last */
             next?: string;
         };
@@ -3328,6 +3392,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Exception"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-exposure": {
+        parameters: {
+            query?: {
+                /** @description absent: all together */
+                by?: "site" | "class" | "vendor" | "model" | "device";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageExposure"];
                 };
             };
             /** @description Error */
