@@ -26,7 +26,7 @@ type Facts struct {
 	Support     lifecycle.Support
 	Releases    []firmward.Release // of its family, withdrawn ones included
 	HasDriver   bool
-	Takes       func(channel string) bool // whether its rollout policy takes releases of a channel; nil: any
+	Takes       func(channel string) bool                 // whether its rollout policy takes releases of a channel; nil: any
 	Refusal     func(firmward.Release) (code, why string) // why a rollout would not take it; nil without driver
 	Target      *firmward.Target                          // latest rollout target, nil when never
 	Rollout     *firmward.Rollout                         // its header
