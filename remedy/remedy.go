@@ -158,18 +158,24 @@ const Missed = 12 * time.Hour
 
 // missing is for devices that the last scan of their network did not find.
 func missing(f Facts, _ []firmward.Finding, s *firmward.NextStep, _ time.Time) bool {
-	gone := func(d firmward.Device) bool {
-		return f.Network != nil && !d.LastSeen.IsZero() && f.Network.Scanned.Sub(d.LastSeen) >= Missed
+	away := func(d firmward.Device) time.Duration {
+		if f.Network == nil || d.LastSeen.IsZero() {
+			return 0
+		}
+		return f.Network.Scanned.Sub(d.LastSeen)
 	}
-	if !gone(f.Device) {
+	if away(f.Device) < Missed {
 		return false
 	}
 	for _, g := range slices.Backward(f.Gateways) { // one step for all that hang on it, and that is its own
-		if gone(g) {
+		if away(g) >= Missed {
 			s.Now = firmward.Phase{Kind: firmward.StepWait, Action: "wait for " + g.Name + ": it is reached through it, and that is silent", Rule: "policy"}
 			s.Blocker, s.BlockerCode = g.Name+" is silent since "+minute(g.LastSeen), "gateway-silent"
 			return true
 		}
+	}
+	if len(f.Device.Addrs) == 0 && away(f.Device) < Missed+24*time.Hour {
+		return false // only another device tells of it, and that one left it out once: a second scan shall say so too
 	}
 	s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: "go and see: silent since " + minute(f.Device.LastSeen) + ", the last scan did not find it", Rule: "policy"}
 	s.Then = &firmward.Phase{Kind: firmward.StepRetire, Action: "retire it if it is gone (devices set --retired)", Rule: "policy"}

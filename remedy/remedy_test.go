@@ -25,7 +25,7 @@ const day = 24 * time.Hour
 // healthy is a known camera without findings, looked at an hour ago.
 func healthy() remedy.Facts {
 	return remedy.Facts{
-		Device: firmward.Device{ID: "d", Name: "cam-1", Model: "M1", Hardware: "h1", Firmware: "1.0", Network: "n", Owner: "anna", FirstSeen: before, Zone: firmward.ZoneOffice},
+		Device: firmward.Device{ID: "d", Name: "cam-1", Addrs: []netip.Addr{netip.MustParseAddr("192.0.2.9")}, Model: "M1", Hardware: "h1", Firmware: "1.0", Network: "n", Owner: "anna", FirstSeen: before, Zone: firmward.ZoneOffice},
 		Model:  firmward.Model{Name: "M1"}, HasDriver: true, Looked: now.Add(-time.Hour), Support: lifecycle.Support{State: lifecycle.Supported},
 		Refusal: func(firmward.Release) (string, string) { return "", "" },
 		Policy: firmward.RiskPolicy{
@@ -190,6 +190,10 @@ func TestChoose(t *testing.T) {
 			f.Network, f.Device.LastSeen = &firmward.Network{Scanned: now}, before
 			f.Gateways = []firmward.Device{{Name: "switch", LastSeen: now}, {Name: "router", LastSeen: before}}
 		}, firmward.StepWait, "wait for router: it is reached through it", "gateway-silent", "policy"},
+		{"left out once by the bridge that tells of it", func(f *remedy.Facts) {
+			f.Network, f.Device.LastSeen, f.Device.Addrs = &firmward.Network{Scanned: now}, now.Add(-day), nil
+			f.Gateways = []firmward.Device{{Name: "bridge", LastSeen: now}}
+		}, firmward.StepWait, "nothing", "", "policy"},
 		{"silent, its gateway is not", func(f *remedy.Facts) {
 			f.Network, f.Device.LastSeen = &firmward.Network{Scanned: now}, before
 			f.Gateways = []firmward.Device{{Name: "switch", LastSeen: now}}
