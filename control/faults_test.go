@@ -35,6 +35,7 @@ rollout-policies:
     commit-within: 30m
     window: always
     require-owner: false
+    hold-core-network: false
 risk-policies:
   - {name: r, exploited-and-exposed: 1d, exploited: 1d, critical: 1d, high: 1d, other: 1d, contain-within: 1d, replace-within: 1d, look-every: 7d}
 `
@@ -106,7 +107,7 @@ func (s *faultStory) play(text string) {
 		}
 		rest := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), words[0]))
 		switch words[0] {
-		case "plug", "camera", "light", "bridge", "gateway":
+		case "plug", "camera", "light", "relay", "router", "bridge", "gateway":
 			s.device(words)
 		case "release":
 			s.release(words)
@@ -149,6 +150,10 @@ func (s *faultStory) device(words []string) {
 		_, err = s.lab.AddCamera(lab.CameraSpec{Place: at, Password: lab.CameraPassword, HardwareRev: said["hardware"]})
 	case "light":
 		_, err = s.lab.AddWLED(lab.WLEDSpec{Place: at, Arch: said["arch"], Release: said["release"]})
+	case "relay":
+		_, err = s.lab.AddTasmota(lab.TasmotaSpec{Place: at})
+	case "router":
+		_, err = s.lab.AddOpenWrt(lab.OpenWrtSpec{Place: at, Password: lab.RouterPassword})
 	case "gateway":
 		_, err = s.lab.AddGateway(lab.GatewaySpec{Place: at})
 	case "bridge":
@@ -170,11 +175,11 @@ func (s *faultStory) settle(change ...func(*control.Config)) {
 			f(cfg)
 		}
 	})
-	for _, family := range []string{"axis", "hue"} {
-		password := map[string]string{"axis": lab.CameraPassword, "hue": lab.HueKey}[family]
+	for family, password := range map[string]string{"axis": lab.CameraPassword, "hue": lab.HueKey, "openwrt": lab.RouterPassword} {
 		s.must(s.house.SetCredential(s.house.ctx, anna, control.Credential{Family: family, Site: "home", User: "root", Password: password}))
 	}
 	s.look()
+	s.look() // with the passwords
 	s.began = time.Now()
 }
 
@@ -255,7 +260,7 @@ func (s *faultStory) release(words []string) {
 		s.must(err)
 	}
 	s.rel, err = s.house.ImportRelease(s.house.ctx, anna, firmward.Release{
-		Vendor: known.Vendor, Models: []string{known.Model}, Hardware: []string{known.Hardware}, Version: words[2], FileName: "image.bin", Origin: "the lab",
+		Family: known.Family, Vendor: known.Vendor, Models: []string{known.Model}, Hardware: []string{known.Hardware}, Version: words[2], FileName: "image.bin", Origin: "the lab",
 	}, bytes.NewReader(image))
 	s.must(err)
 }
