@@ -177,6 +177,11 @@ export const text = {
   older: 'Show older',
   yes: 'yes',
   no: 'no',
+  // fieldName is a field of the history in words: the API gives it as NeverContain.
+  fieldName: (field: string) =>
+    ({ Addrs: 'Addresses', MACs: 'MAC addresses' } as Record<string, string>)[field] ?? field.replace(/([a-z])([A-Z])(?=[a-z])/g, (_, end: string, begin: string) => `${end} ${begin.toLowerCase()}`),
+  byItself: 'changed by itself',
+  nobodyOrdered: 'nobody here ordered it',
   changed: (field: string, before: string, after: string) => (before ? `${field}: ${before} → ${after || 'nothing'}` : `${field}: ${after || 'nothing'}`),
   findingOpened: (advisory: string) => `${advisory}: first weighed`,
   findingClosed: (advisory: string) => `${advisory}: closed by evidence`,

@@ -83,16 +83,22 @@ function Timeline({ id, detail }: { id: string; detail: Schemas['DeviceDetail'] 
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (last) => last.next,
   });
-  if (history.error) return <Told error={history.error} />;
-  if (!history.data) return <p className="dim">{text.loading}</p>;
-  const entries = timeline(detail, history.data.pages.flatMap((p) => p.items), history.hasNextPage);
+  const subject = detail.device.id;
+  const alone = useQuery({
+    queryKey: ['device', subject, 'by-itself'],
+    queryFn: ({ signal }) => answer(api.GET('/api/v1/audit/leaves', { params: { query: { subject, action: 'changed-by-itself', limit: 1000 } }, signal })),
+  });
+  const error = history.error ?? alone.error;
+  if (error) return <Told error={error} />;
+  if (!history.data || !alone.data) return <p className="dim">{text.loading}</p>;
+  const entries = timeline(detail, history.data.pages.flatMap((p) => p.items), history.hasNextPage, alone.data.items);
   return (
     <>
       <ol className="timeline">
         {entries.map((e, i) => (
           <li key={i} className={`when-${e.tone}`}>
             <time dateTime={e.at}>{asMinute(e.at)}</time>
-            <span>{e.text} {e.by && <span className="dim small">{e.by}</span>}</span>
+            <span>{e.mark && <><Mark tone={e.tone}>{e.mark}</Mark> </>}{e.text} {e.by && <span className="dim small">{e.by}</span>}</span>
           </li>
         ))}
       </ol>
