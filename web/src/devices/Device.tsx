@@ -12,8 +12,10 @@ import { Loaded, Told } from '../shell/Told';
 import { asMinute } from '../shell/time';
 import { text } from '../text';
 import { WorkOrders } from '../workorders/WorkOrders';
+import { AutoUpdates, hasOwnUpdates } from './AutoUpdates';
 import { Identity } from './Identity';
 import { product } from './product';
+import { Relations } from './Relations';
 import { timeline } from './timeline';
 
 // Device is all that is known of one device.
@@ -43,6 +45,8 @@ function Detail({ id, detail: d }: { id: string; detail: Schemas['DeviceDetail']
       </p>
       <Part id="step" title={text.nextStep}>{d.nextStep ? <StepCard step={d.nextStep} /> : <p className="dim">{text.notWeighedYet}</p>}</Part>
       <Part id="identity" title={text.identity}><Identity detail={d} /></Part>
+      {d.relations.length > 0 && <Part id="relations" title={text.relations}><Relations detail={d} /></Part>}
+      {hasOwnUpdates(d) && <Part id="auto" title={text.autoUpdates}><AutoUpdates detail={d} /></Part>}
       <Part id="findings" title={text.findings}><Findings findings={d.findings} /></Part>
       {d.workOrders.length > 0 && <Part id="work" title={text.workOrders}><WorkOrders orders={d.workOrders} /></Part>}
       {d.containments.length > 0 && <Part id="contain" title={text.containments}><Containments containments={d.containments} /></Part>}

@@ -18,6 +18,13 @@ export function useVersion() {
   return useQuery({ queryKey: ['version'], queryFn: ({ signal }) => answer(api.GET('/api/v1/version', { signal })) });
 }
 
+const roles = ['viewer', 'operator', 'approver', 'admin'];
+
+// useMay tells whether the person's role includes another. It only spares buttons that would be refused: the server decides.
+export function useMay(role: 'operator' | 'admin'): boolean {
+  return roles.indexOf(useVersion().data?.role ?? '') >= roles.indexOf(role);
+}
+
 // Shell stands around every page: where one is, who one is, and the red button.
 export function Shell({ secret, children }: { secret: string; children: ReactNode }) {
   useEventStream(secret);
