@@ -12,6 +12,7 @@ const pages = [
   ['/', text.today],
   ['/devices', text.devices],
   ['/rollouts', text.rollouts],
+  ['/notices', text.notices],
 ] as const;
 
 export function useVersion() {
