@@ -9,6 +9,7 @@ import { useToken } from './api/session';
 import { Device } from './devices/Device';
 import { Devices } from './devices/Devices';
 import { Today } from './next/Today';
+import { Notices } from './recipients/Notices';
 import { Rollout } from './rollouts/Rollout';
 import { Rollouts } from './rollouts/Rollouts';
 import { LogIn } from './shell/LogIn';
@@ -31,6 +32,7 @@ function App() {
         <Route path="/devices/:id">{({ id }) => <Device id={decodeURIComponent(id)} key={id} />}</Route>
         <Route path="/rollouts" component={Rollouts} />
         <Route path="/rollouts/:id">{({ id }) => <Rollout id={decodeURIComponent(id)} key={id} />}</Route>
+        <Route path="/notices" component={Notices} />
         <Route><p className="page">{text.notFound}</p></Route>
       </Switch>
     </Shell>

@@ -3,7 +3,8 @@ import { spawn, execFileSync } from 'node:child_process';
 import { createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 
-function freePort() {
+// freePort finds a port of loopback on which nothing listens.
+export function freePort() {
   return new Promise((done, fail) => {
     const s = createServer();
     s.on('error', fail);

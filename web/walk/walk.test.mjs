@@ -1,4 +1,4 @@
-// The walk: a real browser goes through the pages of the real program, as three people.
+// The walk: a real browser goes through the pages of the real program, as four people.
 //
 // FIRMWARD names the program (bin/firmward), CHROMIUM the browser, SHOTS a folder for screenshots (a new one under
 // the system's temporary folder, removed at the end, unless given).
@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { chromium } from 'playwright-core';
-import { openHouse } from './house.mjs';
+import { freePort, openHouse } from './house.mjs';
 
 const program = resolve(process.env.FIRMWARD ?? '../bin/firmward');
 const temp = mkdtempSync(join(tmpdir(), 'firmward-walk-'));
@@ -22,7 +22,7 @@ const wrong = []; // what must never happen on any page
 before(async () => {
   assert.ok(existsSync(program), `${program} is not there: run make build`);
   house = await openHouse(program);
-  for (const [name, role] of [['vera', 'viewer'], ['cara', 'operator'], ['dan', 'approver']]) tokens[name] = house.firmward('tokens', 'add', name, '--role', role).trim();
+  for (const [name, role] of [['vera', 'viewer'], ['cara', 'operator'], ['dan', 'approver'], ['ada', 'admin']]) tokens[name] = house.firmward('tokens', 'add', name, '--role', role).trim();
   const answer = await fetch(`${house.base}/api/v1/devices?limit=1000`, { headers: { Authorization: `Bearer ${tokens.vera}` } });
   devices = (await answer.json()).items;
   image = join(temp, 'camera.bin');
@@ -47,7 +47,7 @@ async function visit(path, options = {}) {
   page.on('request', (r) => new URL(r.url()).origin === house.base || wrong.push(`request to ${r.url()}`));
   page.on('pageerror', (e) => wrong.push(`${page.url()}: ${e.stack}`));
   page.on('console', (m) => {
-    const refused = /status of (401|403|404|409)/.test(m.text()); // the browser's own note of an answer that the app shows
+    const refused = /status of (401|403|404|409|422|501|503)/.test(m.text()); // the browser's own note of an answer that the app shows
     if (['error', 'warning'].includes(m.type()) && !refused) wrong.push(`${page.url()}: ${m.text()}`);
   });
   await page.goto(house.base + path);
@@ -120,6 +120,89 @@ test('a device is found and told', async () => {
   await page.getByText(/^Firmware: 10\.12\.\d+ → 10\.12\.\d+/).first().waitFor();
   await page.goto(`${house.base}/devices/nobody`);
   await page.getByRole('alert').getByText('There is no such thing').waitFor();
+  await page.context().close();
+});
+
+test('a lamp hangs on its bridge, and the bridge bears its lamps', async () => {
+  const bridge = devices.find((d) => d.name === 'hue-1');
+  const page = await enter('vera', `/devices/${bridge.id}`);
+  const hangs = page.getByRole('region', { name: 'What it hangs on, and what hangs on it' });
+  await hangs.getByRole('listitem').filter({ hasText: /^bears Desk, Hall, Sofa \(probe:hue\)/ }).waitFor();
+  assert.equal(await page.getByRole('button', { name: 'Ask it now' }).count(), 0, 'a viewer asks a device');
+  await page.getByRole('listitem').filter({ hasText: 'changed by itself' }).getByText(/Firmware: \d+ → 1948086000/).waitFor();
+  await page.getByText('nobody here ordered it').waitFor();
+  await hangs.getByRole('link', { name: 'Sofa' }).click();
+  await page.getByRole('heading', { name: /Sofa/, level: 1 }).waitFor();
+  await hangs.getByText('is reached through').waitFor();
+  await page.getByText('no address of its own; behind hue-1').waitFor();
+  await hangs.getByRole('link', { name: 'hue-1' }).click();
+  await page.getByRole('heading', { name: /hue-1/, level: 1 }).waitFor();
+  await page.context().close();
+});
+
+test('an operator switches the automatic updates of a device, and it says so itself', async () => {
+  const [bridge, lamp] = ['hue-1', 'Sofa'].map((name) => devices.find((d) => d.name === name));
+  const page = await enter('cara', `/devices/${bridge.id}`);
+  const own = page.getByRole('region', { name: 'Its own automatic updates' });
+  await own.getByText('✓ on').waitFor();
+  await own.getByRole('button', { name: 'Ask it now' }).click();
+  await own.getByText('So it says now, and that it installs at 03:00').waitFor();
+  for (const [order, said] of [['Switch them off', 'It waits for somebody'], ['Switch them on', 'It installs by itself']]) {
+    await own.getByRole('button', { name: order }).click();
+    await page.getByRole('dialog').getByText('The device is asked again afterwards').waitFor();
+    await page.getByRole('dialog').getByRole('button', { name: order }).click();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await own.getByText(said).waitFor();
+    await own.getByText('So it says now').waitFor();
+  }
+  await page.goto(`${house.base}/devices/${lamp.id}`);
+  await own.getByText('So says its model card').waitFor();
+  await own.getByRole('button', { name: 'Ask it now' }).click();
+  await own.getByRole('alert').getByText('does not know how Sofa updates itself').waitFor();
+  await page.context().close();
+});
+
+test('somebody is told, it does not arrive, and is told no more', async () => {
+  const vera = await enter('vera');
+  await go(vera, 'Notices');
+  await vera.getByText('Nobody is told yet').waitFor();
+  assert.equal(await vera.getByRole('button', { name: 'Tell somebody' }).count(), 0);
+  const preview = vera.getByRole('article', { name: 'What a digest would say now' });
+  await preview.waitFor();
+  assert.doesNotMatch(await preview.textContent(), /•/);
+  await vera.getByLabel('With names').check();
+  await preview.getByText(/^• .+: /).first().waitFor();
+
+  const page = await enter('ada', '/notices');
+  await page.getByRole('button', { name: 'Tell somebody' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Name', { exact: false }).first().fill('on duty');
+  await dialog.getByLabel('Address').fill(`http://127.0.0.1:${await freePort()}/secret-path`);
+  assert.equal(await dialog.getByLabel('Address').getAttribute('type'), 'password');
+  await dialog.getByRole('button', { name: 'Add' }).click();
+  await dialog.getByRole('alert').getByText("a recipient's name has letters, digits").waitFor();
+  await lookTwice(page, 'notices-add');
+  await dialog.getByLabel('Name', { exact: false }).first().fill('on-duty');
+  await dialog.getByRole('button', { name: 'Add' }).click();
+  assert.match(await dialog.getByLabel('Key').inputValue(), /^whsec_/);
+  await page.keyboard.press('Escape');
+  await dialog.getByRole('button', { name: 'Copy' }).click();
+  await dialog.getByText(/^Copied\.|^The browser did not copy it/).waitFor();
+  await lookTwice(page, 'notices-key');
+  await dialog.getByRole('button', { name: 'I have kept it' }).click();
+  await dialog.waitFor({ state: 'detached' });
+
+  const row = page.getByRole('list', { name: 'Who is told' }).getByRole('listitem').filter({ hasText: 'on-duty' });
+  await row.getByText('webhook at 127.0.0.1').waitFor();
+  await page.getByRole('button', { name: 'Try on-duty' }).click();
+  await row.getByRole('alert').getByText(/webhook at 127\.0\.0\.1: .*refused/).waitFor();
+  assert.doesNotMatch(await page.content(), /secret-path|whsec_/);
+  await lookTwice(page, 'notices-tried');
+  await page.getByRole('button', { name: 'Remove on-duty' }).click();
+  await dialog.getByRole('button', { name: 'Remove' }).click();
+  await page.getByText('Nobody is told yet').waitFor();
+  assert.equal(house.firmward('notices').includes('on-duty'), false);
+  await vera.context().close();
   await page.context().close();
 });
 
@@ -234,6 +317,18 @@ for (const colorScheme of ['light', 'dark']) {
       await page.getByRole('link', { name: 'nas-1', exact: true }).click();
       await page.getByText('First known').waitFor();
       await look(page, `device-${width}-${colorScheme}`);
+      await go(page, 'Devices');
+      await page.getByLabel('Search').fill('hue');
+      await page.getByRole('link', { name: 'hue-1', exact: true }).click();
+      await page.getByText('changed by itself').waitFor();
+      await look(page, `bridge-${width}-${colorScheme}`);
+      await page.getByRole('link', { name: 'Sofa' }).click();
+      await page.getByText('no address of its own; behind hue-1').waitFor();
+      await page.getByText('First known').waitFor();
+      await look(page, `lamp-${width}-${colorScheme}`);
+      await go(page, 'Notices');
+      await page.getByRole('article').waitFor();
+      await look(page, `notices-${width}-${colorScheme}`);
       await go(page, 'Rollouts');
       await look(page, `rollouts-${width}-${colorScheme}`);
       await page.getByRole('link', { name: /SNPL-00112EU 1\.4\.4/ }).last().click();
@@ -242,6 +337,16 @@ for (const colorScheme of ['light', 'dark']) {
       await page.context().close();
     });
   }
+}
+
+// lookTwice looks at what only one test brings about: narrow and dark, then as before.
+async function lookTwice(page, name) {
+  await page.setViewportSize({ width: 390, height: 900 });
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await look(page, `${name}-390-dark`);
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await page.emulateMedia({ colorScheme: 'light' });
+  await look(page, `${name}-1440-light`);
 }
 
 // look takes a screenshot and checks what can be checked without eyes: nothing is wider than the screen, and

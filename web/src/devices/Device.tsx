@@ -12,8 +12,10 @@ import { Loaded, Told } from '../shell/Told';
 import { asMinute } from '../shell/time';
 import { text } from '../text';
 import { WorkOrders } from '../workorders/WorkOrders';
+import { AutoUpdates, hasOwnUpdates } from './AutoUpdates';
 import { Identity } from './Identity';
 import { product } from './product';
+import { Relations } from './Relations';
 import { timeline } from './timeline';
 
 // Device is all that is known of one device.
@@ -43,6 +45,8 @@ function Detail({ id, detail: d }: { id: string; detail: Schemas['DeviceDetail']
       </p>
       <Part id="step" title={text.nextStep}>{d.nextStep ? <StepCard step={d.nextStep} /> : <p className="dim">{text.notWeighedYet}</p>}</Part>
       <Part id="identity" title={text.identity}><Identity detail={d} /></Part>
+      {d.relations.length > 0 && <Part id="relations" title={text.relations}><Relations detail={d} /></Part>}
+      {hasOwnUpdates(d) && <Part id="auto" title={text.autoUpdates}><AutoUpdates detail={d} /></Part>}
       <Part id="findings" title={text.findings}><Findings findings={d.findings} /></Part>
       {d.workOrders.length > 0 && <Part id="work" title={text.workOrders}><WorkOrders orders={d.workOrders} /></Part>}
       {d.containments.length > 0 && <Part id="contain" title={text.containments}><Containments containments={d.containments} /></Part>}
@@ -83,16 +87,22 @@ function Timeline({ id, detail }: { id: string; detail: Schemas['DeviceDetail'] 
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (last) => last.next,
   });
-  if (history.error) return <Told error={history.error} />;
-  if (!history.data) return <p className="dim">{text.loading}</p>;
-  const entries = timeline(detail, history.data.pages.flatMap((p) => p.items), history.hasNextPage);
+  const subject = detail.device.id;
+  const alone = useQuery({
+    queryKey: ['device', subject, 'by-itself'],
+    queryFn: ({ signal }) => answer(api.GET('/api/v1/audit/leaves', { params: { query: { subject, action: 'changed-by-itself', limit: 1000 } }, signal })),
+  });
+  const error = history.error ?? alone.error;
+  if (error) return <Told error={error} />;
+  if (!history.data || !alone.data) return <p className="dim">{text.loading}</p>;
+  const entries = timeline(detail, history.data.pages.flatMap((p) => p.items), history.hasNextPage, alone.data.items);
   return (
     <>
       <ol className="timeline">
         {entries.map((e, i) => (
           <li key={i} className={`when-${e.tone}`}>
             <time dateTime={e.at}>{asMinute(e.at)}</time>
-            <span>{e.text} {e.by && <span className="dim small">{e.by}</span>}</span>
+            <span>{e.mark && <><Mark tone={e.tone}>{e.mark}</Mark> </>}{e.text} {e.by && <span className="dim small">{e.by}</span>}</span>
           </li>
         ))}
       </ol>

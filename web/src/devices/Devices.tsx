@@ -115,7 +115,7 @@ function List({ rows, more, loadMore }: { rows: Schemas['Device'][]; more: boole
               <span role="cell">{d.firmware || text.unknown}</span>
               <span role="cell">{d.site}</span>
               <span role="cell">{d.class}</span>
-              <span role="cell" className="mono">{d.addresses[0]}</span>
+              <span role="cell">{d.addresses[0] ? <span className="mono">{d.addresses[0]}</span> : <span className="dim">{text.noAddress}</span>}</span>
               <span role="cell">{d.owner || <span className="dim">{text.noOwner}</span>}</span>
               <span role="cell">{asMinute(d.lastSeen) || text.never}</span>
             </div>

@@ -3,18 +3,21 @@ import type { Schemas } from '../api/client';
 import { Mark } from '../shell/Mark';
 import { asMinute } from '../shell/time';
 import { text } from '../text';
+import { autoClaim } from './AutoUpdates';
+import { Through } from './Relations';
 
 // Identity says what a device is, which evidence contradicts itself, and what every claim stands on.
 export function Identity({ detail: d }: { detail: Schemas['DeviceDetail'] }) {
   const v = d.device;
   const facts: [string, ReactNode][] = [
     [text.vendor, v.vendor], [text.model, v.model], [text.hardware, v.hardware], [text.firmware, v.firmware], [text.serial, v.serial],
-    [text.address, v.addresses.join(', ')], [text.mac, v.macs.join(', ')], [text.network, v.network && `${v.network}, ${v.zone}`],
+    [text.address, v.addresses.join(', ') || <Through detail={d} />], [text.mac, v.macs.join(', ')], [text.network, v.network && `${v.network}, ${v.zone}`],
     [text.owner, v.owner || text.noOwner], [text.function, v.function], [text.location, v.location],
     [text.criticality, v.criticality && text.ofFive(v.criticality)],
     [text.released, v.released && `${asMinute(v.released.from)} – ${asMinute(v.released.to)}`],
     [text.firstSeen, asMinute(v.firstSeen)], [text.lastSeen, asMinute(v.lastSeen) || text.never],
     [text.whoPatches, d.model.mayPatch.value], [text.rollback, d.model.rollback.value], [text.supportEnd, d.model.supportEnd.value],
+    [text.autoUpdate, autoClaim(d)?.value ?? d.model.autoUpdate.value],
   ];
   return (
     <>

@@ -12,10 +12,18 @@ const pages = [
   ['/', text.today],
   ['/devices', text.devices],
   ['/rollouts', text.rollouts],
+  ['/notices', text.notices],
 ] as const;
 
 export function useVersion() {
   return useQuery({ queryKey: ['version'], queryFn: ({ signal }) => answer(api.GET('/api/v1/version', { signal })) });
+}
+
+const roles = ['viewer', 'operator', 'approver', 'admin'];
+
+// useMay tells whether the person's role includes another. It only spares buttons that would be refused: the server decides.
+export function useMay(role: 'operator' | 'admin'): boolean {
+  return roles.indexOf(useVersion().data?.role ?? '') >= roles.indexOf(role);
 }
 
 // Shell stands around every page: where one is, who one is, and the red button.
