@@ -91,6 +91,7 @@ type Network struct {
 	NamedAt time.Time
 	Allower string    // who raised Allowed, empty if nobody did
 	Scanned time.Time // end of the last completed scan, zero if never
+	Began   time.Time // when that one began
 }
 
 // Zone gives the zone of the network.

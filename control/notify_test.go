@@ -141,7 +141,7 @@ func TestTryRecipient(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 		for _, bad := range []control.AddRecipient{
-			{Name: "x", Address: "nowhere"}, {Name: "", Address: hookAddress}, {Name: "x", Address: hookAddress, Zone: "Mars/Phobos"}, {Name: "x", Address: hookAddress, Hour: 24},
+			{Name: "x", Address: "nowhere"}, {Name: "", Address: hookAddress}, {Name: "x", Address: hookAddress, Zone: "Mars/Phobos"}, {Name: "x", Address: hookAddress, Hour: new(24)},
 		} {
 			if _, _, err := s.house.AddRecipient(s.house.ctx, anna, bad); firmward.CodeOf(err) != firmward.Invalid || strings.Contains(err.Error(), "do-not-tell") {
 				t.Errorf("%+v: %v", bad, err)

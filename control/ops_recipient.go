@@ -13,12 +13,12 @@ import (
 )
 
 // AddRecipient is a new place where people are told. Address is where: an https address, or one of shoutrrr's. It and the
-// key of a webhook are sealed; the key is given back once. Empty Digest is daily; Hour and Zone of 0 and "" are 8 o'clock in the
+// key of a webhook are sealed; the key is given back once. Empty Digest is daily; Hour and Zone of nil and "" are 8 o'clock in the
 // zone of the only site, else UTC.
 type AddRecipient struct {
 	Name, Address string
 	Digest        string
-	Hour          int
+	Hour          *int // 0 to 23
 	Zone          string
 	Urgent        bool
 	Details       bool
@@ -35,13 +35,13 @@ func (c *Control) AddRecipient(ctx context.Context, who firmward.Person, in AddR
 	}
 	now := c.Clock.Now()
 	r = firmward.Recipient{
-		Name: in.Name, Kind: kind, Host: host, Digest: in.Digest, Hour: in.Hour, Zone: in.Zone, Urgent: in.Urgent, Details: in.Details, By: who.Name, Created: now,
+		Name: in.Name, Kind: kind, Host: host, Digest: in.Digest, Hour: 8, Zone: in.Zone, Urgent: in.Urgent, Details: in.Details, By: who.Name, Created: now,
 	}
 	if r.Digest == "" {
 		r.Digest = firmward.DigestDaily
 	}
-	if r.Hour == 0 {
-		r.Hour = 8
+	if in.Hour != nil {
+		r.Hour = *in.Hour
 	}
 	if r.Zone == "" {
 		if r.Zone, err = c.onlyZone(ctx); err != nil {

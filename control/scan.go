@@ -168,7 +168,7 @@ func (c *Control) runScan(ctx context.Context, s *Scan) {
 		if err != nil {
 			return err
 		}
-		n.Scanned = receipt.Ended
+		n.Scanned, n.Began = receipt.Ended, receipt.Started
 		if err := tx.PutNetwork(ctx, n); err != nil {
 			return err
 		}

@@ -40,7 +40,7 @@ type NewRecipient struct {
 	Name    string `json:"name"`
 	Address string `json:"address" doc:"an https address, or one as shoutrrr writes them: smtp://user:password@host:587/?from=a@x&to=b@y, ntfy://host/topic; it is sealed and never shown"`
 	Digest  string `json:"digest,omitempty" enum:"daily,weekly,off" doc:"absent: daily; weekly is on Mondays"`
-	Hour    int    `json:"hour,omitempty" minimum:"0" maximum:"23" doc:"local hour of the digest; absent: 8"`
+	Hour    *int   `json:"hour,omitempty" minimum:"0" maximum:"23" doc:"local hour of the digest; absent: 8"`
 	Zone    string `json:"zone,omitempty" doc:"its time zone; absent: that of the only site, else UTC"`
 	Urgent  *bool  `json:"urgent,omitempty" doc:"absent: true"`
 	Details bool   `json:"details,omitempty" doc:"messages may name devices, models and versions"`

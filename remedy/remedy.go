@@ -159,8 +159,8 @@ const Missed = 12 * time.Hour
 // missing is for devices that the last scan of their network did not find.
 func missing(f Facts, _ []firmward.Finding, s *firmward.NextStep, _ time.Time) bool {
 	away := func(d firmward.Device) time.Duration {
-		if f.Network == nil || d.LastSeen.IsZero() {
-			return 0
+		if f.Network == nil || d.LastSeen.IsZero() || !f.Network.Began.IsZero() && !d.LastSeen.Before(f.Network.Began) {
+			return 0 // a scan can take longer than a device may be missing: who was seen in it was seen
 		}
 		return f.Network.Scanned.Sub(d.LastSeen)
 	}

@@ -190,6 +190,14 @@ func TestChoose(t *testing.T) {
 			f.Network, f.Device.LastSeen = &firmward.Network{Scanned: now}, before
 			f.Gateways = []firmward.Device{{Name: "switch", LastSeen: now}, {Name: "router", LastSeen: before}}
 		}, firmward.StepWait, "wait for router: it is reached through it", "gateway-silent", "policy"},
+		{"seen early in a long scan", func(f *remedy.Facts) {
+			f.Network = &firmward.Network{Scanned: now, Began: now.Add(-3 * day)}
+			f.Device.LastSeen = now.Add(-2 * day)
+		}, firmward.StepWait, "nothing", "", "policy"},
+		{"not seen in a long scan", func(f *remedy.Facts) {
+			f.Network = &firmward.Network{Scanned: now, Began: now.Add(-3 * day)}
+			f.Device.LastSeen = now.Add(-4 * day)
+		}, firmward.StepAsk, "go and see: silent since", "", "policy"},
 		{"left out once by the bridge that tells of it", func(f *remedy.Facts) {
 			f.Network, f.Device.LastSeen, f.Device.Addrs = &firmward.Network{Scanned: now}, now.Add(-day), nil
 			f.Gateways = []firmward.Device{{Name: "bridge", LastSeen: now}}

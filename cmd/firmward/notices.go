@@ -45,7 +45,7 @@ func (c *NoticesAddCmd) Run(ctx context.Context, a *app) error {
 	}
 	var made httpapi.RecipientMade
 	if err := a.client.post(ctx, "/recipients", httpapi.NewRecipient{
-		Name: c.Name, Address: address, Digest: c.Digest, Hour: c.Hour, Zone: c.Zone, Urgent: &c.Urgent, Details: c.Details,
+		Name: c.Name, Address: address, Digest: c.Digest, Hour: &c.Hour, Zone: c.Zone, Urgent: &c.Urgent, Details: c.Details,
 	}, &made); err != nil {
 		return err
 	}

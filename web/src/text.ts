@@ -230,6 +230,8 @@ export const text = {
   plannedBy: (who: string, when: string, id: string, approvals: number) => `${id}, planned by ${who}, ${when}.${approvals > 0 ? ' Somebody else approves it.' : ''}`,
   approvedBy: (who: string, wave: number, when: string, note?: string) => `${who} approved ${wave === 0 ? 'the start' : `wave ${wave}`}, ${when}${note ? `: ${note}` : ''}`,
   withdrawn: 'withdrawn',
+  hastened: 'hastened: shorter soaks',
+  void: 'earlier approvals are void',
   waves: 'Waves',
   onlyFirst: (n: number) => `Only the first ${n} devices are shown.`,
   waveName: (n: number) => (n === 0 ? 'Canary wave' : `Wave ${n}`),

@@ -59,7 +59,7 @@ function Form({ onDone, onCancel }: { onDone: (m: Made) => void; onCancel: () =>
         <NativeSelect label={text.digest} value={digest} onChange={(e) => setDigest(e.currentTarget.value as typeof digest)}
           data={digests.map((value) => ({ value, label: text.digestName[value] }))} />
         <NativeSelect label={text.hour} value={hour} onChange={(e) => setHour(Number(e.currentTarget.value))} disabled={digest === 'off'}
-          data={Array.from({ length: 23 }, (_, i) => ({ value: String(i + 1), label: text.hourOf(i + 1) }))} />
+          data={Array.from({ length: 24 }, (_, i) => ({ value: String(i), label: text.hourOf(i) }))} />
       </div>
       <TextInput label={text.zone} description={text.zoneHelp} value={zone} onChange={(e) => setZone(e.currentTarget.value)} spellCheck={false} disabled={digest === 'off'} />
       <Check label={text.urgent} checked={urgent} onChange={setUrgent} />

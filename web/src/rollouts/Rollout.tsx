@@ -40,6 +40,8 @@ function Detail({ detail: d }: { detail: Schemas['RolloutDetail'] }) {
         </p>
         <Bar rollout={r} />
         <Orders rollout={r} />
+        {r.emergency && <p><Mark tone="warn">{text.hastened}</Mark> {r.emergency}</p>}
+        {r.void && <p><Mark tone="warn">{text.void}</Mark> {r.void}</p>}
         <p className="dim small">{text.plannedBy(r.author, asMinute(r.created), r.id, r.policy.approvals)}</p>
         {r.approvals.map((a) => <p key={a.actor + a.at} className="small">✓ {text.approvedBy(a.actor, a.wave, asMinute(a.at), a.note)}</p>)}
         {d.release.withdrawn && <p><Mark tone="bad">{text.withdrawn}</Mark> {d.release.whyGone}</p>}

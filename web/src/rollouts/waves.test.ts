@@ -23,6 +23,12 @@ test('a wave is approved only where each wants its own consent', () => {
   expect(orders(rollout({ rehearsal: true }))).toEqual([]);
 });
 
+test('void consents are asked for anew, for the open wave', () => {
+  const r = rollout({ state: 'paused', wave: 1, void: 'p3 has changed' });
+  expect([orders(r), toApprove(r)]).toEqual([['approve', 'resume', 'stop'], 1]);
+  expect(toApprove(rollout({ state: 'awaiting-approval', void: 'p3 has changed' }))).toBe(0);
+});
+
 test('refusals are grouped by reason', () => {
   const got = byReason([target('a', 0, 'refused', 'spare'), target('b', 0, 'refused', 'no owner'), target('c', 0, 'refused', 'no owner')]);
   expect(got.map(([why, l]) => [why, l.map((t) => t.device)])).toEqual([['no owner', ['b', 'c']], ['spare', ['a']]]);

@@ -30,14 +30,16 @@ export function orders(r: Schemas['Rollout']): Order[] {
       return toApprove(r) > 0 ? ['approve', 'pause', 'stop'] : ['pause', 'stop'];
     case 'paused':
     case 'halted':
-      return ['resume', 'stop'];
+      return r.void ? ['approve', 'resume', 'stop'] : ['resume', 'stop'];
     default:
       return [];
   }
 }
 
-// toApprove is the wave that a consent is for: the start (0), or the next one where each wave wants its own.
+// toApprove is the wave that a consent is for: the start (0), the next one where each wave wants its own, or the open one again
+// where consents are void.
 export function toApprove(r: Schemas['Rollout']): number {
+  if (r.void && r.state !== 'awaiting-approval') return r.wave;
   return r.state === 'running' && r.policy.approveWaves && r.wave + 1 < r.waves ? r.wave + 1 : 0;
 }
 
