@@ -7,9 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"mime/multipart"
-	"net/textproto"
 	"strings"
+
+	"github.com/firmward/firmward/proto/form"
 )
 
 // RootPath is the service root: the one path that is known beforehand, and open to everybody.
@@ -123,27 +123,9 @@ func ReadUpdateService(b []byte) (UpdateService, error) {
 // Form frames an image for a multipart push: what is wanted, then the image. Without targets the controller reads from the image
 // what it is for; it applies it at once.
 func Form(fileName string) (contentType string, head, tail []byte, err error) {
-	var buf bytes.Buffer
-	w := multipart.NewWriter(&buf)
-	part, err := w.CreatePart(textproto.MIMEHeader{
-		"Content-Disposition": {`form-data; name="UpdateParameters"`}, "Content-Type": {"application/json"},
+	return form.Frame("UpdateFile", fileName, form.Field{
+		Name: "UpdateParameters", Type: "application/json", Value: []byte(`{"Targets":[],"@Redfish.OperationApplyTime":"Immediate"}`),
 	})
-	if err == nil {
-		_, err = part.Write([]byte(`{"Targets":[],"@Redfish.OperationApplyTime":"Immediate"}`))
-	}
-	if err == nil {
-		_, err = w.CreatePart(textproto.MIMEHeader{
-			"Content-Disposition": {fmt.Sprintf(`form-data; name="UpdateFile"; filename=%q`, fileName)}, "Content-Type": {"application/octet-stream"},
-		})
-	}
-	n := buf.Len()
-	if err == nil {
-		err = w.Close()
-	}
-	if err != nil {
-		return "", nil, nil, fmt.Errorf("frame the image: %w", err)
-	}
-	return w.FormDataContentType(), buf.Bytes()[:n], buf.Bytes()[n:], nil
 }
 
 // Message is one message of a registry.

@@ -5,15 +5,14 @@
 package ubus
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"mime/multipart"
-	"net/textproto"
 	"net/url"
 	"strings"
 	"unicode"
+
+	"github.com/firmward/firmward/proto/form"
 )
 
 // Paths of the web server, and of the one file to which rpc-sys looks for an image.
@@ -206,26 +205,8 @@ func plain(s string) string {
 // Form frames an image that is stored as ImageFile: what comes before it and after it. The web server takes the fields in
 // this order only.
 func Form(session string) (contentType string, head, tail []byte, err error) {
-	var buf bytes.Buffer
-	w := multipart.NewWriter(&buf)
-	for _, f := range [...][2]string{{"sessionid", session}, {"filename", ImageFile}, {"filemode", "0600"}} {
-		if err == nil {
-			err = w.WriteField(f[0], f[1])
-		}
-	}
-	if err == nil {
-		_, err = w.CreatePart(textproto.MIMEHeader{
-			"Content-Disposition": {`form-data; name="filedata"; filename="firmware.bin"`}, "Content-Type": {"application/octet-stream"},
-		})
-	}
-	n := buf.Len()
-	if err == nil {
-		err = w.Close()
-	}
-	if err != nil {
-		return "", nil, nil, fmt.Errorf("frame the image: %w", err)
-	}
-	return w.FormDataContentType(), buf.Bytes()[:n], buf.Bytes()[n:], nil
+	return form.Frame("filedata", "firmware.bin",
+		form.Field{Name: "sessionid", Value: []byte(session)}, form.Field{Name: "filename", Value: []byte(ImageFile)}, form.Field{Name: "filemode", Value: []byte("0600")})
 }
 
 // Stored is what the router says of a file that it stored.

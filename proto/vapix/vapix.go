@@ -3,13 +3,12 @@
 package vapix
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"mime/multipart"
-	"net/textproto"
 	"strconv"
 	"time"
+
+	"github.com/firmward/firmward/proto/form"
 )
 
 // The paths of the two interfaces.
@@ -136,27 +135,7 @@ func Upgrade(name string, fallBack time.Duration) (contentType string, head, tai
 	if err != nil {
 		return "", nil, nil, err
 	}
-	var buf bytes.Buffer
-	w := multipart.NewWriter(&buf)
-	part, err := w.CreatePart(textproto.MIMEHeader{
-		"Content-Disposition": {`form-data; name="data"`}, "Content-Type": {"application/json"},
-	})
-	if err == nil {
-		_, err = part.Write(call)
-	}
-	if err == nil {
-		_, err = w.CreatePart(textproto.MIMEHeader{
-			"Content-Disposition": {fmt.Sprintf(`form-data; name="fileData"; filename=%q`, name)}, "Content-Type": {"application/octet-stream"},
-		})
-	}
-	if err != nil {
-		return "", nil, nil, fmt.Errorf("frame the image: %w", err)
-	}
-	n := buf.Len()
-	if err := w.Close(); err != nil {
-		return "", nil, nil, fmt.Errorf("frame the image: %w", err)
-	}
-	return w.FormDataContentType(), buf.Bytes()[:n], buf.Bytes()[n:], nil
+	return form.Frame("fileData", name, form.Field{Name: "data", Type: "application/json", Value: call})
 }
 
 func trimQuotes(s string) string {

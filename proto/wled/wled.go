@@ -6,8 +6,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"mime/multipart"
-	"net/textproto"
+
+	"github.com/firmward/firmward/proto/form"
 )
 
 // Paths of the interface.
@@ -59,19 +59,7 @@ func Unlock(pin string) ([]byte, error) {
 
 // Form frames an image: what comes before it and after it.
 func Form(fileName string) (contentType string, head, tail []byte, err error) {
-	var buf bytes.Buffer
-	w := multipart.NewWriter(&buf)
-	_, err = w.CreatePart(textproto.MIMEHeader{
-		"Content-Disposition": {fmt.Sprintf(`form-data; name="update"; filename=%q`, fileName)}, "Content-Type": {"application/octet-stream"},
-	})
-	n := buf.Len()
-	if err == nil {
-		err = w.Close()
-	}
-	if err != nil {
-		return "", nil, nil, fmt.Errorf("frame the image: %w", err)
-	}
-	return w.FormDataContentType(), buf.Bytes()[:n], buf.Bytes()[n:], nil
+	return form.Frame("update", fileName)
 }
 
 // Mismatch reports whether the page that answers an image says that it is made for another build: the device
