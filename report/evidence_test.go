@@ -60,7 +60,7 @@ func TestEvidence(t *testing.T) {
 				t.Errorf("%s: %+v", tc.ref, v)
 			}
 			tamper(t, file, h.Signer.Public())
-			openssl(t, file, h.Signer.Public())
+			openssl(t, h.evidence(t, tc.ref, 0), h.Signer.Public())
 		}
 	})
 }
