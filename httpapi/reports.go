@@ -42,4 +42,23 @@ func (a *API) reportRoutes() {
 		}
 		return report.MonthlyCheck(ctx, a.Control, in.Site)
 	})
+	serve(a, spec{method: http.MethodGet, path: "/reports/packs", id: "list-packs", role: firmward.Viewer, tag: "Reports", summary: "The rule books that evidence can be sorted by"},
+		func(context.Context, *struct{}) (Packs, error) {
+			l, err := report.Packs()
+			return Packs{Items: list(l)}, err
+		})
+	serve(a, spec{
+		method: http.MethodGet, path: "/reports/clauses", id: "get-clauses", role: firmward.Viewer, tag: "Reports",
+		summary: "Evidence, clause by clause of a rule book", doc: "It says what the records show and what they do not. It is no judgement.",
+	}, func(ctx context.Context, in *struct {
+		Pack string `query:"pack" required:"true" doc:"id of a pack"`
+	},
+	) (report.ClauseReport, error) {
+		return report.Answer(ctx, a.Control, in.Pack)
+	})
+}
+
+// Packs lists rule books.
+type Packs struct {
+	Items []report.Pack `json:"items"`
 }

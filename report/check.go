@@ -3,7 +3,6 @@ package report
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -155,7 +154,7 @@ func task(ctx context.Context, r store.Reader, steps []firmward.NextStep) (Task,
 		if t.Command = "firmward workorders done " + w.ID; len(steps) > 1 {
 			t.Command = "firmward workorders" // lists one for each of them
 		}
-		t.Page, t.Steps, t.Never = "Today", slices.Concat([]string{}, w.Instruction.Steps), w.Instruction.Never
+		t.Page, t.Steps, t.Never = "Today", append([]string{}, w.Instruction.Steps...), w.Instruction.Never
 		if first.Fix == nil {
 			t.Minutes = w.Instruction.Minutes * len(steps)
 		}

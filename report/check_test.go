@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/control"
@@ -68,9 +69,7 @@ func TestSameWorkIsOneTask(t *testing.T) {
 		for _, model := range []string{"a", "b", "c", "d"} {
 			add("thing "+model, "", model, "")
 		}
-		if err := h.Settle(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		synctest.Wait()
 		c, err := report.MonthlyCheck(t.Context(), h.Control, "")
 		if err != nil {
 			t.Fatal(err)

@@ -17,6 +17,7 @@ import (
 // ReportCmd answers people who were not there.
 type ReportCmd struct {
 	Check    ReportCheckCmd    `cmd:"" help:"The monthly check in plain words, to be printed."`
+	Clauses  ReportClausesCmd  `cmd:"" help:"Evidence, clause by clause of a rule book, and what is missing."`
 	Evidence ReportEvidenceCmd `cmd:"" help:"Write one file about a device or a rollout that anyone can verify."`
 	Verify   ReportVerifyCmd   `cmd:"" help:"Verify such a file. Needs no server, database or network."`
 }
@@ -240,4 +241,64 @@ func (a *app) task(n int, t report.Task) {
 	say("Held up", t.Waits)
 	fmt.Fprintf(a.out, "%sHow: %s\n", strings.Repeat(" ", indent), clean(t.Command)) // in one piece: it is to be copied
 	say("Or", "page "+t.Page+" of the web app")
+}
+
+// ReportClausesCmd prints evidence by clauses.
+type ReportClausesCmd struct {
+	Pack string `help:"Rule book; without one they are listed." placeholder:"ID"`
+}
+
+// Help gives examples.
+func (ReportClausesCmd) Help() string {
+	return "It says what the records show and what they do not. It is no judgement: whoever holds the rule book makes that.\n\n" +
+		examples("firmward report clauses", "firmward report clauses --pack nis2", "firmward report clauses --pack cyber-essentials --json")
+}
+
+// Run carries it out.
+func (c *ReportClausesCmd) Run(ctx context.Context, a *app) error {
+	if c.Pack == "" {
+		var packs httpapi.Packs
+		if err := a.client.get(ctx, "/reports/packs", nil, &packs); err != nil {
+			return err
+		}
+		if a.JSON {
+			return a.jsonLines(anys(packs.Items))
+		}
+		t := table{head: []string{"PACK", "NAME", "READ"}}
+		for _, p := range packs.Items {
+			t.rows = append(t.rows, []string{p.ID, p.Name, p.Date})
+		}
+		t.write(a)
+		return nil
+	}
+	if err := a.client.settle(ctx); err != nil {
+		return err
+	}
+	var r report.ClauseReport
+	if err := a.client.get(ctx, "/reports/clauses", values("pack", c.Pack), &r); err != nil {
+		return err
+	}
+	if done, err := a.asJSON(r); done {
+		return err
+	}
+	a.para(0, r.Pack.Name+", "+when(r.At))
+	a.para(0, r.Statement)
+	a.para(0, "Clauses in our own words, after "+r.Pack.Source+", read "+r.Pack.Date+".")
+	for _, cl := range r.Clauses {
+		a.title(cl.ID)
+		a.para(1, cl.Title+".")
+		for _, e := range cl.Evidence {
+			a.bullet(" *", e.Summary)
+			for _, item := range e.Items {
+				a.bullet("   -", item.Text)
+			}
+			if e.More > 0 {
+				a.para(3, fmt.Sprintf("and %d more", e.More))
+			}
+		}
+		for _, m := range cl.Missing {
+			a.bullet(" !", m)
+		}
+	}
+	return nil
 }

@@ -769,6 +769,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/reports/clauses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Evidence, clause by clause of a rule book
+         * @description It says what the records show and what they do not. It is no judgement.
+         */
+        get: operations["get-clauses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/reports/evidence": {
         parameters: {
             query?: never;
@@ -783,6 +803,23 @@ export interface paths {
          * @description A record of the audit log holds its digest and who asked for it. Verify it offline with 'firmward report verify'; docs/evidence.md is its form.
          */
         post: operations["write-evidence"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports/packs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The rule books that evidence can be sorted by */
+        get: operations["list-packs"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1287,6 +1324,21 @@ export interface components {
             source: string;
             value: string;
         };
+        ClauseAnswer: {
+            evidence: components["schemas"]["Evidenced"][];
+            id: string;
+            /** @description what is not shown here */
+            missing: string[];
+            /** @description in our own words, not the rule book's */
+            title: string;
+        };
+        ClauseReport: {
+            /** Format: date-time */
+            at: string;
+            clauses: components["schemas"]["ClauseAnswer"][];
+            pack: components["schemas"]["Pack"];
+            statement: string;
+        };
         Consent: {
             note?: string;
             /**
@@ -1427,6 +1479,17 @@ export interface components {
             earlier?: number;
             /** @description id of a rollout, or a reference of a device */
             ref: string;
+        };
+        Evidenced: {
+            /** @description at most 100 */
+            items: components["schemas"]["Item"][];
+            /**
+             * Format: int64
+             * @description items beyond those
+             */
+            more: number;
+            query: string;
+            summary: string;
         };
         Exception: {
             /** @description absent: every advisory of the device */
@@ -1580,6 +1643,13 @@ export interface components {
             source?: string;
             steps: string[];
             title: string;
+        };
+        Item: {
+            /** Format: date-time */
+            at?: string;
+            /** @description id of the device, rollout, exception … that it is about */
+            ref: string;
+            text: string;
         };
         Leaf: {
             action: string;
@@ -1840,6 +1910,14 @@ export interface components {
             title: string;
             urgent: boolean;
         };
+        Pack: {
+            /** @description day on which they were read */
+            date: string;
+            id: string;
+            name: string;
+            /** @description where the clauses were read */
+            source: string;
+        };
         Packet: {
             /** Format: int64 */
             bytes: number;
@@ -1848,6 +1926,9 @@ export interface components {
             text?: string;
             /** @example tcp/192.168.1.1:80 */
             to: string;
+        };
+        Packs: {
+            items: components["schemas"]["Pack"][];
         };
         PageAdvisory: {
             items: components["schemas"]["Advisory"][];
@@ -4123,6 +4204,38 @@ export interface operations {
             };
         };
     };
+    "get-clauses": {
+        parameters: {
+            query: {
+                /** @description id of a pack */
+                pack: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClauseReport"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "write-evidence": {
         parameters: {
             query?: never;
@@ -4143,6 +4256,35 @@ export interface operations {
                 };
                 content: {
                     "application/jsonl": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-packs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Packs"];
                 };
             };
             /** @description Error */
