@@ -2,6 +2,8 @@ package report_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -110,6 +112,33 @@ func tamper(t *testing.T, file []byte, key string) {
 	bad("an end cut off", file[:len(file)-1])
 	bad("something at the end", append(bytes.Clone(file), '\n'))
 	bad("an empty file", nil)
+}
+
+// TestResealed: who changes a fact and computes the digest anew is found by the record that holds the old one, and who
+// forges an earlier checkpoint's proof by the checkpoint.
+func TestResealed(t *testing.T) {
+	inHouse(t, func(t *testing.T, h house) {
+		early, err := audit.ParseCheckpoint(h.early, h.Signer.Public())
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := h.evidence(t, h.rollout, early.Size)
+		at := bytes.Index(file, []byte(`{"sealed":`))
+		body, rest := bytes.Clone(file[:at]), file[at:]
+		was, is := sha256.Sum256(body), sha256.Sum256(bytes.Replace(body, []byte(`"ben"`), []byte(`"eve"`), 1))
+		resealed := bytes.Replace(file, []byte(`"ben"`), []byte(`"eve"`), 1)
+		resealed = bytes.Replace(resealed, []byte(`{"sealed":"`+hex.EncodeToString(was[:])), []byte(`{"sealed":"`+hex.EncodeToString(is[:])), 1)
+		v := verify(t, resealed, report.Options{})
+		if len(v.Problems) != 1 || !strings.Contains(v.Problems[0].What, "does not hold the digest of this file") {
+			t.Errorf("resealed: %+v", v)
+		}
+		proof := bytes.Index(rest, []byte(`"proof":["`)) + len(`"proof":["`)
+		forged := bytes.Clone(file)
+		forged[at+proof] = 'A' + (forged[at+proof]-'A'+1)%26
+		if v := verify(t, forged, report.Options{}); len(v.Problems) != 1 || !strings.Contains(v.Problems[0].What, "does not begin with") {
+			t.Errorf("another proof: %+v", v)
+		}
+	})
 }
 
 // TestOutside: checkpoints that were kept outside, and keys.
