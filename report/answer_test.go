@@ -1,8 +1,10 @@
 package report_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -45,6 +47,7 @@ func TestAnswer(t *testing.T) {
 					t.Errorf("%s %s says nothing", id, c.ID)
 				}
 			}
+			oscal(t, r)
 			if t.Failed() {
 				t.Log(string(b))
 			}
@@ -54,6 +57,59 @@ func TestAnswer(t *testing.T) {
 		}
 	})
 }
+
+// oscal checks what NIST's schema asks for in the parts that depend on the answer. The whole was checked against that schema when it was
+// written.
+func oscal(t *testing.T, r report.ClauseReport) {
+	t.Helper()
+	b, err := json.Marshal(r.OSCAL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := json.Marshal(r.OSCAL()); err != nil || !bytes.Equal(b, again) {
+		t.Error("the same answer gives another document")
+	}
+	var doc struct {
+		Results struct {
+			Results []struct {
+				Reviewed struct {
+					Selections []struct {
+						Controls []struct {
+							ID string `json:"control-id"`
+						} `json:"include-controls"`
+					} `json:"control-selections"`
+				} `json:"reviewed-controls"`
+				Observations []struct{ UUID, Description string }
+				Findings     []any
+			}
+		} `json:"assessment-results"`
+	}
+	if err := json.Unmarshal(b, &doc); err != nil {
+		t.Fatal(err)
+	}
+	res := doc.Results.Results[0]
+	controls, seen := res.Reviewed.Selections[0].Controls, map[string]bool{}
+	for _, c := range controls {
+		if !oscalToken.MatchString(c.ID) || seen[c.ID] {
+			t.Errorf("control %q", c.ID)
+		}
+		seen[c.ID] = true
+	}
+	for _, o := range res.Observations {
+		if !oscalUUID.MatchString(o.UUID) || seen[o.UUID] || o.Description == "" {
+			t.Errorf("observation %+v", o)
+		}
+		seen[o.UUID] = true
+	}
+	if len(controls) != len(r.Clauses) || len(res.Observations) < len(r.Clauses) || len(res.Findings) > 0 {
+		t.Errorf("%d controls, %d observations, %d verdicts", len(controls), len(res.Observations), len(res.Findings))
+	}
+}
+
+var (
+	oscalToken = regexp.MustCompile(`^(\p{L}|_)(\p{L}|\p{N}|[.\-_])*$`)
+	oscalUUID  = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[45][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
+)
 
 // TestAnswerOfAnEmptyHouse: silence is said to be silence.
 func TestAnswerOfAnEmptyHouse(t *testing.T) {

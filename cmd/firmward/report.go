@@ -245,17 +245,22 @@ func (a *app) task(n int, t report.Task) {
 
 // ReportClausesCmd prints evidence by clauses.
 type ReportClausesCmd struct {
-	Pack string `help:"Rule book; without one they are listed." placeholder:"ID"`
+	Pack  string `help:"Rule book; without one they are listed." placeholder:"ID"`
+	OSCAL bool   `help:"Print OSCAL assessment results as JSON: observations, and no verdict." name:"oscal"`
 }
 
 // Help gives examples.
 func (ReportClausesCmd) Help() string {
 	return "It says what the records show and what they do not. It is no judgement: whoever holds the rule book makes that.\n\n" +
-		examples("firmward report clauses", "firmward report clauses --pack nis2", "firmward report clauses --pack cyber-essentials --json")
+		examples("firmward report clauses", "firmward report clauses --pack nis2", "firmward report clauses --pack cyber-essentials --json",
+			"firmward report clauses --pack nis2 --oscal > results.json")
 }
 
 // Run carries it out.
 func (c *ReportClausesCmd) Run(ctx context.Context, a *app) error {
+	if c.Pack == "" && c.OSCAL {
+		return usageError("--oscal wants --pack")
+	}
 	if c.Pack == "" {
 		var packs httpapi.Packs
 		if err := a.client.get(ctx, "/reports/packs", nil, &packs); err != nil {
@@ -277,6 +282,9 @@ func (c *ReportClausesCmd) Run(ctx context.Context, a *app) error {
 	var r report.ClauseReport
 	if err := a.client.get(ctx, "/reports/clauses", values("pack", c.Pack), &r); err != nil {
 		return err
+	}
+	if c.OSCAL {
+		return a.jsonLines([]any{r.OSCAL()})
 	}
 	if done, err := a.asJSON(r); done {
 		return err
