@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/httpapi"
@@ -195,7 +196,7 @@ func (a *app) monthly(c report.Check) {
 	}
 	a.para(0, head)
 	for i, t := range c.Tasks {
-		a.task(i+1, t)
+		a.task(i+1, t, c.At)
 	}
 	if c.More > 0 {
 		fmt.Fprintln(a.out)
@@ -216,7 +217,7 @@ func (a *app) monthly(c report.Check) {
 	a.para(1, sentence(plural(c.Devices, "device", "devices")+"; "+c.Knowledge))
 }
 
-func (a *app) task(n int, t report.Task) {
+func (a *app) task(n int, t report.Task, now time.Time) {
 	const indent = 5
 	fmt.Fprintln(a.out)
 	a.bullet(fmt.Sprintf(" %d. [ ]", n), t.What)
@@ -230,7 +231,11 @@ func (a *app) task(n int, t report.Task) {
 	if t.Minutes > 0 {
 		minutes = plural(t.Minutes, "minute", "minutes")
 	}
-	if !t.By.IsZero() {
+	switch {
+	case t.By.IsZero():
+	case t.By.Before(now):
+		minutes += ", should have been done by " + day(t.By)
+	default:
 		minutes += ", best before " + day(t.By)
 	}
 	say("Time", minutes)
