@@ -13,49 +13,47 @@ import (
 	"github.com/firmward/firmward/report"
 )
 
-// TestAnswer: a house of a month answers the clauses, with what is late and what is missing, and judges nothing.
-func TestAnswer(t *testing.T) {
-	inHouse(t, func(t *testing.T, h house) {
-		for id, want := range map[string][]string{
-			"cyber-essentials": {
-				"0 closed within it, 0 closed later, 0 open within it, 3 open past it", "is open since 2000-01-01, 40 days",
-				"1 whose support ended", "counts from the latter", "No evidence here: of no device is known whether it updates itself", "192.168.20.8/29 at home", "0 were never scanned",
-			},
-			"nis2": {
-				"Rollouts: 1, of which 1 were approved", "to 1 device, planned by anna, approved by ben on 2000-02-10", "0 passed, 0 failed, 1 said not to be tested", "SHA-256", "accept CVE-2024-3272",
-				"by ben, until 2000-05-10: in a drawer", "1 asked for that do not stand", "no record that calls a change an emergency", "Sources in use: 1", "records in a Merkle tree",
-			},
-		} {
-			r, err := report.Answer(t.Context(), h.Control, id)
-			if err != nil {
-				t.Fatal(err)
-			}
-			b, err := json.Marshal(r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, w := range want {
-				if !strings.Contains(string(b), w) {
-					t.Errorf("%s does not say %q", id, w)
-				}
-			}
-			if strings.Contains(strings.ToLower(string(b)), "complian") || strings.Contains(string(b), cameraPassword) {
-				t.Errorf("%s says what it must not", id)
-			}
-			for _, c := range r.Clauses {
-				if len(c.Evidence)+len(c.Missing) == 0 || c.Evidence == nil || c.Missing == nil {
-					t.Errorf("%s %s says nothing", id, c.ID)
-				}
-			}
-			oscal(t, r)
-			if t.Failed() {
-				t.Log(string(b))
+// answers: a house of a month answers the clauses, with what is late and what is missing, and judges nothing.
+func answers(t *testing.T, h house) {
+	for id, want := range map[string][]string{
+		"cyber-essentials": {
+			"0 closed within it, 0 closed later, 0 open within it, 3 open past it", "is open since 2000-01-01, 40 days",
+			"1 whose support ended", "counts from the latter", "No evidence here: of no device is known whether it updates itself", "192.168.20.8/29 at home", "0 were never scanned",
+		},
+		"nis2": {
+			"Rollouts: 1, of which 1 were approved", "to 1 device, planned by anna, approved by ben on 2000-02-10", "0 passed, 0 failed, 1 said not to be tested", "SHA-256", "accept CVE-2024-3272",
+			"by ben, until 2000-05-10: in a drawer", "1 asked for that do not stand", "no record that calls a change an emergency", "Sources in use: 1", "records in a Merkle tree",
+		},
+	} {
+		r, err := report.Answer(t.Context(), h.Control, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range want {
+			if !strings.Contains(string(b), w) {
+				t.Errorf("%s does not say %q", id, w)
 			}
 		}
-		if _, err := report.Answer(t.Context(), h.Control, "x"); firmward.CodeOf(err) != firmward.NotFound || !strings.Contains(fmt.Sprint(err), "nis2") {
-			t.Errorf("an unknown pack: %v", err)
+		if strings.Contains(strings.ToLower(string(b)), "complian") || strings.Contains(string(b), cameraPassword) {
+			t.Errorf("%s says what it must not", id)
 		}
-	})
+		for _, c := range r.Clauses {
+			if len(c.Evidence)+len(c.Missing) == 0 || c.Evidence == nil || c.Missing == nil {
+				t.Errorf("%s %s says nothing", id, c.ID)
+			}
+		}
+		oscal(t, r)
+		if t.Failed() {
+			t.Log(string(b))
+		}
+	}
+	if _, err := report.Answer(t.Context(), h.Control, "x"); firmward.CodeOf(err) != firmward.NotFound || !strings.Contains(fmt.Sprint(err), "nis2") {
+		t.Errorf("an unknown pack: %v", err)
+	}
 }
 
 // oscal checks what NIST's schema asks for in the parts that depend on the answer. The whole was checked against that schema when it was

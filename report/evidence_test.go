@@ -16,55 +16,53 @@ import (
 	"github.com/firmward/firmward/report"
 )
 
-// TestEvidence: the file tells the whole story, holds, and nothing in it can be changed unseen.
-func TestEvidence(t *testing.T) {
-	inHouse(t, func(t *testing.T, h house) {
-		early, err := audit.ParseCheckpoint(h.early, h.Signer.Public())
-		if err != nil {
-			t.Fatal(err)
+// evidenceFile: the file tells the whole story, holds, and nothing in it can be changed unseen.
+func evidenceFile(t *testing.T, h house) {
+	early, err := audit.ParseCheckpoint(h.early, h.Signer.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		ref   string
+		facts []string // that must be told
+		lines []string // parts of lines
+	}{
+		{h.camera, []string{"device", "claim", "observation", "finding", "step", "rollout", "release", "staging", "target", "sent", "feed"}, []string{
+			`"raw":"axis.Brand=AXIS`, `"advisory":"CVE-2024-0066"`, `"closedBy":"obs-`, `["axis.Brand","AXIS"]`, `"approvals":[{"actor":"ben"`, `"result":"not-staged"`,
+			`"from":"10.12.206","want":"10.12.236"`, `"purpose":"axis-vapix"`, `"action":"finding-close"`, `"action":"rollout-approve"`,
+		}},
+		{h.nas, []string{"device", "exception", "containment"}, []string{`"action":"exception-accept"`, `"action":"containment-ask"`, `"code":"no-enforcer"`}},
+		{h.rollout, []string{"rollout", "target", "device", "finding", "observation"}, []string{`"action":"target-succeeded"`, `"action":"finding-close"`}},
+	} {
+		file := h.evidence(t, tc.ref, early.Size)
+		told := map[string]bool{}
+		for l := range bytes.Lines(file) {
+			var f struct{ Fact string }
+			if err := json.Unmarshal(l, &f); err != nil {
+				t.Fatal(err)
+			}
+			told[f.Fact] = true
 		}
-		for _, tc := range []struct {
-			ref   string
-			facts []string // that must be told
-			lines []string // parts of lines
-		}{
-			{h.camera, []string{"device", "claim", "observation", "finding", "step", "rollout", "release", "staging", "target", "sent", "feed"}, []string{
-				`"raw":"axis.Brand=AXIS`, `"advisory":"CVE-2024-0066"`, `"closedBy":"obs-`, `["axis.Brand","AXIS"]`, `"approvals":[{"actor":"ben"`, `"result":"not-staged"`,
-				`"from":"10.12.206","want":"10.12.236"`, `"purpose":"axis-vapix"`, `"action":"finding-close"`, `"action":"rollout-approve"`,
-			}},
-			{h.nas, []string{"device", "exception", "containment"}, []string{`"action":"exception-accept"`, `"action":"containment-ask"`, `"code":"no-enforcer"`}},
-			{h.rollout, []string{"rollout", "target", "device", "finding", "observation"}, []string{`"action":"target-succeeded"`, `"action":"finding-close"`}},
-		} {
-			file := h.evidence(t, tc.ref, early.Size)
-			told := map[string]bool{}
-			for l := range bytes.Lines(file) {
-				var f struct{ Fact string }
-				if err := json.Unmarshal(l, &f); err != nil {
-					t.Fatal(err)
-				}
-				told[f.Fact] = true
+		for _, want := range tc.facts {
+			if !told[want] {
+				t.Errorf("%s: no fact %s", tc.ref, want)
 			}
-			for _, want := range tc.facts {
-				if !told[want] {
-					t.Errorf("%s: no fact %s", tc.ref, want)
-				}
-			}
-			for _, want := range tc.lines {
-				if !bytes.Contains(file, []byte(want)) {
-					t.Errorf("%s: it does not tell %s", tc.ref, want)
-				}
-			}
-			if bytes.Contains(file, []byte(cameraPassword)) {
-				t.Errorf("%s: the camera's password is in the file", tc.ref)
-			}
-			v := verify(t, file, report.Options{Key: h.Signer.Public(), Checkpoints: [][]byte{h.early}})
-			if !v.OK || v.Outside != 1 || v.Decisions == 0 || v.InLeaves != v.Decisions || len(v.Proven) != 5 {
-				t.Errorf("%s: %+v", tc.ref, v)
-			}
-			tamper(t, file, h.Signer.Public())
-			openssl(t, h.evidence(t, tc.ref, 0), h.Signer.Public())
 		}
-	})
+		for _, want := range tc.lines {
+			if !bytes.Contains(file, []byte(want)) {
+				t.Errorf("%s: it does not tell %s", tc.ref, want)
+			}
+		}
+		if bytes.Contains(file, []byte(cameraPassword)) {
+			t.Errorf("%s: the camera's password is in the file", tc.ref)
+		}
+		v := verify(t, file, report.Options{Key: h.Signer.Public(), Checkpoints: [][]byte{h.early}})
+		if !v.OK || v.Outside != 1 || v.Decisions == 0 || v.InLeaves != v.Decisions || len(v.Proven) != 5 {
+			t.Errorf("%s: %+v", tc.ref, v)
+		}
+		tamper(t, file, h.Signer.Public())
+		openssl(t, h.evidence(t, tc.ref, 0), h.Signer.Public())
+	}
 }
 
 func verify(t *testing.T, file []byte, opts report.Options) report.Verified {
@@ -114,93 +112,87 @@ func tamper(t *testing.T, file []byte, key string) {
 	bad("an empty file", nil)
 }
 
-// TestResealed: who changes a fact and computes the digest anew is found by the record that holds the old one, and who
+// resealed: who changes a fact and computes the digest anew is found by the record that holds the old one, and who
 // forges an earlier checkpoint's proof by the checkpoint.
-func TestResealed(t *testing.T) {
-	inHouse(t, func(t *testing.T, h house) {
-		early, err := audit.ParseCheckpoint(h.early, h.Signer.Public())
-		if err != nil {
-			t.Fatal(err)
-		}
-		file := h.evidence(t, h.rollout, early.Size)
-		at := bytes.Index(file, []byte(`{"sealed":`))
-		body, rest := bytes.Clone(file[:at]), file[at:]
-		was, is := sha256.Sum256(body), sha256.Sum256(bytes.Replace(body, []byte(`"ben"`), []byte(`"eve"`), 1))
-		resealed := bytes.Replace(file, []byte(`"ben"`), []byte(`"eve"`), 1)
-		resealed = bytes.Replace(resealed, []byte(`{"sealed":"`+hex.EncodeToString(was[:])), []byte(`{"sealed":"`+hex.EncodeToString(is[:])), 1)
-		v := verify(t, resealed, report.Options{})
-		if len(v.Problems) != 1 || !strings.Contains(v.Problems[0].What, "does not hold the digest of this file") {
-			t.Errorf("resealed: %+v", v)
-		}
-		proof := bytes.Index(rest, []byte(`"proof":["`)) + len(`"proof":["`)
-		forged := bytes.Clone(file)
-		forged[at+proof] = 'A' + (forged[at+proof]-'A'+1)%26
-		if v := verify(t, forged, report.Options{}); len(v.Problems) != 1 || !strings.Contains(v.Problems[0].What, "does not begin with") {
-			t.Errorf("another proof: %+v", v)
-		}
-	})
+func resealed(t *testing.T, h house) {
+	early, err := audit.ParseCheckpoint(h.early, h.Signer.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := h.evidence(t, h.rollout, early.Size)
+	at := bytes.Index(file, []byte(`{"sealed":`))
+	body, rest := bytes.Clone(file[:at]), file[at:]
+	was, is := sha256.Sum256(body), sha256.Sum256(bytes.Replace(body, []byte(`"ben"`), []byte(`"eve"`), 1))
+	resealed := bytes.Replace(file, []byte(`"ben"`), []byte(`"eve"`), 1)
+	resealed = bytes.Replace(resealed, []byte(`{"sealed":"`+hex.EncodeToString(was[:])), []byte(`{"sealed":"`+hex.EncodeToString(is[:])), 1)
+	v := verify(t, resealed, report.Options{})
+	if len(v.Problems) != 1 || !strings.Contains(v.Problems[0].What, "does not hold the digest of this file") {
+		t.Errorf("resealed: %+v", v)
+	}
+	proof := bytes.Index(rest, []byte(`"proof":["`)) + len(`"proof":["`)
+	forged := bytes.Clone(file)
+	forged[at+proof] = 'A' + (forged[at+proof]-'A'+1)%26
+	if v := verify(t, forged, report.Options{}); len(v.Problems) != 1 || !strings.Contains(v.Problems[0].What, "does not begin with") {
+		t.Errorf("another proof: %+v", v)
+	}
 }
 
-// TestOutside: checkpoints that were kept outside, and keys.
-func TestOutside(t *testing.T) {
-	inHouse(t, func(t *testing.T, h house) {
-		file := h.evidence(t, h.nas, 0)
-		now := h.checkpoint(t)
-		private, _, err := audit.GenerateKey("test")
-		if err != nil {
-			t.Fatal(err)
+// outside: checkpoints that were kept outside, and keys.
+func outside(t *testing.T, h house) {
+	file := h.evidence(t, h.nas, 0)
+	now := h.checkpoint(t)
+	private, _, err := audit.GenerateKey("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	thief, err := audit.NewSigner(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := audit.ParseCheckpoint(now, h.Signer.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := c.Root
+	root[0] ^= 1
+	other, err := h.Signer.Sign(c.Size, root, c.At)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		opts report.Options
+		ok   bool
+		says string
+	}{
+		"nothing from outside":    {report.Options{}, true, "Compare it with one known from elsewhere"},
+		"the key":                 {report.Options{Key: h.Signer.Public()}, true, "no checkpoint that was kept outside"},
+		"its own checkpoint":      {report.Options{Checkpoints: [][]byte{now}}, true, "begins with what was signed in 1 checkpoint"},
+		"another key":             {report.Options{Key: thief.Public()}, false, "not the one that was given"},
+		"an unconnected one":      {report.Options{Checkpoints: [][]byte{h.early}}, false, "nothing here leads from one to the other"},
+		"one of another history":  {report.Options{Checkpoints: [][]byte{other.Note}}, false, "history was rewritten"},
+		"something else entirely": {report.Options{Checkpoints: [][]byte{[]byte("x")}}, false, "not a signed note"},
+	} {
+		v := verify(t, file, tc.opts)
+		if said := fmt.Sprint(v.Proven, v.NotProven, v.Problems); v.OK != tc.ok || !strings.Contains(said, tc.says) {
+			t.Errorf("%s: ok %v: %s", name, v.OK, said)
 		}
-		thief, err := audit.NewSigner(private)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := audit.ParseCheckpoint(now, h.Signer.Public())
-		if err != nil {
-			t.Fatal(err)
-		}
-		root := c.Root
-		root[0] ^= 1
-		other, err := h.Signer.Sign(c.Size, root, c.At)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for name, tc := range map[string]struct {
-			opts report.Options
-			ok   bool
-			says string
-		}{
-			"nothing from outside":    {report.Options{}, true, "Compare it with one known from elsewhere"},
-			"the key":                 {report.Options{Key: h.Signer.Public()}, true, "no checkpoint that was kept outside"},
-			"its own checkpoint":      {report.Options{Checkpoints: [][]byte{now}}, true, "begins with what was signed in 1 checkpoint"},
-			"another key":             {report.Options{Key: thief.Public()}, false, "not the one that was given"},
-			"an unconnected one":      {report.Options{Checkpoints: [][]byte{h.early}}, false, "nothing here leads from one to the other"},
-			"one of another history":  {report.Options{Checkpoints: [][]byte{other.Note}}, false, "history was rewritten"},
-			"something else entirely": {report.Options{Checkpoints: [][]byte{[]byte("x")}}, false, "not a signed note"},
-		} {
-			v := verify(t, file, tc.opts)
-			if said := fmt.Sprint(v.Proven, v.NotProven, v.Problems); v.OK != tc.ok || !strings.Contains(said, tc.says) {
-				t.Errorf("%s: ok %v: %s", name, v.OK, said)
-			}
-		}
-		var b bytes.Buffer
-		if err := report.Evidence(t.Context(), h.Control, anna, h.nas, 1<<40, &b); err == nil || b.Len() > 0 {
-			t.Errorf("a checkpoint that does not exist: %v, %d bytes", err, b.Len())
-		}
-		if err := report.Evidence(t.Context(), h.Control, anna, "nobody", 0, &b); err == nil || b.Len() > 0 {
-			t.Errorf("nobody: %v, %d bytes", err, b.Len())
-		}
-	})
+	}
+	var b bytes.Buffer
+	if err := report.Evidence(t.Context(), h.Control, anna, h.nas, 1<<40, &b); err == nil || b.Len() > 0 {
+		t.Errorf("a checkpoint that does not exist: %v, %d bytes", err, b.Len())
+	}
+	if err := report.Evidence(t.Context(), h.Control, anna, "nobody", 0, &b); err == nil || b.Len() > 0 {
+		t.Errorf("nobody: %v, %d bytes", err, b.Len())
+	}
 }
 
-// TestFactWithoutLeaf: a fact that the database tells and no leaf is named.
-func TestFactWithoutLeaf(t *testing.T) {
-	inHouse(t, func(t *testing.T, h house) {
-		h.forgeApproval(t)
-		v := verify(t, h.evidence(t, h.rollout, 0), report.Options{})
-		if said := fmt.Sprint(v.NotProven); !v.OK || v.InLeaves != v.Decisions-1 || !strings.Contains(said, "rollout-approve "+h.rollout+" wave 0 by mallory") {
-			t.Errorf("%+v", v)
-		}
-	})
+// factWithoutLeaf: a fact that the database tells and no leaf is named.
+func factWithoutLeaf(t *testing.T, h house) {
+	h.forgeApproval(t)
+	v := verify(t, h.evidence(t, h.rollout, 0), report.Options{})
+	if said := fmt.Sprint(v.NotProven); !v.OK || v.InLeaves != v.Decisions-1 || !strings.Contains(said, "rollout-approve "+h.rollout+" wave 0 by mallory") {
+		t.Errorf("%+v", v)
+	}
 }
 
 // openssl verifies a file with the script of docs/evidence.md: Python's standard library and OpenSSL.

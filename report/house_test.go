@@ -72,6 +72,15 @@ func inHouse(t *testing.T, f func(*testing.T, house)) {
 	})
 }
 
+// TestHouse lets one house live and looks at it from all sides; what changes it comes last.
+func TestHouse(t *testing.T) {
+	inHouse(t, func(t *testing.T, h house) {
+		for _, look := range []func(*testing.T, house){monthly, answers, evidenceFile, resealed, outside, sameWork, factWithoutLeaf} {
+			look(t, h)
+		}
+	})
+}
+
 func open(t *testing.T) house {
 	t.Helper()
 	pol, err := policy.Parse([]byte(quick), "quick.yaml")
