@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/audit"
 	"github.com/firmward/firmward/store"
 )
 
@@ -139,4 +140,34 @@ func (c *Control) Backup(ctx context.Context, who firmward.Person, w io.Writer, 
 		return err
 	}
 	return enc.Close()
+}
+
+// Seal gives every audit leaf that waits its place in the log, and signs.
+func (c *Control) Seal(ctx context.Context) error {
+	_, err := c.auditStep(ctx)
+	return err
+}
+
+// Attest records that a person wrote a report about a thing and gives the leaf's place in the log. detail tells the
+// report's digest under "sha256".
+func (c *Control) Attest(ctx context.Context, who firmward.Person, action, subject string, detail map[string]string) (seq int64, err error) {
+	if err := c.Store.Tx(ctx, func(tx *store.Tx) error {
+		return c.leaf(ctx, tx, who.Name, action, subject, detail)
+	}); err != nil {
+		return 0, err
+	}
+	if err := c.Seal(ctx); err != nil {
+		return 0, err
+	}
+	for l, err := range store.All(func(p store.Page) ([]audit.Leaf, string, error) {
+		return c.Store.FindLeaves(ctx, store.LeafFilter{Subject: subject, Action: action}, p)
+	}) {
+		if err != nil {
+			return 0, err
+		}
+		if l.Seq >= 0 && l.Detail["sha256"] == detail["sha256"] {
+			return l.Seq, nil
+		}
+	}
+	return 0, firmward.Errorf(firmward.Internal, "a leaf that was just written is not in the audit log")
 }

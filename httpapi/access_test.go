@@ -29,6 +29,7 @@ var roleOf = map[string]firmward.Role{
 	"list-workorders": "viewer", "report-workorder": "operator", "assign-workorder": "operator",
 	"list-containments": "viewer", "contain-device": "operator", "release-device": "operator",
 	"list-leaves": "viewer", "list-checkpoints": "viewer", "get-bundle": "viewer",
+	"write-evidence": "viewer", "get-check": "viewer", "list-packs": "viewer", "get-clauses": "viewer",
 	"list-recipients": "viewer", "add-recipient": "admin", "remove-recipient": "admin", "try-recipient": "admin", "preview-notice": "viewer",
 	"list-tokens": "admin", "add-token": "admin", "remove-token": "admin", "get-backup": "admin", "stream-events": "viewer", "get-version": "viewer",
 }

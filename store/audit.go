@@ -196,6 +196,19 @@ func (r Reader) Checkpoints(ctx context.Context, n int) ([]audit.Checkpoint, err
 	return out, nil
 }
 
+// Checkpoint gives the checkpoint that signs the log's first size leaves. NotFound when none does.
+func (r Reader) Checkpoint(ctx context.Context, size int64) (audit.Checkpoint, error) {
+	var v signed
+	found, err := r.row(ctx, "SELECT note, public_key FROM audit_checkpoint WHERE size = $1", args(size), &v.note, &v.key)
+	if err == nil && !found {
+		err = notFound("checkpoint of the audit log that signs this number of records:", fmt.Sprint(size))
+	}
+	if err != nil {
+		return audit.Checkpoint{}, err
+	}
+	return v.checkpoint()
+}
+
 func (r Reader) lastCheckpoint(ctx context.Context) (audit.Checkpoint, error) {
 	found, err := r.Checkpoints(ctx, 1)
 	if err != nil || len(found) == 0 {

@@ -14,7 +14,7 @@ import (
 // CheckInclusion proves that the leaf is part of the newest checkpoint and gives both with the proof. NotFound when
 // no leaf has that place yet, Internal when the log was tampered with.
 func (s *Store) CheckInclusion(ctx context.Context, seq int64) (l audit.Leaf, c audit.Checkpoint, proof tlog.RecordProof, err error) {
-	err = s.snapshot(ctx, func(r Reader) error {
+	err = s.Snapshot(ctx, func(r Reader) error {
 		leaves, err := r.Leaves(ctx, seq, 1)
 		if err != nil {
 			return err
@@ -26,8 +26,8 @@ func (s *Store) CheckInclusion(ctx context.Context, seq int64) (l audit.Leaf, c 
 		if c, err = r.lastCheckpoint(ctx); err != nil {
 			return err
 		}
-		if proof, err = tlog.ProveRecord(c.Size, seq, tree{ctx: ctx, r: r}); err != nil {
-			return fmt.Errorf("prove audit leaf %d: %w", seq, err)
+		if proof, err = r.Prove(ctx, c.Size, seq); err != nil {
+			return err
 		}
 		if err := c.Included(l, proof); err != nil {
 			return &firmward.Error{Code: firmward.Internal, Message: "the audit log was tampered with", Err: err}
@@ -41,7 +41,7 @@ func (s *Store) CheckInclusion(ctx context.Context, seq int64) (l audit.Leaf, c 
 // stream. NotFound while nothing was sequenced yet. A bundle has one key: checkpoints that an earlier key signed are left
 // out, the leaves that they cover are covered by later ones.
 func (s *Store) ExportAudit(ctx context.Context, w io.Writer) error {
-	return s.snapshot(ctx, func(r Reader) error {
+	return s.Snapshot(ctx, func(r Reader) error {
 		points, err := list(ctx, r, signedRow, "SELECT note, public_key FROM audit_checkpoint ORDER BY size")
 		if err != nil {
 			return err
@@ -117,4 +117,22 @@ func (r Reader) sealed(ctx context.Context, from, to int64) (map[int64]tlog.Hash
 		return nil
 	}, tlog.StoredHashIndex(0, from), tlog.StoredHashIndex(0, to))
 	return out, err
+}
+
+// Prove gives the proof that leaf seq is part of the log's first size leaves.
+func (r Reader) Prove(ctx context.Context, size, seq int64) (tlog.RecordProof, error) {
+	proof, err := tlog.ProveRecord(size, seq, tree{ctx: ctx, r: r})
+	if err != nil {
+		return nil, fmt.Errorf("prove audit leaf %d: %w", seq, err)
+	}
+	return proof, nil
+}
+
+// ProveEarlier gives the proof that the log's first size leaves begin with its first earlier ones.
+func (r Reader) ProveEarlier(ctx context.Context, size, earlier int64) (tlog.TreeProof, error) {
+	proof, err := tlog.ProveTree(size, earlier, tree{ctx: ctx, r: r})
+	if err != nil {
+		return nil, fmt.Errorf("prove the first %d audit leaves: %w", earlier, err)
+	}
+	return proof, nil
 }

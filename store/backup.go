@@ -85,7 +85,7 @@ type (
 // Dump writes everything that the store holds as one consistent state, in a form that Load reads into either engine. It
 // holds ciphertext of secrets and hashes of tokens: treat it as secret, see Encrypt.
 func (s *Store) Dump(ctx context.Context, w io.Writer) error {
-	return s.snapshot(ctx, func(r Reader) error {
+	return s.Snapshot(ctx, func(r Reader) error {
 		version, err := r.SchemaVersion(ctx)
 		if err != nil {
 			return err

@@ -203,8 +203,8 @@ func (s *Store) tryOn(ctx context.Context, f func(*Tx) error, over *session) err
 	return nil
 }
 
-// snapshot runs f on one consistent state of the whole database.
-func (s *Store) snapshot(ctx context.Context, f func(Reader) error) error {
+// Snapshot runs f on one consistent state of the whole database.
+func (s *Store) Snapshot(ctx context.Context, f func(Reader) error) error {
 	tx, err := s.read.BeginTx(ctx, s.d.readOptions())
 	if err != nil {
 		return s.d.plain("begin reading", err)

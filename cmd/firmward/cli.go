@@ -79,6 +79,7 @@ type CLI struct {
 	Release    ReleaseCmd    `cmd:"" group:"act" help:"End a containment."`
 
 	Audit   AuditCmd   `cmd:"" group:"prove" help:"Export and verify the audit log."`
+	Report  ReportCmd  `cmd:"" group:"prove" help:"The monthly check, and evidence that anyone can verify."`
 	Tokens  TokensCmd  `cmd:"" group:"prove" help:"Let people in."`
 	Notices NoticesCmd `cmd:"" group:"prove" help:"Tell people: a digest, and at once what cannot wait."`
 	Demo    DemoCmd    `cmd:"" group:"lab" help:"Tell the main job as a story on simulated devices."`

@@ -769,6 +769,83 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/reports/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The monthly check in plain words
+         * @description At most five tasks, in the order of the next steps, and what went well in the last 30 days.
+         */
+        get: operations["get-check"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports/clauses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Evidence, clause by clause of a rule book
+         * @description It says what the records show and what they do not. It is no judgement.
+         */
+        get: operations["get-clauses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports/evidence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * An evidence file about a device or a rollout
+         * @description A record of the audit log holds its digest and who asked for it. Verify it offline with 'firmward report verify'; docs/evidence.md is its form.
+         */
+        post: operations["write-evidence"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports/packs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The rule books that evidence can be sorted by */
+        get: operations["list-packs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rollouts": {
         parameters: {
             query?: never;
@@ -1213,6 +1290,43 @@ export interface components {
             /** @description for people */
             text: string;
         };
+        Check: {
+            /** Format: date-time */
+            at: string;
+            /**
+             * Format: int64
+             * @description that have a next step
+             */
+            devices: number;
+            /** @description how deep the knowledge behind it is: without tasks is not without risk */
+            knowledge: string;
+            /**
+             * Format: int64
+             * @description of the tasks listed, as far as known
+             */
+            minutes: number;
+            /**
+             * Format: int64
+             * @description tasks beyond those
+             */
+            more: number;
+            /**
+             * Format: int64
+             * @description devices that firmward is busy with by itself
+             */
+            running: number;
+            /**
+             * Format: date-time
+             * @description what went well counts from here
+             */
+            since: string;
+            /** @description absent: all sites */
+            site?: string;
+            /** @description at most five, the most urgent first */
+            tasks: components["schemas"]["Task"][];
+            /** @description what went well since then */
+            well: string[];
+        };
         Checkpoint: {
             /** Format: date-time */
             at: string;
@@ -1249,6 +1363,21 @@ export interface components {
             rule?: string;
             source: string;
             value: string;
+        };
+        ClauseAnswer: {
+            evidence: components["schemas"]["Evidenced"][];
+            id: string;
+            /** @description what is not shown here */
+            missing: string[];
+            /** @description in our own words, not the rule book's */
+            title: string;
+        };
+        ClauseReport: {
+            /** Format: date-time */
+            at: string;
+            clauses: components["schemas"]["ClauseAnswer"][];
+            pack: components["schemas"]["Pack"];
+            statement: string;
         };
         Clock: {
             /** Format: int64 */
@@ -1394,6 +1523,26 @@ export interface components {
             message?: string;
             /** @description The value at the given location */
             value?: unknown;
+        };
+        EvidenceWanted: {
+            /**
+             * Format: int64
+             * @description records that an earlier checkpoint signs: the file then proves that the log begins with them
+             */
+            earlier?: number;
+            /** @description id of a rollout, or a reference of a device */
+            ref: string;
+        };
+        Evidenced: {
+            /** @description at most 100 */
+            items: components["schemas"]["Item"][];
+            /**
+             * Format: int64
+             * @description items beyond those
+             */
+            more: number;
+            query: string;
+            summary: string;
         };
         Exception: {
             /** @description absent: every advisory of the device */
@@ -1573,6 +1722,13 @@ export interface components {
             source?: string;
             steps: string[];
             title: string;
+        };
+        Item: {
+            /** Format: date-time */
+            at?: string;
+            /** @description id of the device, rollout, exception … that it is about */
+            ref: string;
+            text: string;
         };
         Leaf: {
             action: string;
@@ -1833,6 +1989,14 @@ export interface components {
             title: string;
             urgent: boolean;
         };
+        Pack: {
+            /** @description day on which they were read */
+            date: string;
+            id: string;
+            name: string;
+            /** @description where the clauses were read */
+            source: string;
+        };
         Packet: {
             /** Format: int64 */
             bytes: number;
@@ -1841,6 +2005,9 @@ export interface components {
             text?: string;
             /** @example tcp/192.168.1.1:80 */
             to: string;
+        };
+        Packs: {
+            items: components["schemas"]["Pack"][];
         };
         PageAdvisory: {
             items: components["schemas"]["Advisory"][];
@@ -2322,6 +2489,40 @@ export interface components {
             /** Format: int64 */
             wave: number;
             why?: string;
+        };
+        Task: {
+            /** @description the next step as the house says it */
+            action: string;
+            /**
+             * Format: date-time
+             * @description absent when no clock runs
+             */
+            by?: string;
+            /** @description what to run, or where to look on */
+            command: string;
+            /** @description names */
+            devices: string[];
+            kind: string;
+            /**
+             * Format: int64
+             * @description absent when not known
+             */
+            minutes?: number;
+            /** @description what not to do */
+            never?: string;
+            /** @description page of the web app */
+            page: string;
+            /**
+             * Format: int64
+             * @description of the device that needs it most, 0 to 100
+             */
+            risk: number;
+            /** @description for a person; empty when the command does it */
+            steps: string[];
+            /** @description what holds it up */
+            waits?: string;
+            what: string;
+            why: string;
         };
         Token: {
             by: string;
@@ -4082,6 +4283,132 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Release"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-check": {
+        parameters: {
+            query?: {
+                /** @description all sites unless given */
+                site?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Check"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-clauses": {
+        parameters: {
+            query: {
+                /** @description id of a pack */
+                pack: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClauseReport"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "write-evidence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EvidenceWanted"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/jsonl": string;
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-packs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Packs"];
                 };
             };
             /** @description Error */
