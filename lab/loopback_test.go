@@ -370,7 +370,7 @@ func TestPortMap(t *testing.T) {
 		t.Fatal(err)
 	}
 	text, err := json.Marshal(ports[0])
-	want := fmt.Sprintf(`{"device":"cam-1","network":"tcp","virtual":"10.40.0.11:80","real":"%s"}`, ports[0].Real)
+	want := fmt.Sprintf(`{"device":"cam-1","network":"tcp","virtual":"10.40.0.11:80","real":"%s","mac":"%s"}`, ports[0].Real, ports[0].MAC)
 	if string(text) != want || err != nil {
 		t.Errorf("JSON %s, want %s, %v", text, want, err)
 	}
