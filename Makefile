@@ -15,7 +15,7 @@ SOAK      ?= 5
 
 ARCHS     ?= amd64 arm64
 
-.PHONY: help build release web demo test check race web-test bench soak fuzz cover clean
+.PHONY: help build release web demo test check race web-test nmap bench soak fuzz cover clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ web-test: ## walk through the web app of the real program in Chromium (SHOTS=DIR
 	else \
 		$(MAKE) --no-print-directory web build && cd web && FIRMWARD=../bin/firmward CHROMIUM=$$(command -v chromium) timeout 240 npm run -s walk; \
 	fi
+
+nmap: ## side by side with nmap on all simulated devices: a table, in four minutes (needs root and nmap)
+	FIRMWARD_NMAP=all FIRMWARD_REQUIRE_DAEMONS=1 $(GO) test -count 1 -run '^TestNmap$$' -v ./cmd/firmward/demo
 
 bench: ## measured tables: start, memory, build, feeds, store, index, API (BENCH=regexp BENCHTIME=1s)
 	@$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -timeout 60m $(PKGS) | awk ' \

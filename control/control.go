@@ -139,11 +139,12 @@ func (c *Control) Run(ctx context.Context) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	for name, step := range map[string]func(context.Context) (time.Time, error){
-		loopObserve: c.observeStep, loopDecide: c.decideStep, loopDeploy: c.deployStep,
+		loopDecide: c.decideStep, loopDeploy: c.deployStep,
 		loopContain: c.containStep, loopAudit: c.auditStep, loopNotify: c.notifyStep,
 	} {
 		g.Go(func() error { return c.loop(ctx, name, step) })
 	}
+	g.Go(func() error { return c.observe(ctx) })
 	g.Go(func() error { return c.dispatch(ctx) })
 	g.Go(func() error { return c.listen(ctx) })
 	if c.Serve.IsValid() {

@@ -34,6 +34,8 @@ type Scan struct {
 	Devices  int    // devices that gave evidence
 	Withheld string // what was not sent, and why
 	Error    string
+
+	taken bool // a worker runs it
 }
 
 // maxSweep is the largest prefix that is swept address by address; wider ones are looked at through
@@ -96,19 +98,32 @@ func (c *Control) ScanByID(id string) (Scan, error) {
 	return *s, nil
 }
 
-// observeStep runs the scans that a person asked for and those that are due, and looks at devices
-// whose work a person reported done.
-func (c *Control) observeStep(ctx context.Context) (time.Time, error) {
-	for {
-		s := c.nextScan()
-		if s == nil {
-			break
+// parallelScans bounds how many networks are looked at together: the patience that a careful zone asks for does not hold up
+// the others.
+const parallelScans = 4
+
+// observe runs the scans that a person asked for and those that are due, and looks at devices whose work a person reported
+// done. It ends when all that it began has ended.
+func (c *Control) observe(ctx context.Context) error {
+	var scans errgroup.Group
+	scans.SetLimit(parallelScans)
+	defer scans.Wait() // nothing in it fails
+	work := func() error {
+		for s := c.nextScan(); s != nil && ctx.Err() == nil; s = c.nextScan() {
+			c.runScan(ctx, s)
 		}
-		c.runScan(ctx, s)
-		if ctx.Err() != nil {
-			return time.Time{}, nil
-		}
+		c.wake(loopObserve) // for when the next one is due
+		return nil
 	}
+	return c.loop(ctx, loopObserve, func(ctx context.Context) (time.Time, error) {
+		for n := c.waiting(); n > 0 && scans.TryGo(work); n-- {
+		}
+		return c.observeStep(ctx)
+	})
+}
+
+// observeStep looks at reported work and orders the scans that are due.
+func (c *Control) observeStep(ctx context.Context) (time.Time, error) {
 	if err := c.lookAtWork(ctx); err != nil {
 		return time.Time{}, err
 	}
@@ -119,7 +134,7 @@ func (c *Control) observeStep(ctx context.Context) (time.Time, error) {
 	}
 	now := c.Clock.Now()
 	for _, n := range networks {
-		if n.Scanned.IsZero() {
+		if n.Scanned.IsZero() || c.scanning(n.Prefix) {
 			continue // the first look is a person's order
 		}
 		next := n.Scanned.Add(scanPeriod)
@@ -136,11 +151,37 @@ func (c *Control) observeStep(ctx context.Context) (time.Time, error) {
 	return due, nil
 }
 
+// waiting is how many scans nobody runs yet.
+func (c *Control) waiting() (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.scans {
+		if s.Ended.IsZero() && !s.taken {
+			n++
+		}
+	}
+	return n
+}
+
+// scanning reports whether a network is being looked at, or about to be.
+func (c *Control) scanning(prefix netip.Prefix) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.scans {
+		if s.Ended.IsZero() && s.Network == prefix.String() {
+			return true
+		}
+	}
+	return false
+}
+
+// nextScan takes a scan that nobody runs yet; nil: there is none.
 func (c *Control) nextScan() *Scan {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, id := range slices.Sorted(maps.Keys(c.scans)) {
-		if s := c.scans[id]; s.Ended.IsZero() {
+		if s := c.scans[id]; s.Ended.IsZero() && !s.taken {
+			s.taken = true
 			return s
 		}
 	}

@@ -20,6 +20,7 @@ type PortMapping struct {
 	Network string         `json:"network"` // tcp or udp
 	Virtual netip.AddrPort `json:"virtual"` // on the lab's network
 	Real    netip.AddrPort `json:"real"`    // on 127.0.0.1
+	MAC     string         `json:"mac"`     // of the device's interface: a loopback socket has none
 }
 
 // PortMap lists the loopback sockets, sorted by device.
@@ -72,7 +73,7 @@ func (l *Lab) ServeLoopback(ctx context.Context, basePort int) (PortMap, error) 
 				if s.network == "" {
 					continue
 				}
-				m := PortMapping{Device: d.name, Network: s.network, Virtual: netip.AddrPortFrom(i.addr, s.port)}
+				m := PortMapping{Device: d.name, Network: s.network, Virtual: netip.AddrPortFrom(i.addr, s.port), MAC: i.mac.String()}
 				want := fmt.Sprintf("127.0.0.1:%d", basePort)
 				if basePort != 0 {
 					basePort++

@@ -7,9 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -109,14 +107,7 @@ print("task", t.task_monitor_uri, t.get_task().task_state)
 
 // TestSushyUpdatesRedfish lets OpenStack's client read the controller and start an update by pull.
 func TestSushyUpdatesRedfish(t *testing.T) {
-	python := "/usr/bin/python3"
-	if err := exec.CommandContext(t.Context(), python, "-c", "import sushy").Run(); err != nil {
-		message := "sushy is not installed: Debian package python3-sushy"
-		if os.Getenv("FIRMWARD_REQUIRE_DAEMONS") == "1" {
-			t.Fatal(message)
-		}
-		t.Skip(message)
-	}
+	python := module(t, "sushy", "python3-sushy")
 	_, bmc, at, _ := rack(t, ScaledClock(time.Now(), 50))
 	image, err := bmc.Image("1.46.2") // large enough to be seen on its way
 	if err != nil {
@@ -129,17 +120,6 @@ func TestSushyUpdatesRedfish(t *testing.T) {
 		"system Contoso RX-3500 "+bmc.Facts().Serial, "inventory BMC 1.45.0 True", "inventory BIOS 2.18.1 False", "service True",
 		"task /redfish/v1/TaskService/Task", "TaskState.RUNNING")
 	updated(t, bmc, "1.46.2", PathPull)
-}
-
-// TestRedfishtoolReadsRedfish lets DMTF's own client read the controller, once with each way to log in.
-func TestRedfishtoolReadsRedfish(t *testing.T) {
-	redfishtool := tool(t, "redfishtool", "redfishtool")
-	_, _, at, _ := rack(t, nil)
-	for _, auth := range []string{"Basic", "Session"} {
-		args := []string{"-r", strings.TrimPrefix(at, "https://"), "-S", "Always", "-A", auth, "-u", "root", "-p", RedfishPassword}
-		expectAll(t, run(t, redfishtool, append(slices.Clone(args), "Managers", "-1")...), `"FirmwareVersion": "1.45.0"`)
-		expectAll(t, run(t, redfishtool, append(slices.Clone(args), "Systems", "-1")...), `"Model": "RX-3500"`)
-	}
 }
 
 // TestRedfishCertificate: the same seed gives the same key, and KeyOf tells which.

@@ -41,11 +41,6 @@ func (n *Netns) OnLink(ctx context.Context, prefix netip.Prefix) (c net.PacketCo
 	return c, err
 }
 
-// OnLink gives NotSupported: simulated devices behind a port map hear no multicast of this host.
-func (m *PortMap) OnLink(_ context.Context, prefix netip.Prefix) (net.PacketConn, error) {
-	return nil, notOnLink(prefix)
-}
-
 func notOnLink(prefix netip.Prefix) error {
 	return firmward.Errorf(firmward.NotSupported, "this host has no address inside "+prefix.String()+": multicast does not cross routers")
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -349,6 +350,67 @@ func TestPortMap(t *testing.T) {
 	}
 	if _, err := m.DialContext(t.Context(), "tcp", "10.40.0.12:80"); !errors.Is(err, syscall.EHOSTUNREACH) {
 		t.Errorf("dial where no device is: %v", err)
+	}
+}
+
+// TestPortMapHasALink: a datagram to a group reaches the devices of the prefix at the group's port, and answers come from their
+// own addresses; the map tells who is there.
+func TestPortMapHasALink(t *testing.T) {
+	var lc net.ListenConfig
+	var entries []string
+	for i, virtual := range []string{"10.40.0.11:5353", "10.40.0.12:5353", "10.40.0.12:1900", "10.41.0.1:5353"} {
+		pc, err := lc.ListenPacket(t.Context(), "udp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer pc.Close()
+		go func() {
+			b := make([]byte, 64)
+			for {
+				n, from, err := pc.ReadFrom(b)
+				if err != nil {
+					return
+				}
+				pc.WriteTo(append(b[:n:n], virtual...), from)
+			}
+		}()
+		entries = append(entries, fmt.Sprintf(`{"network":"udp","virtual":%q,"real":%q,"mac":"02:00:00:00:00:0%d"}`, virtual, pc.LocalAddr(), i))
+	}
+	m, err := wire.ReadPortMap(strings.NewReader("[" + strings.Join(entries, ",") + "]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	prefix := netip.MustParsePrefix("10.40.0.0/24")
+	pc, err := m.OnLink(t.Context(), prefix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pc.Close()
+	if _, err := pc.WriteTo([]byte("hello "), &net.UDPAddr{IP: net.IPv4(224, 0, 0, 251), Port: 5353}); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for range 2 {
+		b := make([]byte, 64)
+		n, from, err := pc.ReadFrom(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[from.String()] = string(b[:n])
+	}
+	want := map[string]string{"10.40.0.11:5353": "hello 10.40.0.11:5353", "10.40.0.12:5353": "hello 10.40.0.12:5353"}
+	if !maps.Equal(got, want) {
+		t.Errorf("answers: %v", got)
+	}
+	if _, err := pc.WriteTo(nil, &net.UDPAddr{IP: net.IPv4(10, 40, 0, 11), Port: 5353}); !errors.Is(err, syscall.EHOSTUNREACH) {
+		t.Errorf("to no group: %v", err)
+	}
+	if _, err := m.OnLink(t.Context(), netip.MustParsePrefix("10.42.0.0/24")); firmward.CodeOf(err) != firmward.NotSupported {
+		t.Errorf("a link without devices: %v", err)
+	}
+	seen, err := m.Neighbors(t.Context(), prefix)
+	if err != nil || len(seen) != 2 || seen[netip.MustParseAddr("10.40.0.11")].String() != "02:00:00:00:00:00" {
+		t.Errorf("neighbours %v, %v", seen, err)
 	}
 }
 

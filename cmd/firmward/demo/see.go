@@ -23,6 +23,29 @@ var (
 	Plant  = netip.MustParsePrefix("10.50.0.0/24")
 )
 
+// named, allowed and passwords are what anna says of the three places. Clinic and plant are careful zones: nothing is sent to
+// a device there until she allows it.
+var (
+	named = []httpapi.NewNetwork{
+		{Prefix: Home.String(), Site: "home", Profile: firmward.ProfileHome},
+		{Prefix: Clinic.String(), Site: "clinic", Profile: firmward.ProfileMedical},
+		{Prefix: Plant.String(), Site: "plant", Profile: firmward.ProfileOT},
+	}
+	allowed = []struct {
+		Prefix netip.Prefix
+		Step   string
+	}{{Clinic, "polite"}, {Plant, "polite"}, {Plant, "stateful"}}
+	passwords = []httpapi.NewCredential{
+		{Family: "axis", Site: "clinic", User: "root", Password: lab.CameraPassword},
+		{Device: "192.168.20.12", User: "admin", Password: lab.PlugPassword},
+		{Device: "192.168.20.50", Password: lab.HueKey},
+		{Device: "192.168.20.70", User: "root", Password: lab.RedfishPassword},
+		{Device: "192.168.20.71", User: "admin", Password: lab.HikvisionPassword},
+		{Family: "hikvision", Site: "clinic", User: "admin", Password: lab.HikvisionPassword},
+		{Family: "openwrt", Site: "plant", User: "root", Password: lab.RouterPassword},
+	}
+)
+
 // inventory is the sheet that the owners keep: names, owners, what a device is for. plug-7 has no owner;
 // plug-8 is the spare.
 const inventory = `address,name,owner,function,criticality,location,spare
@@ -62,11 +85,7 @@ const inventory = `address,name,owner,function,criticality,location,spare
 `
 
 func (s *Story) see(ctx context.Context) error {
-	for _, n := range []httpapi.NewNetwork{
-		{Prefix: Home.String(), Site: "home", Profile: firmward.ProfileHome},
-		{Prefix: Clinic.String(), Site: "clinic", Profile: firmward.ProfileMedical},
-		{Prefix: Plant.String(), Site: "plant", Profile: firmward.ProfileOT},
-	} {
+	for _, n := range named {
 		if err := s.Anna.post(ctx, "/networks", n, nil); err != nil {
 			return err
 		}
@@ -85,24 +104,13 @@ func (s *Story) see(ctx context.Context) error {
 	if err := s.scan(ctx, Home); err != nil {
 		return err
 	}
-	for _, allow := range []struct {
-		prefix netip.Prefix
-		step   string
-	}{{Clinic, "polite"}, {Plant, "polite"}, {Plant, "stateful"}} {
-		if err := s.Anna.post(ctx, "/networks/"+url.PathEscape(allow.prefix.String())+"/allow", httpapi.AllowStep{Step: allow.step}, nil); err != nil {
+	for _, allow := range allowed {
+		if err := s.Anna.post(ctx, "/networks/"+url.PathEscape(allow.Prefix.String())+"/allow", httpapi.AllowStep{Step: allow.Step}, nil); err != nil {
 			return err
 		}
 	}
 	s.tell("anna allows polite probes in the clinic and one identification by Modbus in the plant, and enters the passwords that she has")
-	for _, cred := range []httpapi.NewCredential{
-		{Family: "axis", Site: "clinic", User: "root", Password: lab.CameraPassword},
-		{Device: "192.168.20.12", User: "admin", Password: lab.PlugPassword},
-		{Device: "192.168.20.50", Password: lab.HueKey},
-		{Device: "192.168.20.70", User: "root", Password: lab.RedfishPassword},
-		{Device: "192.168.20.71", User: "admin", Password: lab.HikvisionPassword},
-		{Family: "hikvision", Site: "clinic", User: "admin", Password: lab.HikvisionPassword},
-		{Family: "openwrt", Site: "plant", User: "root", Password: lab.RouterPassword},
-	} {
+	for _, cred := range passwords {
 		if err := s.Anna.call(ctx, http.MethodPut, "/credentials", cred, nil); err != nil {
 			return err
 		}
@@ -189,7 +197,7 @@ func (s *Story) know(ctx context.Context) error {
 		if f.Name == secretive {
 			version = ""
 		}
-		if !strings.HasSuffix(f.Model, strings.TrimPrefix(known.Model, "AXIS ")) || known.Firmware != version {
+		if known.Model == "" || !strings.HasSuffix(f.Model, strings.TrimPrefix(known.Model, "AXIS ")) || known.Firmware != version {
 			wrong = append(wrong, fmt.Sprintf("%s: firmward says %q %q, it is %q %q", f.Name, known.Model, known.Firmware, f.Model, f.InstalledVersion))
 		}
 	}
