@@ -68,6 +68,9 @@ func ParseRange(text string) (Range, bool) {
 		return Range{}, false
 	}
 	text = strings.Trim(strings.Join(strings.Fields(plainSigns.Replace(text)), " "), " .,;")
+	if isDigit((text + " ")[0]) && strings.Trim(text, "0123456789.") == "" {
+		return Range{From: text, To: text}, true // the most frequent form by far
+	}
 	for _, s := range sayings {
 		m := s.form.FindStringSubmatch(text)
 		if m == nil {
