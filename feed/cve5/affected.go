@@ -61,7 +61,7 @@ type statement struct {
 // read works out which versions of an entry are affected. No pieces: none is.
 func (e affected) read(published time.Time) statement {
 	var s statement
-	bounded, silent, spared := false, false, ""
+	bounded, silent, sparing, spared := false, false, false, ""
 	for _, v := range e.Versions {
 		span, ok := e.span(v, published)
 		switch v.Status {
@@ -77,6 +77,7 @@ func (e affected) read(published time.Time) statement {
 			bounded = bounded || !single
 			s.turns(span, v.Changes, true)
 		case isUnaffected:
+			sparing = true
 			if !ok {
 				continue
 			}
@@ -92,13 +93,8 @@ func (e affected) read(published time.Time) statement {
 	}
 	switch stated := len(s.pieces) > 0; {
 	case silent && !stated: // "unaffected: all"
-	case e.Default == isAffected && !stated:
-		s.pieces = append(s.pieces, piece{Range: version.Range{To: spared, Exclude: spared != ""}})
-		if spared == "" && len(e.Versions) > 0 {
-			s.pieces[0].vague = true // it spares versions and does not say which
-		}
-	case e.Default == isAffected && len(s.fixes) == 0 && !bounded:
-		s.pieces = append(s.pieces, piece{}) // these and all others
+	case e.Default == isAffected && !bounded: // all, or all before the last that is spared
+		s.pieces = append(s.pieces, piece{Range: version.Range{To: spared, Exclude: spared != ""}, vague: sparing && spared == ""})
 	case e.Default == isAffected, e.Default != isUnaffected && !bounded:
 		s.pieces = append(s.pieces, piece{vague: true}) // nothing, or nothing certain, is said of the others
 	}

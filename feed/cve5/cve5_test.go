@@ -95,6 +95,7 @@ func TestVersions(t *testing.T) {
 		{"one, the others affected", `"versions":[{"version":"1.0","status":"affected"}],"defaultStatus":"affected"`, []string{"o:acme:door_firmware:1.0", v}},
 		{"affected by default", `"defaultStatus":"affected"`, []string{v}},
 		{"affected but from", `"defaultStatus":"affected","versions":[{"version":"1.2","status":"unaffected"}]`, []string{v + " (,1.2)", "fixed acme:door_firmware 1.2"}},
+		{"some, and others by default", `"defaultStatus":"affected","versions":[{"version":"6.49.10","status":"unaffected"},{"version":"6.49.9","status":"affected"}]`, []string{"o:acme:door_firmware:6.49.9", v + " (,6.49.10)", "fixed acme:door_firmware 6.49.10"}},
 		{"affected but a story", `"defaultStatus":"affected","versions":[{"version":"the new one","status":"unaffected"}]`, []string{"o:acme:door_firmware:-"}},
 		{"unaffected by default", `"defaultStatus":"unaffected"`, nil},
 		{"unaffected altogether", `"versions":[{"version":"All","status":"unaffected"}]`, nil},
@@ -186,7 +187,7 @@ func TestRefuses(t *testing.T) {
 		"a version":    {`"dataVersion":"5.1"`, `"dataVersion":"4.0"`},
 		"another type": {`"CVE_RECORD"`, `"CVE_NEWS"`},
 		"a wrong type": {`"title":"x"`, `"title":7`},
-		"too large": {`"title":"x"`, `"title":"` + strings.Repeat("x", 4<<20) + `"`},
+		"too large":    {`"title":"x"`, `"title":"` + strings.Repeat("x", 4<<20) + `"`},
 		"too many": {`"title":"x"`, `"affected":[{"cpes":["cpe:2.3:o:acme:door:*:*:*:*:*:*:*:*"` + strings.Repeat(`,"cpe:2.3:h:acme:door:-:*:*:*:*:*:*:*"`, 9) + `],"versions":[` +
 			strings.Repeat(`{"version":"1","status":"unknown"},`, 9) + manyVersions(11_000) + `]}]`},
 	} {

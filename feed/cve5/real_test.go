@@ -57,7 +57,11 @@ const vulnrichment = "cve5-vulnrichment/vulnrichment-2024-10-24-oh-cpes.jsonl.gz
 
 func TestRealRecords(t *testing.T) {
 	began := time.Now()
-	got, err := feedtest.Sync(t.Context(), cve5.Source{}, open(t, vulnrichment), "vulnrichment")
+	d := open(t, vulnrichment)
+	if !(cve5.Source{}).Detect(d.Head(), d.Name) {
+		t.Error("Detect does not know the document")
+	}
+	got, err := feedtest.Sync(t.Context(), cve5.Source{}, d, d.Name)
 	if err != nil {
 		t.Fatal(err)
 	}
