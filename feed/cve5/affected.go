@@ -59,16 +59,16 @@ type statement struct {
 }
 
 // read works out which versions of an entry are affected. No pieces: none is.
-func (e affected) read(published time.Time) statement {
+func (e affected) read(a firmward.Advisory) statement {
 	var s statement
 	bounded, silent, sparing, spared := false, false, false, ""
 	for _, v := range e.Versions {
-		span, ok := e.span(v, published)
+		span, ok := e.span(v, a)
 		switch v.Status {
 		case isAffected:
 			if !ok {
 				s.pieces = append(s.pieces, piece{vague: true})
-				if fix, known := e.one(v.Below); known {
+				if fix, known := e.one(v.Below); known && !reportDay(fix, a.Published) {
 					s.fixes = append(s.fixes, fix) // where the range starts cannot be read, its end can
 				}
 				continue
@@ -124,11 +124,11 @@ func (s *statement) turns(span version.Range, changes []change, hit bool) {
 }
 
 // span reads one statement on versions. It reports false for what says nothing of any version.
-func (e affected) span(v release, published time.Time) (version.Range, bool) {
+func (e affected) span(v release, a firmward.Advisory) (version.Range, bool) {
 	if v.Below == "" && v.Through == "" {
 		r, ok := version.ParseRange(e.plain(v.Version))
 		one, single := r.One()
-		return r, ok && !(single && (zero(one) || reportDay(one, published)))
+		return r, ok && !(single && (zero(one) || reportDay(one, a.Published)))
 	}
 	r := version.Range{Exclude: v.Below != ""}
 	end := v.Below
@@ -141,12 +141,17 @@ func (e affected) span(v release, published time.Time) (version.Range, bool) {
 	} else if r.To, ok = e.one(end); !ok {
 		return version.Range{}, false
 	}
+	late := reportDay(r.To, a.Published)
+	if late { // all that there was then: without a fix that is all
+		r.To, r.Exclude = "", false
+	}
 	if start := strings.TrimRight(e.plain(v.Version), ".*xX"); !open(start) {
 		if r.From, ok = e.one(start); !ok {
 			return version.Range{}, false
 		}
 	}
-	return r, r.From == "" || r.From != r.To || !r.Exclude // "from 1.2 and before 1.2" is no range
+	empty := r.Exclude && r.From != "" && r.From == r.To // "from 1.2 and before 1.2"
+	return r, !empty && (!late || a.NoFix)
 }
 
 // one reads text as a single version; a bound may repeat the sign that it stands for ("<= 8.11").
@@ -247,7 +252,7 @@ func (r *reader) products() error {
 				if total += e.size(); total > maxMatches {
 					return errTooMany
 				}
-				s := e.read(r.advisory.Published)
+				s := e.read(r.advisory)
 				names := e.names(r.put, r.advisory.ID)
 				names = slices.DeleteFunc(names, func(n product) bool { return named[n.key()] })
 				matches := s.matches(names)

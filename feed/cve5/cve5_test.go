@@ -85,6 +85,8 @@ func TestVersions(t *testing.T) {
 		{"n/a", `"versions":[{"version":"n/a","status":"affected"}]`, []string{"o:acme:door_firmware:-"}},
 		{"nothing", `"versions":[]`, []string{"o:acme:door_firmware:-"}},
 		{"the day of the report", `"versions":[{"version":"20260403","status":"affected"}]`, []string{"o:acme:door_firmware:-"}},
+		{"up to the day of the report", `"versions":[{"version":"0","lessThanOrEqual":"20260403","status":"affected"}]`, []string{"o:acme:door_firmware:-"}},
+		{"before the day of the report", `"versions":[{"version":"0","lessThan":"20260403","status":"affected"}]`, []string{"o:acme:door_firmware:-"}},
 		{"another day", `"versions":[{"version":"20200612","status":"affected"}],"defaultStatus":"unaffected"`, []string{"o:acme:door_firmware:20200612"}},
 		{"an end that is no version", `"versions":[{"version":"1.0","lessThan":"publication","status":"affected"}]`, []string{"o:acme:door_firmware:-"}},
 		{"a start that is no version", `"versions":[{"version":"first edition","lessThan":"1.2","status":"affected"}]`, []string{"o:acme:door_firmware:-", "fixed acme:door_firmware 1.2"}},
@@ -138,6 +140,10 @@ func TestProducts(t *testing.T) {
 		if diff := cmp.Diff(c.want, say(got.Advisories[0])); diff != "" || len(got.Refused) != 0 {
 			t.Errorf("%s: %v\n%s", c.name, got.Refused, diff)
 		}
+	}
+	const ends = `"affected":[{"vendor":"Acme","product":"Door","cpes":["cpe:2.3:o:acme:door_firmware:*:*:*:*:*:*:*:*"],"versions":[{"version":"0","lessThanOrEqual":"20260403","status":"affected"}]}]`
+	if diff := cmp.Diff([]string{"o:acme:door_firmware:*"}, say(read(t, doc(`"tags":["unsupported-when-assigned"],`+ends, noADP)).Advisories[0])); diff != "" {
+		t.Errorf("up to the day of the report, no fix ever: %s", diff)
 	}
 	both := `"affected":[` + named(`"cpe:2.3:o:acme:door_firmware:-:*:*:*:*:*:*:*"`) + `],"cpeApplicability":[{"operator":"AND","nodes":[{"operator":"OR","cpeMatch":[{"vulnerable":true,"criteria":"cpe:2.3:o:acme:door_firmware:*:*:*:*:*:*:*:*","versionEndExcluding":"1.5"}]},{"operator":"OR","cpeMatch":[{"vulnerable":false,"criteria":"cpe:2.3:h:acme:door:-:*:*:*:*:*:*:*"}]}]}]`
 	a := read(t, doc(both, noADP)).Advisories[0]
