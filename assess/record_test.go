@@ -3,11 +3,13 @@ package assess_test
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/assess"
+	"github.com/firmward/firmward/cpe"
 	"github.com/firmward/firmward/feed"
 	"github.com/firmward/firmward/feed/cve5"
 	"github.com/firmward/firmward/feed/feedtest"
@@ -72,6 +74,18 @@ func TestWords(t *testing.T) {
 	f := assess.Evaluate(router("1.0.0.99"), []firmward.Advisory{adv("cve", or(one, none))}, assess.Extras{}, now)[0]
 	if text := tree(f.Explanation, 0); !strings.Contains(text, "The CVE record says nothing certain of other versions of netgear r7000; this device runs 1.0.0.99.") {
 		t.Error(text)
+	}
+}
+
+// A card that names the firmware only is found by the product's name too.
+func TestKeys(t *testing.T) {
+	s := router("1")
+	s.Device.Model, s.Model.Name, s.Model.CPE = "another word", "", []string{fw}
+	got := assess.Keys(assess.Names(s.Model, s.Device))
+	for _, want := range []string{"r7000_firmware", "r7000"} {
+		if !slices.Contains(got, cpe.Key{Vendor: "netgear", Product: want}) {
+			t.Errorf("%s is not in %v", want, got)
+		}
 	}
 }
 

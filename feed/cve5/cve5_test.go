@@ -134,6 +134,7 @@ func TestProducts(t *testing.T) {
 		{"no names", words("n/a", "n/a") + "," + words("", "x") + "," + words("Acme", "-"), "", nil},
 		{"CPE before words", words("Acme", "Door"), named(`"cpe:2.3:o:acme:door_firmware:1.0:beta:*:*:*:*:*:*"`), []string{"o:acme:door_firmware:* (,2)"}},
 		{"words beside CPE", words("Acme", "Gate"), named(`"cpe:2.3:o:acme:door_firmware:*:*:*:*:*:*:*:*"`), []string{"o:acme:door_firmware:* (,2)", "*:acme:gate:* (,2) in words: Acme Gate"}},
+		{"hardware and one version", `{"cpes":["cpe:2.3:h:acme:door:*:*:*:*:*:*:*:*"],"defaultStatus":"unaffected","versions":[{"version":"2","status":"affected"}]}`, "", []string{"h:acme:door:-"}},
 		{"hardware and its firmware's versions", named(`"cpe:2.3:h:acme:door:-:*:*:*:*:*:*:*"`), "", []string{"*:acme:door:* (,2)"}},
 	} {
 		got := read(t, doc(`"affected":[`+c.cna+`]`, `"affected":[`+c.adp+`]`))
