@@ -64,6 +64,7 @@ type CPEMatch struct {
 	VersionStartExcluding string
 	VersionEndIncluding   string
 	VersionEndExcluding   string
+	Words                 string `json:",omitempty"` // the product as the source writes it where it gives no CPE name; Criteria is made from it, of any part
 }
 
 // Exploited is a KEV entry: somebody was seen using the vulnerability.

@@ -9,6 +9,16 @@
 // after NISTIR 7696 §6.2 except for one deliberate difference: the value NA ("-") in the version of a
 // vulnerable criterion does not exclude a concrete version. NVD writes "-" where a source gave no
 // version, so it counts as unknown.
+//
+// A CVE record often names a product in words and not by CPE (firmward.CPEMatch.Words). Names made
+// from words match whatever part a device's name has, and what rests on them is at most likely.
+//
+// Records of one advisory are merged by their worst verdict, with two exceptions that the explanation
+// states. A vendor's or a correction's versions count before a statement without versions. And the CVE
+// record steps back behind any other source that names the device's product: when it names the product
+// in words only, and when it rests on no version while the other one does or excludes the device. Two
+// statements on versions still disagree, and the worst counts. Only records that name the device's
+// product take part: where NVD names other products alone, the words of the CVE record stand.
 package assess
 
 import (

@@ -14,7 +14,7 @@ func (r reader) criterion(m firmward.CPEMatch) outcome {
 	if err != nil {
 		return r.say(unknown, firmward.ReasonUnspecified, fmt.Sprintf("%s gives a product name that cannot be read.", r.speaker))
 	}
-	name, ok := r.subject.find(c)
+	name, ok := r.subject.find(c, m.Words != "")
 	if !ok {
 		return r.stranger(c, m.Vulnerable)
 	}
@@ -31,6 +31,10 @@ func (r reader) criterion(m firmward.CPEMatch) outcome {
 		o.truth = unknown
 		o.reason = firmward.ReasonUnspecified
 		o.why.Text = strings.TrimSuffix(o.why.Text, ".") + ", but only in an edition that this device may or may not be."
+	}
+	if m.Words != "" {
+		o.words, o.truth = true, min(o.truth, guessed)
+		o.why.Text = strings.TrimSuffix(o.why.Text, ".") + fmt.Sprintf(". The record names the product %q in words, not by CPE.", m.Words)
 	}
 	if o.truth == yes && name.Derived {
 		o.truth = guessed

@@ -24,9 +24,31 @@ func (v vote) vague() bool {
 	return v.reason == firmward.ReasonUnspecified || v.reason == firmward.ReasonAllVersions && !v.advisory.NoFix
 }
 
+// record is the source that steps back behind others.
+const record = "cve"
+
+// yields gives the vote behind which a CVE record's own steps back, and the sentence that says so.
+// Voting among sources may take its place one day.
+func (v vote) yields(votes []vote) (vote, string, bool) {
+	if v.advisory.Source != record {
+		return vote{}, "", false
+	}
+	for _, o := range votes {
+		name := speaker(o.advisory.Source)
+		switch {
+		case o.advisory.Source == record:
+		case v.words && !o.words:
+			return o, name + " names the product by CPE, the CVE record only in words: what is said by CPE counts.", true
+		case !v.definite() && (o.definite() || o.truth == no):
+			return o, name + " is precise, the CVE record rests on no version: the precise one counts.", true
+		}
+	}
+	return vote{}, "", false
+}
+
 // merge makes one verdict of all votes. The worst verdict counts, except that a vendor's or a
 // correction's statement about versions counts before one without a version that comes from
-// elsewhere. Every vote stays in the explanation, and so does disagreement.
+// elsewhere, and that a CVE record yields. Every vote stays in the explanation, and so does disagreement.
 func (s Subject) merge(f *firmward.Finding, votes []vote) {
 	informed := false
 	for _, v := range votes {
@@ -34,7 +56,7 @@ func (s Subject) merge(f *firmward.Finding, votes []vote) {
 	}
 	var best *vote
 	var set []string
-	var children []firmward.Explanation
+	var children, stepped []firmward.Explanation
 	low, high := yes, no
 	for i := range votes {
 		v := &votes[i]
@@ -47,6 +69,11 @@ func (s Subject) merge(f *firmward.Finding, votes []vote) {
 		} else {
 			e.Source = origin(v.advisory)
 		}
+		children = append(children, e)
+		if o, why, ok := v.yields(votes); ok {
+			stepped = append(stepped, firmward.Explanation{Text: why, Result: string(o.truth.verdict()), Source: "merge"})
+			continue
+		}
 		if informed && v.vague() && authority(v.advisory.Source) == 0 {
 			set = append(set, speaker(v.advisory.Source))
 		} else {
@@ -55,8 +82,8 @@ func (s Subject) merge(f *firmward.Finding, votes []vote) {
 				best = v
 			}
 		}
-		children = append(children, e)
 	}
+	children = append(children, stepped...)
 	if len(set) > 0 {
 		children = append(children, firmward.Explanation{
 			Text:   fmt.Sprintf("%s names versions, %s does not: the one that knows versions counts.", speaker(best.advisory.Source), strings.Join(set, " and ")),
@@ -161,7 +188,7 @@ func (s Subject) fixes(a firmward.Advisory) []string {
 		if err != nil || !m.Vulnerable || m.VersionEndExcluding == "" {
 			continue
 		}
-		if _, ok := s.find(c); ok {
+		if _, ok := s.find(c, m.Words != ""); ok {
 			out = append(out, m.VersionEndExcluding)
 		}
 	}
@@ -174,9 +201,9 @@ func (s Subject) fixes(a firmward.Advisory) []string {
 }
 
 func (s Subject) sells(f firmward.Fix) bool {
-	key := cpe.Key{Vendor: cpe.Vendor(f.Vendor), Product: f.Product}
+	key := bare(cpe.Key{Vendor: cpe.Vendor(f.Vendor), Product: f.Product})
 	for _, n := range s.Names {
-		if n.CPE.Key() == key {
+		if bare(n.CPE.Key()) == key {
 			return true
 		}
 	}

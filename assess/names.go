@@ -89,12 +89,15 @@ func add(out []Name, n cpe.Name, d firmward.Device, derived bool) []Name {
 	return append(out, Name{CPE: n, Derived: derived})
 }
 
-// Keys gives the index keys under which advisories for these names are found, without repeats.
+// Keys gives the index keys under which advisories for these names are found, without repeats. Firmware
+// is looked up without "_firmware" too: so it is called by sources that name products in words.
 func Keys(names []Name) []cpe.Key {
 	var out []cpe.Key
 	for _, n := range names {
-		if k := n.CPE.Key(); !slices.Contains(out, k) {
-			out = append(out, k)
+		for _, k := range []cpe.Key{n.CPE.Key(), bare(n.CPE.Key())} {
+			if !slices.Contains(out, k) {
+				out = append(out, k)
+			}
 		}
 	}
 	return out

@@ -17,6 +17,8 @@ func ranged(m firmward.CPEMatch) bool {
 func (r reader) software(c cpe.Name, m firmward.CPEMatch) outcome {
 	own := r.subject.Device.Firmware
 	switch {
+	case !ranged(m) && c.Version == cpe.NA && r.lists(c):
+		return r.say(unknown, firmward.ReasonUnspecified, fmt.Sprintf("%s says nothing certain of other versions of %s; this device runs %s.", r.speaker, label(c), orUnknown(own)))
 	case !ranged(m) && c.Version == cpe.NA:
 		return r.say(unknown, firmward.ReasonUnspecified, fmt.Sprintf("%s names %s and gives no version; this device runs %s.", r.speaker, label(c), orUnknown(own)))
 	case !ranged(m) && c.Version == cpe.Any:
@@ -27,6 +29,20 @@ func (r reader) software(c cpe.Name, m firmward.CPEMatch) outcome {
 		return r.inRange(c, m, own)
 	}
 	return r.exact(c, own)
+}
+
+// lists reports whether a CVE record gives versions of the product elsewhere: beside single versions its
+// "-" stands for all the others.
+func (r reader) lists(c cpe.Name) bool {
+	if r.advisory.Source != record {
+		return false
+	}
+	for m := range matches(r.advisory) {
+		if o, err := cpe.Parse(m.Criteria); err == nil && m.Vulnerable && o.Key() == c.Key() && (ranged(m) || !o.Version.Logical()) {
+			return true
+		}
+	}
+	return false
 }
 
 // allVersions: the source excludes no version. Without a vendor's scheme for the model the reading
@@ -194,7 +210,7 @@ func (r reader) hasOwnTrack() bool {
 		if err != nil || !m.Vulnerable || endOf(m) == "" {
 			continue
 		}
-		if _, ok := r.subject.find(c); ok && version.SameTrack(r.subject.Model.Scheme, r.subject.Device.Firmware, endOf(m)) {
+		if _, ok := r.subject.find(c, m.Words != ""); ok && version.SameTrack(r.subject.Model.Scheme, r.subject.Device.Firmware, endOf(m)) {
 			return true
 		}
 	}

@@ -2,6 +2,7 @@ package assess
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/cpe"
@@ -37,6 +38,7 @@ type outcome struct {
 	reason  string
 	named   bool // a vulnerable criterion below names the device's product
 	matched bool // a platform criterion below is the device's own
+	words   bool // the product is named in words, not by CPE
 	why     firmward.Explanation
 }
 
@@ -207,16 +209,30 @@ func reasons(parts []outcome) []firmward.Explanation {
 }
 
 // find gives the device's name that a criterion speaks of; a name of the card before a derived one.
-func (s Subject) find(c cpe.Name) (Name, bool) {
+// Part ANY means any, and words do not tell a product from its firmware.
+func (s Subject) find(c cpe.Name, words bool) (Name, bool) {
 	key := c.Key()
+	if words {
+		key = bare(key)
+	}
 	var found Name
 	ok := false
 	for _, n := range s.Names {
-		if software(n.CPE.Part) == software(c.Part) && n.CPE.Key() == key && (!ok || found.Derived && !n.Derived) {
+		own := n.CPE.Key()
+		if words {
+			own = bare(own)
+		}
+		if (c.Part == cpe.Any || software(n.CPE.Part) == software(c.Part)) && own == key && (!ok || found.Derived && !n.Derived) {
 			found, ok = n, true
 		}
 	}
 	return found, ok
+}
+
+// bare drops what CPE names hang on a product for its firmware.
+func bare(k cpe.Key) cpe.Key {
+	k.Product = strings.TrimSuffix(k.Product, "_firmware")
+	return k
 }
 
 // carded reports whether the model card gives a name of this part.

@@ -3,7 +3,6 @@ package control
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/assess"
@@ -30,7 +29,7 @@ func (c *Control) indexNow(ctx context.Context) (*index.Index, int64, error) {
 	}
 	pairs := map[cpe.Key]bool{}
 	if err := c.Store.VendorProducts(ctx, func(vendor, product string) error {
-		pairs[cpe.Key{Vendor: vendor, Product: product}] = true
+		pairs[cpe.Key{Vendor: cpe.Vendor(vendor), Product: product}] = true // the index resolves aliases when it is asked
 		return nil
 	}); err != nil {
 		return nil, 0, fmt.Errorf("build the product index: %w", err)
@@ -66,16 +65,16 @@ func (c *Control) assess(ctx context.Context, d firmward.Device) error {
 	}
 	subject := assess.Subject{Device: d, Identity: id, Model: model, Names: assess.Names(model, d)}
 	var products []store.Product
-	for _, n := range subject.Names {
-		for _, vendor := range cpe.Spellings(n.CPE.Vendor.Text()) {
-			product := n.CPE.Product.Text()
-			hits, err := idx.Lookup(vendor, product)
-			if err != nil {
-				return fmt.Errorf("look up %s %s: %w", vendor, product, err)
-			}
-			if p := (store.Product{Vendor: vendor, Product: product}); len(hits) > 0 && !slices.Contains(products, p) {
-				products = append(products, p)
-			}
+	for _, k := range assess.Keys(subject.Names) {
+		hits, err := idx.Lookup(k.Vendor, k.Product)
+		if err != nil {
+			return fmt.Errorf("look up %s %s: %w", k.Vendor, k.Product, err)
+		}
+		if len(hits) == 0 {
+			continue
+		}
+		for _, vendor := range cpe.Spellings(k.Vendor) {
+			products = append(products, store.Product{Vendor: vendor, Product: k.Product})
 		}
 	}
 	var findings []firmward.Finding

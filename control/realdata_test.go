@@ -29,6 +29,7 @@ func TestRealFeeds(t *testing.T) {
 		{"nvd-1.1/nvdcve-1.1-2017.json.gz", 14000},
 		{"nvd-1.1/nvdcve-1.1-2018.json.gz", 30000},
 		{"nvd-2.0/nvdcve-2.0-2026.json.gz", 37000},
+		{"cve5-vulnrichment/vulnrichment-2024-10-24-oh-cpes.jsonl.gz", 6479},
 		{"kev/kev-2026-03-15.json.gz", 1500},
 	} {
 		began := time.Now()

@@ -94,6 +94,26 @@ func (d *Decoder) Array(each func(raw json.RawMessage, at int64) error) error {
 	return d.close()
 }
 
+// Values walks the values that follow one another to the end of the document, such as one per line;
+// each gets one value's bytes and the position at which it ends. The bytes are the callee's to keep.
+func (d *Decoder) Values(each func(raw json.RawMessage, at int64) error) error {
+	for {
+		if err := d.ready(); err != nil {
+			return err
+		}
+		var raw json.RawMessage
+		switch err := d.json.Decode(&raw); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return d.Fail(err)
+		}
+		if err := each(raw, d.json.InputOffset()); err != nil {
+			return d.Fail(err)
+		}
+	}
+}
+
 // Value reads one value into v. A value of another type is an error: use it for the frame of a
 // document, not for its records.
 func (d *Decoder) Value(v any) error {

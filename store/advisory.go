@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"compress/flate"
 	"context"
 	"encoding/json"
@@ -103,12 +104,14 @@ func (r Reader) Advisories(ctx context.Context, want AdvisoryFilter, p Page) ([]
 }
 
 // ExploitedOf gives the entry of each of these advisories that is known to be exploited: the one that was added first
-// where feeds differ.
+// where feeds differ, with what only the others know.
 func (r Reader) ExploitedOf(ctx context.Context, ids []string) (map[string]firmward.Exploited, error) {
 	rows, err := list(ctx, r, bodies[firmward.Exploited],
 		"SELECT body FROM exploited WHERE id IN ("+r.d.elements("$1")+") ORDER BY added DESC, feed DESC", js{ids})
 	out := make(map[string]firmward.Exploited, len(rows))
 	for _, e := range rows {
+		known := out[e.Advisory] // a CVE record repeats the day of an entry and nothing else of it
+		e.Due, e.Action, e.Ransomware = cmp.Or(e.Due, known.Due), cmp.Or(e.Action, known.Action), e.Ransomware || known.Ransomware
 		out[e.Advisory] = e
 	}
 	return out, err

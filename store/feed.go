@@ -94,7 +94,7 @@ func (i *Import) store(ctx context.Context, tx *Tx) (firmward.FeedStatus, error)
 	if err != nil && firmward.CodeOf(err) != firmward.NotFound {
 		return status, err
 	}
-	if older := !i.dated.IsZero() && i.dated.Before(old.Dated); older && (len(i.exploited) > 0 || len(i.likelihoods) > 0) && i.o.Kind != "starter" {
+	if older := !i.dated.IsZero() && i.dated.Before(old.Dated); older && (len(i.exploited) > 0 || len(i.likelihoods) > 0) && i.o.Kind != "starter" && i.o.Kind != "advisories" {
 		return status, firmward.Errorf(firmward.Conflict, fmt.Sprintf("%s is of %s, and what is in use is of %s: nothing was changed",
 			i.o.Document, i.dated.Format(time.DateOnly), old.Dated.Format(time.DateOnly)))
 	}

@@ -3,6 +3,7 @@ package sources
 
 import (
 	"github.com/firmward/firmward/feed"
+	"github.com/firmward/firmward/feed/cve5"
 	"github.com/firmward/firmward/feed/eol"
 	"github.com/firmward/firmward/feed/epss"
 	"github.com/firmward/firmward/feed/kev"
@@ -20,6 +21,7 @@ func All() []feed.Source {
 		kev.Source{},
 		epss.Source{},
 		eol.Source{},
+		cve5.Source{},
 	}
 }
 

@@ -28,6 +28,9 @@ var samples = map[string]string{
 "metrics":{"cvssMetricV40":[{"source":"a","cvssData":{"version":"4.0","vectorString":"CVSS:4.0/AV:N","baseScore":6.9}}],"unheard":7},"weaknesses":[{"description":[{"lang":"en","value":"CWE-74"}]}],
 "configurations":[{"operator":"AND","nodes":[{"operator":"OR","negate":false,"cpeMatch":[{"vulnerable":true,"criteria":"cpe:2.3:o:acme:lamp_firmware:-:*:*:*:*:*:*:*"}]},{"operator":"OR","negate":false,"cpeMatch":[{"vulnerable":false,"criteria":"cpe:2.3:h:acme:lamp:-:*:*:*:*:*:*:*"}]}]}],"references":[{"url":"y"}]}},
 {"cve":{"id":"CVE-2031-0004","published":"2026-01-01T09:15:51.113","lastModified":"2026-01-06T19:25:10.050","vulnStatus":"Rejected","descriptions":[{"lang":"en","value":"Rejected reason: a double."}],"metrics":{},"references":[]}}]}`,
+	"cve5": `{"dataType":"CVE_RECORD","dataVersion":"5.1","cveMetadata":{"cveId":"CVE-2031-0005","state":"PUBLISHED","datePublished":"2026-02-01T10:00:00Z","dateUpdated":"2026-02-03T10:00:00.123Z"},"containers":{"cna":{"providerMetadata":{"shortName":"acme"},"descriptions":[{"lang":"en","value":"A bell rings."}],"affected":[{"vendor":"Acme Inc.","product":"Bell","versions":[{"version":"1.0 through 1.4","status":"affected"}]}],"x_unheard":{"of":[1]}}}}
+{"dataType":"CVE_RECORD","dataVersion":"5.1","cveMetadata":{"cveId":"CVE-2031-0006","state":"REJECTED","datePublished":"2026-02-01T10:00:00Z"},"containers":{"cna":{"rejectedReasons":[{"lang":"en","value":"Not used."}]}}}
+`,
 	"kev": `{"title":"Catalog","catalogVersion":"2026.03.13","dateReleased":"2026-03-13T16:38:24.564Z","count":2,"vulnerabilities":[
 {"cveID":"CVE-2031-0001","dateAdded":"2026-03-01","dueDate":"2026-03-22","requiredAction":"Update.","knownRansomwareCampaignUse":"Known"},
 {"cveID":"CVE-2031-0003","dateAdded":"2026-03-02","dueDate":"2026-03-23","requiredAction":"Retire.","knownRansomwareCampaignUse":"Unknown"}]}`,
@@ -80,7 +83,7 @@ func TestDetectOnePerDocument(t *testing.T) {
 func TestOneBrokenRecord(t *testing.T) {
 	for name, swap := range map[string][2]string{
 		"nvd11": {`"ID":"CVE-2031-0001"`, `"ID":"CVE-x"`}, "nvd20": {`"published":"2026-01-01T09:15:51.113"`, `"published":7`},
-		"kev": {`"dateAdded":"2026-03-01"`, `"dateAdded":"soon"`}, "epss": {"0.94436", "1.94436"}, "eol": {`"status":"announced"`, `"status":"rumour"`},
+		"cve5": {`"CVE-2031-0005"`, `"CVE-31-5"`}, "kev": {`"dateAdded":"2026-03-01"`, `"dateAdded":"soon"`}, "epss": {"0.94436", "1.94436"}, "eol": {`"status":"announced"`, `"status":"rumour"`},
 	} {
 		doc := strings.Replace(samples[name], swap[0], swap[1], 1)
 		got, err := feedtest.Sync(t.Context(), source(t, []byte(doc)), strings.NewReader(doc), name)

@@ -221,6 +221,14 @@ func starter(t *testing.T, s *store.Store) {
 	newer.Dated, newer.Score = t0.Add(time.Hour), 0.75
 	feed(t, s, "epss", store.ImportOptions{Kind: "likelihood", Now: t0}, func(i *store.Import) error { return i.Likelihood(newer) })
 	diff(t, "exploited", map[string]firmward.Exploited{"CVE-1": kev}, must[map[string]firmward.Exploited](t)(s.ExploitedOf(ctx, []string{"CVE-1", "CVE-2"})))
+	record := firmward.Exploited{Advisory: "CVE-1", Added: t0}
+	for _, dated := range []time.Time{t0.Add(time.Hour), t0} { // an older record that says so is no older list
+		feed(t, s, "cve", store.ImportOptions{Kind: "advisories", Now: t0}, func(i *store.Import) error {
+			i.Dated(dated)
+			return i.Exploited(record)
+		})
+	}
+	diff(t, "exploited by a record too, which knows less", map[string]firmward.Exploited{"CVE-1": kev}, must[map[string]firmward.Exploited](t)(s.ExploitedOf(ctx, []string{"CVE-1"})))
 	diff(t, "likelihood", map[string]firmward.Likelihood{"CVE-1": newer}, must[map[string]firmward.Likelihood](t)(s.LikelihoodOf(ctx, []string{"CVE-1", "CVE-2"})))
 	diff(t, "lifecycle", []firmward.Lifecycle{end}, must[[]firmward.Lifecycle](t)(s.Lifecycles(ctx, "AXIS", "m3045", "other")))
 	diff(t, "all of a vendor", []firmward.Lifecycle{end}, must[[]firmward.Lifecycle](t)(s.Lifecycles(ctx, "axis")))
