@@ -32,6 +32,7 @@ var (
 	descInFlight = prometheus.NewDesc("firmward_targets_in_flight", "Devices that are being changed now.", nil, nil)
 	descFeedAge  = prometheus.NewDesc("firmward_feed_age_seconds", "Age of the document behind a feed.", []string{"feed"}, nil)
 	descLeaves   = prometheus.NewDesc("firmward_audit_leaves", "Sealed records of the audit log.", nil, nil)
+	descDeaf     = prometheus.NewDesc("firmward_notices_failing", "Recipients whom the last message did not reach.", nil, nil)
 	descStopAll  = prometheus.NewDesc("firmward_stop_all", "1 while the red button is pressed.", nil, nil)
 )
 
@@ -149,6 +150,17 @@ func (m *metrics) records(ctx context.Context, gauge func(*prometheus.Desc, floa
 		return err
 	}
 	gauge(descLeaves, float64(leaves))
+	recipients, err := m.api.Store.Recipients(ctx)
+	if err != nil {
+		return err
+	}
+	failing := 0
+	for _, r := range recipients {
+		if r.Failures > 0 {
+			failing++
+		}
+	}
+	gauge(descDeaf, float64(failing))
 	stop, err := m.api.Store.StopAll(ctx)
 	if stop.On {
 		gauge(descStopAll, 1)

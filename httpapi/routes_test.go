@@ -301,9 +301,15 @@ func TestBackup(t *testing.T) {
 func TestPages(t *testing.T) {
 	h := newHouse(t)
 	h.fill(t, 2)
+	if err := h.store.Tx(t.Context(), func(tx *store.Tx) error {
+		return tx.PutRecipient(t.Context(), firmward.Recipient{Name: "ops", Failures: 2})
+	}); err != nil {
+		t.Fatal(err)
+	}
 	p := h.serve(t, firmward.Viewer)
 	for path, want := range map[string]string{
-		"/": "All", "/docs": "/api/v1/next", "/style.css": "body", "/openapi.yaml": "openapi: 3.1", "/healthz": `"status":"ok"`,
+		"/metrics?": "firmward_notices_failing 1",
+		"/":         "All", "/docs": "/api/v1/next", "/style.css": "body", "/openapi.yaml": "openapi: 3.1", "/healthz": `"status":"ok"`,
 		"/metrics": `firmward_devices{class="plug",site="home"} 2`,
 	} {
 		resp := p.request(http.MethodGet, path, nil)
