@@ -93,3 +93,39 @@ func check(id string, nodes []firmward.Node, put Sink) {
 		check(id, n.Children, put)
 	}
 }
+
+// NVDConfiguration is one configuration as NVD JSON 2.0 writes it; cpeApplicability of CVE JSON 5 has
+// the same shape.
+type NVDConfiguration struct {
+	Operator string `json:"operator"`
+	Negate   bool   `json:"negate"`
+	Nodes    []struct {
+		Operator string `json:"operator"`
+		Negate   bool   `json:"negate"`
+		Matches  []struct {
+			Vulnerable bool   `json:"vulnerable"`
+			Criteria   string `json:"criteria"`
+			StartIncl  string `json:"versionStartIncluding"`
+			StartExcl  string `json:"versionStartExcluding"`
+			EndIncl    string `json:"versionEndIncluding"`
+			EndExcl    string `json:"versionEndExcluding"`
+		} `json:"cpeMatch"`
+	} `json:"nodes"`
+}
+
+// Configuration gives it in firmward's type, every field as it stands.
+func (c NVDConfiguration) Configuration() firmward.Configuration {
+	out := firmward.Configuration{Operator: c.Operator, Negate: c.Negate}
+	for _, n := range c.Nodes {
+		node := firmward.Node{Operator: n.Operator, Negate: n.Negate}
+		for _, m := range n.Matches {
+			node.Matches = append(node.Matches, firmward.CPEMatch{
+				Vulnerable: m.Vulnerable, Criteria: m.Criteria,
+				VersionStartIncluding: m.StartIncl, VersionStartExcluding: m.StartExcl,
+				VersionEndIncluding: m.EndIncl, VersionEndExcluding: m.EndExcl,
+			})
+		}
+		out.Nodes = append(out.Nodes, node)
+	}
+	return out
+}

@@ -235,7 +235,7 @@ func (r *reader) products() error {
 	named := map[cpe.Key]bool{}
 	for _, c := range all {
 		for _, a := range c.Applicability {
-			conf := a.configuration()
+			conf := a.Configuration()
 			r.advisory.Configurations = append(r.advisory.Configurations, conf)
 			for _, n := range conf.Nodes {
 				mark(named, n.Matches)

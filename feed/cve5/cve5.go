@@ -138,9 +138,9 @@ type container struct {
 	References []struct {
 		URL string `json:"url"`
 	} `json:"references"`
-	Metrics       []metric        `json:"metrics"`
-	Affected      []affected      `json:"affected"`
-	Applicability []configuration `json:"cpeApplicability"`
+	Metrics       []metric                `json:"metrics"`
+	Affected      []affected              `json:"affected"`
+	Applicability []feed.NVDConfiguration `json:"cpeApplicability"`
 }
 
 type text struct {

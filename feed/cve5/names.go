@@ -182,37 +182,3 @@ func simple(s string) string {
 	}, strings.ToLower(s))
 	return strings.Join(strings.Fields(s), " ")
 }
-
-// configuration is NVD's shape, which cpeApplicability shares.
-type configuration struct {
-	Operator string `json:"operator"`
-	Negate   bool   `json:"negate"`
-	Nodes    []struct {
-		Operator string `json:"operator"`
-		Negate   bool   `json:"negate"`
-		Matches  []struct {
-			Vulnerable bool   `json:"vulnerable"`
-			Criteria   string `json:"criteria"`
-			StartIncl  string `json:"versionStartIncluding"`
-			StartExcl  string `json:"versionStartExcluding"`
-			EndIncl    string `json:"versionEndIncluding"`
-			EndExcl    string `json:"versionEndExcluding"`
-		} `json:"cpeMatch"`
-	} `json:"nodes"`
-}
-
-func (c configuration) configuration() firmward.Configuration {
-	out := firmward.Configuration{Operator: c.Operator, Negate: c.Negate}
-	for _, n := range c.Nodes {
-		node := firmward.Node{Operator: n.Operator, Negate: n.Negate}
-		for _, m := range n.Matches {
-			node.Matches = append(node.Matches, firmward.CPEMatch{
-				Vulnerable: m.Vulnerable, Criteria: m.Criteria,
-				VersionStartIncluding: m.StartIncl, VersionStartExcluding: m.StartExcl,
-				VersionEndIncluding: m.EndIncl, VersionEndExcluding: m.EndExcl,
-			})
-		}
-		out.Nodes = append(out.Nodes, node)
-	}
-	return out
-}

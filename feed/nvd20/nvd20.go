@@ -100,7 +100,7 @@ type entry struct {
 		Weaknesses []struct {
 			Description []text `json:"description"`
 		} `json:"weaknesses"`
-		Configurations []configuration `json:"configurations"`
+		Configurations []feed.NVDConfiguration `json:"configurations"`
 		References     []struct {
 			URL string `json:"url"`
 		} `json:"references"`
@@ -119,25 +119,6 @@ type metric struct {
 		Vector  string  `json:"vectorString"`
 		Base    float64 `json:"baseScore"`
 	} `json:"cvssData"`
-}
-
-type configuration struct {
-	Operator string `json:"operator"`
-	Negate   bool   `json:"negate"`
-	Nodes    []struct {
-		Operator string  `json:"operator"`
-		Negate   bool    `json:"negate"`
-		Matches  []match `json:"cpeMatch"`
-	} `json:"nodes"`
-}
-
-type match struct {
-	Vulnerable bool   `json:"vulnerable"`
-	Criteria   string `json:"criteria"`
-	StartIncl  string `json:"versionStartIncluding"`
-	StartExcl  string `json:"versionStartExcluding"`
-	EndIncl    string `json:"versionEndIncluding"`
-	EndExcl    string `json:"versionEndExcluding"`
 }
 
 // one delivers one record or refuses it. The error is the sink's.
@@ -203,23 +184,7 @@ func fill(a *firmward.Advisory, e entry) error {
 		a.References = append(a.References, r.URL)
 	}
 	for _, conf := range c.Configurations {
-		a.Configurations = append(a.Configurations, configurationOf(conf))
+		a.Configurations = append(a.Configurations, conf.Configuration())
 	}
 	return nil
-}
-
-func configurationOf(in configuration) firmward.Configuration {
-	out := firmward.Configuration{Operator: in.Operator, Negate: in.Negate}
-	for _, n := range in.Nodes {
-		node := firmward.Node{Operator: n.Operator, Negate: n.Negate}
-		for _, m := range n.Matches {
-			node.Matches = append(node.Matches, firmward.CPEMatch{
-				Vulnerable: m.Vulnerable, Criteria: m.Criteria,
-				VersionStartIncluding: m.StartIncl, VersionStartExcluding: m.StartExcl,
-				VersionEndIncluding: m.EndIncl, VersionEndExcluding: m.EndExcl,
-			})
-		}
-		out.Nodes = append(out.Nodes, node)
-	}
-	return out
 }
