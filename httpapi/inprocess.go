@@ -40,8 +40,10 @@ func (t InProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	select {
 	case <-w.ready:
 	case <-r.Context().Done():
-		pr.CloseWithError(r.Context().Err())
-		return nil, r.Context().Err()
+	}
+	if err := r.Context().Err(); err != nil { // also when both are ready: what the handler then says is only that it was given up
+		pr.CloseWithError(err)
+		return nil, err
 	}
 	return &http.Response{
 		Status: http.StatusText(w.status), StatusCode: w.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,

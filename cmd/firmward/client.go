@@ -265,6 +265,9 @@ func (c *client) do(ctx context.Context, r call) error {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode >= 300 {
+		if ctx.Err() != nil {
+			return ctx.Err() // the refusal may only say that the request was given up
+		}
 		return problemOf(resp)
 	}
 	switch out := r.out.(type) {

@@ -56,6 +56,9 @@ func (p Person) call(ctx context.Context, method, path string, in, out any) erro
 		return fmt.Errorf("%s %s: read answer: %w", method, path, err)
 	}
 	if res.StatusCode >= http.StatusBadRequest {
+		if ctx.Err() != nil {
+			return fmt.Errorf("%s %s: %w", method, path, ctx.Err()) // the refusal may only say that the request was given up
+		}
 		var problem struct {
 			Code   firmward.Code
 			Title  string
