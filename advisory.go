@@ -12,11 +12,44 @@ type Advisory struct {
 	Rejected       bool
 	Scores         []Score
 	Configurations []Configuration // any of them makes a product affected (OR)
+	Statements     []Statement     `json:",omitempty"`
 	Fixes          []Fix
 	NoFix          bool     // the source says that no fix exists or is planned
 	Weakness       []string // CWE ids
 	References     []string
+	SSVC           *SSVC `json:",omitempty"` // what an authority decided; nil where none did
 	Origin         Origins
+}
+
+// Statement is a source's own word on one product that is not "affected": a VEX status (CISA, Minimum Requirements for
+// VEX, 2023) or a CSAF 2.0 product status or remediation.
+type Statement struct {
+	Status        StatementStatus
+	Match         CPEMatch // the product and the versions of which it speaks; Vulnerable means nothing here
+	Platform      string   `json:",omitempty"` // CPE name of the hardware on which, empty for any
+	Justification string   `json:",omitempty"` // VEX label: component_not_present, vulnerable_code_not_in_execute_path, …
+	Text          string   `json:",omitempty"` // the source's words, shortened
+}
+
+// StatementStatus says what a statement claims.
+type StatementStatus string
+
+// The statuses.
+const (
+	StatedNotAffected StatementStatus = "not-affected"        // was never affected
+	StatedFixed       StatementStatus = "fixed"               // holds the repair
+	StatedUnknown     StatementStatus = "under-investigation" // not known yet
+	StatedNoFix       StatementStatus = "no-fix"              // affected, and no fix exists or is planned
+)
+
+// SSVC holds the decision points that an authority set for a vulnerability (CERT/CC SSVC 2; CISA Vulnrichment), in lower
+// case. Empty where it set none.
+type SSVC struct {
+	Exploitation    string // none, poc, active
+	Automatable     string // no, yes
+	TechnicalImpact string // partial, total
+	Source          string // who decided: "CISA-ADP"
+	Dated           time.Time
 }
 
 // Origins says where a record came from and when.

@@ -97,14 +97,22 @@ func parseGeneric(s string) (key, bool) {
 	return key{}, false
 }
 
-// sameShape reports whether natural order can be trusted: both are dotted numbers, or both are plain
-// numbers of one length.
-func sameShape(a, b string) bool {
-	a, b = lead(a), lead(b)
-	if rePlain.MatchString(a) && rePlain.MatchString(b) {
-		return len(a) == len(b)
+// The shapes of versions for which natural order can be trusted: dotted numbers, or plain numbers of one length, which is
+// the shape itself.
+const (
+	shapeOther  = 0
+	shapeDotted = -1
+)
+
+func shape(v string) int {
+	v = lead(v)
+	switch {
+	case rePlain.MatchString(v):
+		return len(v)
+	case reDotted.MatchString(v):
+		return shapeDotted
 	}
-	return reDotted.MatchString(a) && reDotted.MatchString(b)
+	return shapeOther
 }
 
 // lead drops what vendors write before the first number: v, fw_, version.

@@ -7,6 +7,7 @@
 package version
 
 import (
+	"math/bits"
 	"sort"
 	"strings"
 )
@@ -88,15 +89,35 @@ func Compare(name, a, b string) (Order, Precision) {
 		return Equal, Exact
 	}
 	s := lookup(name)
-	ka, okA := s.parse(a)
-	kb, okB := s.parse(b)
-	if !okA || !okB {
+	return s.compare(s.read(a), s.read(b))
+}
+
+// reading is a version as one scheme reads it.
+type reading struct {
+	key
+	text  string // only in a Comparer
+	ok    bool
+	shape int // only where the scheme is a guess
+}
+
+// read takes a clean version.
+func (s scheme) read(v string) reading {
+	k, ok := s.parse(v)
+	r := reading{key: k, ok: ok}
+	if ok && s.guess {
+		r.shape = shape(v)
+	}
+	return r
+}
+
+func (s scheme) compare(a, b reading) (Order, Precision) {
+	if !a.ok || !b.ok {
 		return Incomparable, Exact
 	}
-	o, p := ka.compare(kb, s.known())
+	o, p := a.key.compare(b.key, s.known())
 	if s.guess {
 		p = min(p, Natural)
-		if !sameShape(a, b) {
+		if a.shape == shapeOther || a.shape != b.shape {
 			p = Rough // 20200612 is not newer than 002_2208a because 20200612 is the larger number
 		}
 	}
@@ -156,14 +177,23 @@ func About(name string) string {
 
 // Guess names the scheme that the shapes of a and b suggest. It is a guess: what is decided with it
 // deserves less trust than what a model card's scheme decides. It gives Generic when nothing fits.
-func Guess(a, b string) string {
-	a, b = clean(a), clean(b)
-	for _, c := range guesses {
-		if c.shape.MatchString(a) && c.shape.MatchString(b) {
-			return c.name
+func Guess(a, b string) string { return guess(forms(clean(a)) & forms(clean(b))) }
+
+// forms marks the guesses whose shape a clean version has.
+func forms(v string) (marks uint32) {
+	for i, c := range guesses {
+		if c.shape.MatchString(v) {
+			marks |= 1 << i
 		}
 	}
-	return Generic
+	return marks
+}
+
+func guess(marks uint32) string {
+	if marks == 0 {
+		return Generic
+	}
+	return guesses[bits.TrailingZeros32(marks)].name
 }
 
 func lookup(name string) scheme {

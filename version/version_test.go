@@ -206,6 +206,21 @@ func TestOrderLaws(t *testing.T) {
 	}
 }
 
+// TestComparer: what remembers answers as what does not.
+func TestComparer(t *testing.T) {
+	var c version.Comparer
+	rapid.Check(t, func(t *rapid.T) {
+		name, a, b := rapid.SampledFrom(version.Schemes()).Draw(t, "scheme"), anyVersion().Draw(t, "a"), anyVersion().Draw(t, "b")
+		o, p := version.Compare(name, a, b)
+		if oc, pc := c.Compare(name, a, b); oc != o || pc != p {
+			t.Fatalf("%s: %q, %q: %v %v, but %v %v", name, a, b, o, p, oc, pc)
+		}
+		if g, gc := version.Guess(a, b), c.Guess(a, b); g != gc {
+			t.Fatalf("%q, %q: %s, but %s", a, b, g, gc)
+		}
+	})
+}
+
 func FuzzCompare(f *testing.F) {
 	for _, p := range pairs {
 		f.Add(p.scheme, p.a, p.b)
