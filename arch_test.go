@@ -26,7 +26,7 @@ var floors = map[string]int{
 	"proto":    3,
 	"discover": 4, "feed": 4, "driver": 4, "enforce": 4, "twin": 4,
 	"depot": 4, "notify": 4, "secrets": 4, "audit": 4, "store": 4,
-	"control": 5, "privilege": 5,
+	"control": 5, "match": 5, "privilege": 5,
 	"httpapi": 6, "report": 6, "web": 6,
 	"cmd": 7,
 }

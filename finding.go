@@ -25,6 +25,8 @@ const (
 	ReasonWeakIdentity   = "identity-uncertain"
 	ReasonOtherProduct   = "other-product"
 	ReasonPlatformAbsent = "platform-not-present"
+	ReasonStated         = "source-says-not-affected" // a VEX or CSAF status, or a fixed version
+	ReasonInvestigated   = "under-investigation"
 )
 
 // Explanation is a node of the tree that tells how a verdict came about. It can be replayed
@@ -51,11 +53,21 @@ type Finding struct {
 	FixedIn     string  // nearest fixed version known, empty when none
 	NoFix       bool    // a source says that there is none
 	Published   time.Time
-	Firmware    string // the version that was judged
-	Snapshot    int64  // feed generation that was used
+	Firmware    string      // the version that was judged
+	Snapshot    int64       // feed generation that was used
+	Records     []RecordRef `json:",omitempty"` // on which the verdict rests, the closest to the facts first
+	Digest      string      `json:",omitempty"` // sum over the answer: equal for the same device and records
 	OpenedAt    time.Time
 	ClosedAt    time.Time // zero while open
 	ClosedBy    string    // observation id, or "exception:…", never the device's own word
+}
+
+// RecordRef names one source's record as it was used.
+type RecordRef struct {
+	Source   string
+	Document string    `json:",omitempty"`
+	Dated    time.Time `json:",omitzero"` // the document's own date
+	Modified time.Time `json:",omitzero"`
 }
 
 // Open reports whether the finding needs an answer.

@@ -23,11 +23,16 @@ package assess
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/index"
+	"github.com/firmward/firmward/version"
 )
 
 // WeakIdentity is the confidence of the model claim below which no verdict goes beyond possible.
@@ -48,87 +53,233 @@ type Extras struct {
 	Snapshot   int64                          // feed generation, copied to the findings
 }
 
-// Evaluate judges one device. It gives one finding for each advisory id that names the product,
+// Evaluate judges one device by some advisories. It gives one finding for each advisory id that names the product,
 // sorted by id, not-affected ones included so that a face can show why; an advisory that only names
 // other products gives none, and neither does a rejected one. Several records with one id (several
 // sources) are merged. OpenedAt is now; the caller keeps an older one. The same input gives the same
 // output, whatever the order of the advisories.
+//
+// It builds an index for these advisories alone: who judges many devices keeps one and an Evaluator.
 func Evaluate(s Subject, advisories []firmward.Advisory, x Extras, now time.Time) []firmward.Finding {
+	b := index.NewBuilder()
+	for _, a := range advisories {
+		b.Add(a)
+	}
+	block, err := b.Build()
+	if err != nil {
+		panic(err) // more than 4 GiB of advisories in memory
+	}
+	idx, err := index.Open(block)
+	if err != nil {
+		panic(err) // we wrote it a moment ago
+	}
+	return NewEvaluator(idx).Evaluate(s, x, now)
+}
+
+// Evaluator judges devices by one index. It remembers what versions it has read, so that many devices cost little more than
+// few. It is for one goroutine.
+type Evaluator struct {
+	x        *index.Index
+	versions version.Comparer
+	attrs    []*version.Version // by the number of the text of an attribute
+	bounds   []*version.Version // by the number of the text of a bound
+	explain  bool
+
+	subject Subject
+	names   []own
+	spans   []span // the criteria that may speak of the device
+	tracked bool   // a name's vendor keeps parallel release tracks
+	near    []uint32
+	votes   []vote
+	memo    []remembered // by criterion, doubled, plus one for the vulnerable part
+	turn    uint32       // marks what memo holds for this device
+	reader  reader       // of the record at hand
+	starts  []uint32
+}
+
+// NewEvaluator judges by x.
+func NewEvaluator(x *index.Index) *Evaluator {
+	return &Evaluator{
+		x: x, attrs: make([]*version.Version, x.Texts()), bounds: make([]*version.Version, x.Texts()), memo: make([]remembered, 2*x.Criteria()),
+	}
+}
+
+// own is one of the device's names with its place in the index.
+type own struct {
+	Name
+	exact, bare, firm index.Product    // of the product, of it without and with "_firmware"
+	is                *version.Version // Version
+	plain             *version.Version // of a listed name, without its update
+	ranks             bool             // Scheme is known
+}
+
+type span struct{ from, to uint32 }
+
+// remembered is the outcome of a criterion for the device of a turn, without its explanation.
+type remembered struct {
+	turn   uint32
+	truth  truth
+	words  bool
+	reason reason
+}
+
+// take turns to a device.
+func (e *Evaluator) take(s Subject) {
 	if s.Names == nil {
 		s.Names = Names(s.Model, s.Device)
 	}
-	byID := map[string][]firmward.Advisory{}
-	for _, a := range advisories {
-		byID[a.ID] = append(byID[a.ID], a)
+	e.subject, e.names, e.spans, e.tracked = s, e.names[:0], e.spans[:0], false
+	if e.turn++; e.turn == 0 {
+		clear(e.memo)
+		e.turn = 1
 	}
-	var out []firmward.Finding
-	for id, group := range byID {
-		slices.SortStableFunc(group, compareSources)
-		if f, ok := s.judge(id, group); ok {
-			x.add(&f)
-			f.OpenedAt = now
-			out = append(out, f)
+	e.near = e.near[:0]
+	e.speaks(e.x.Any())
+	for _, n := range s.Names {
+		k := n.CPE.Key()
+		b := bare(k)
+		o := own{Name: n, exact: e.x.Product(k.Vendor, k.Product), bare: index.None, firm: index.None, is: e.versions.Version(n.Version), ranks: version.Known(n.Scheme)}
+		if b != k {
+			o.bare = e.x.Product(b.Vendor, b.Product)
+		} else {
+			o.firm = e.x.Product(b.Vendor, b.Product+firmwareSuffix)
+		}
+		if o.plain = o.is; n.Listed {
+			o.plain = e.versions.Version(n.CPE.Version.Text())
+		}
+		for _, p := range [...]index.Product{o.exact, o.bare, o.firm} {
+			e.speaks(p)
+		}
+		e.names = append(e.names, o)
+		e.tracked = e.tracked || version.Tracks(n.Scheme)
+	}
+	slices.Sort(e.near)
+	e.near = slices.Compact(e.near)
+}
+
+// speaks takes in the criteria of a product and the records that name it.
+func (e *Evaluator) speaks(p index.Product) {
+	if p == index.None {
+		return
+	}
+	from, to := e.x.Span(p)
+	if slices.Contains(e.spans, span{from, to}) {
+		return
+	}
+	e.spans = append(e.spans, span{from, to})
+	e.near = e.x.Naming(p, e.near)
+}
+
+// groups calls f with the votes of each advisory that names the device's product, by ascending id.
+func (e *Evaluator) groups(f func(id string, votes []vote)) {
+	for i := 0; i < len(e.near); {
+		id, _ := e.x.Advisory(e.near[i])
+		e.votes = e.votes[:0]
+		for ; i < len(e.near); i++ {
+			rec := e.x.Record(e.near[i])
+			if rec.ID != id {
+				break
+			}
+			if v, ok := e.vote(rec); ok {
+				e.votes = append(e.votes, v)
+			}
+		}
+		if len(e.votes) > 1 {
+			slices.SortStableFunc(e.votes, func(a, b vote) int { return compareSources(a.rec, b.rec) })
+		}
+		if len(e.votes) > 0 {
+			f(id, e.votes)
 		}
 	}
-	slices.SortFunc(out, func(a, b firmward.Finding) int { return cmp.Compare(a.AdvisoryID, b.AdvisoryID) })
+}
+
+// Evaluate judges one device, with explanations. See the function Evaluate.
+func (e *Evaluator) Evaluate(s Subject, x Extras, now time.Time) []firmward.Finding {
+	e.explain = true
+	e.take(s)
+	var out []firmward.Finding
+	e.groups(func(id string, votes []vote) {
+		f := e.finding(id, votes)
+		x.Add(&f)
+		f.Snapshot, f.OpenedAt = x.Snapshot, now
+		out = append(out, f)
+	})
 	return out
 }
 
-// compareSources makes the order of one advisory's records independent of the input's.
-func compareSources(a, b firmward.Advisory) int {
-	return cmp.Or(
-		cmp.Compare(authority(b.Source), authority(a.Source)),
-		cmp.Compare(a.Source, b.Source),
-		a.Modified.Compare(b.Modified),
-		cmp.Compare(a.Origin.Document, b.Origin.Document),
-	)
+// Judge gives the verdict on each advisory that names the device's product, by ascending id, and the reason code: what
+// Evaluate says, without the explanation and much faster.
+func (e *Evaluator) Judge(s Subject, f func(id string, v firmward.Verdict, reason string)) {
+	e.explain = false
+	e.take(s)
+	e.groups(func(id string, votes []vote) {
+		var fd firmward.Finding
+		e.merge(&fd, votes)
+		e.capWeak(&fd)
+		f(id, fd.Verdict, fd.Reason)
+	})
 }
 
-// judge merges what all sources say of one advisory.
-func (s Subject) judge(id string, group []firmward.Advisory) (firmward.Finding, bool) {
-	f := firmward.Finding{DeviceID: s.Device.ID, AdvisoryID: id, Firmware: s.Device.Firmware}
-	var votes []vote
-	for _, a := range group {
-		if a.Rejected {
-			return f, false // the CVE id was withdrawn, whoever still repeats it
-		}
-		if v, ok := s.vote(a); ok {
-			votes = append(votes, v)
-		}
-	}
-	if len(votes) == 0 {
-		return f, false
-	}
-	s.merge(&f, votes)
-	s.capWeak(&f)
-	for _, a := range group {
-		for _, sc := range a.Scores {
-			if sc.Base > f.Score {
-				f.Score, f.Vector = sc.Base, sc.Vector
-			}
-		}
-		if !a.Published.IsZero() && (f.Published.IsZero() || a.Published.Before(f.Published)) {
-			f.Published = a.Published
-		}
-	}
+// compareSources puts those first who are close to the facts.
+func compareSources(a, b index.Record) int {
+	return cmp.Or(cmp.Compare(authority(b.Source), authority(a.Source)), cmp.Compare(a.Source, b.Source))
+}
+
+// finding merges what all sources say of one advisory.
+func (e *Evaluator) finding(id string, votes []vote) firmward.Finding {
+	f := firmward.Finding{DeviceID: e.subject.Device.ID, AdvisoryID: id, Firmware: e.subject.Device.Firmware}
+	e.merge(&f, votes)
+	e.capWeak(&f)
 	for _, v := range votes {
-		f.NoFix = f.NoFix || v.advisory.NoFix
+		if v.rec.Score > f.Score {
+			f.Score, f.Vector = v.rec.Score, v.rec.Vector
+		}
+		if p := v.rec.Published; !p.IsZero() && (f.Published.IsZero() || p.Before(f.Published)) {
+			f.Published = p
+		}
+		f.NoFix = f.NoFix || v.rec.NoFix || v.noFix
+		f.Records = append(f.Records, firmward.RecordRef{Source: v.rec.Source, Document: v.rec.Document, Dated: v.rec.Dated, Modified: v.rec.Modified})
 	}
 	if f.Verdict != firmward.NotAffected {
-		f.FixedIn = s.fixedIn(votes)
+		f.FixedIn = e.fixedIn(votes)
 	}
 	if f.FixedIn != "" {
 		f.NoFix = false
 	}
-	return f, true
+	f.Digest = digest(f)
+	return f
+}
+
+// digest is a sum over the answer: verdict, explanation, fix, and the records on which they rest. Who evaluates the same device
+// by the same records gets the same one.
+func digest(f firmward.Finding) string {
+	text, err := json.Marshal(struct {
+		ID, Firmware string
+		Verdict      firmward.Verdict
+		Reason       string
+		Why          firmward.Explanation
+		Score        float64
+		FixedIn      string
+		NoFix        bool
+		Records      []firmward.RecordRef
+	}{f.AdvisoryID, f.Firmware, f.Verdict, f.Reason, f.Explanation, f.Score, f.FixedIn, f.NoFix, f.Records})
+	if err != nil {
+		panic(err) // plain values
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:16])
 }
 
 // capWeak lowers what rests on an uncertain identity.
-func (s Subject) capWeak(f *firmward.Finding) {
+func (e *Evaluator) capWeak(f *firmward.Finding) {
+	s := e.subject
 	confidence, ok := s.modelConfidence()
 	if ok && confidence < WeakIdentity && (f.Verdict == firmward.Affected || f.Verdict == firmward.Likely) {
 		was := f.Explanation
 		f.Verdict, f.Reason = firmward.Possible, firmward.ReasonWeakIdentity
+		if !e.explain {
+			return
+		}
 		f.Explanation = firmward.Explanation{
 			Text:     "It is not certain that this is a " + s.what() + ", so this is possible, not more.",
 			Result:   string(firmward.Possible),
@@ -147,8 +298,8 @@ func (s Subject) modelConfidence() (int, bool) {
 	return 0, s.Device.Origin == firmward.OriginSeen
 }
 
-func (x Extras) add(f *firmward.Finding) {
-	f.Snapshot = x.Snapshot
+// Add writes what is known of a finding's advisory into it.
+func (x Extras) Add(f *firmward.Finding) {
 	if e, ok := x.Exploited[f.AdvisoryID]; ok {
 		f.Exploited, f.ExploitedAt = true, e.Added
 	}
@@ -160,6 +311,9 @@ func (x Extras) add(f *firmward.Finding) {
 // what names the device's product for a sentence.
 func (s Subject) what() string {
 	v, m := s.Device.Vendor, s.Device.Model
+	if v == "" && m == "" && s.Model.Name == "" && len(s.Names) > 0 && s.Names[0].Listed {
+		return s.Names[0].CPE.Vendor.Text() + " " + s.Names[0].CPE.Product.Text()
+	}
 	if m == "" {
 		m = s.Model.Name
 	}

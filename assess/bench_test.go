@@ -4,7 +4,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/assess"
 	"github.com/firmward/firmward/feed"
 	"github.com/firmward/firmward/feed/feedtest"
@@ -23,22 +22,10 @@ func BenchmarkEvaluate(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	x := indexOf(b, got.Advisories)
-	near := map[string][]firmward.Advisory{}
-	for _, s := range demo() {
-		for _, k := range assess.Keys(assess.Names(s.Model, s.Device)) {
-			refs, err := x.Lookup(k.Vendor, k.Product)
-			if err != nil {
-				b.Fatal(err)
-			}
-			for _, r := range refs {
-				near[s.Device.ID] = append(near[s.Device.ID], got.Advisories[r])
-			}
-		}
-	}
+	e := assess.NewEvaluator(indexOf(b, got.Advisories))
 	for b.Loop() {
 		for _, s := range demo() {
-			assess.Evaluate(s, near[s.Device.ID], assess.Extras{}, now)
+			e.Evaluate(s, assess.Extras{}, now)
 		}
 	}
 }

@@ -14,7 +14,30 @@ import (
 type Name struct {
 	CPE     cpe.Name
 	Derived bool
+	Listed  bool   // the name is the inventory's own statement (Listed): each attribute counts as it stands
+	Version string // what runs, as the device writes it; the revision of hardware; empty for unknown
+	Scheme  string // by which the versions are written; empty where nobody knows it
 }
+
+// Listed gives a name as an inventory lists it, such as a scanner's or an SBOM's: version and update are its own, and what it
+// leaves open is unknown. The scheme follows from the product.
+func Listed(n cpe.Name) Name {
+	out := Name{CPE: n, Listed: true}
+	if !n.Version.Logical() {
+		out.Version = n.Version.Text()
+		if n.Part != "h" && !n.Update.Logical() && n.Update != "" {
+			out.Version += " " + plain(n.Update)
+		}
+	}
+	if n.Part != "h" {
+		k := n.Key()
+		out.Scheme = version.ForProduct(k.Vendor, k.Product)
+	}
+	return out
+}
+
+// plain gives an attribute as a device would write it.
+func plain(a cpe.Attr) string { return strings.ReplaceAll(a.Text(), "_", " ") }
 
 // Names maps a device to the CPE names under which sources may speak of it, with the device's
 // version filled in. The model card's names come first. Derived names are added where the card has
@@ -30,7 +53,7 @@ func Names(m firmward.Model, d firmward.Device) []Name {
 			continue
 		}
 		has[software(n.Part)] = true
-		out = add(out, n, d, false)
+		out = add(out, n, m, d, false)
 	}
 	vendor, model := d.Vendor, d.Model
 	if vendor == "" {
@@ -43,21 +66,21 @@ func Names(m firmward.Model, d firmward.Device) []Name {
 		slugs := slugs(vendor, model)
 		if !has["o"] {
 			for _, s := range slugs {
-				out = add(out, cpe.Name{Part: "o", Vendor: cpe.Literal(v), Product: cpe.Literal(s + "_firmware")}, d, true)
+				out = add(out, cpe.Name{Part: "o", Vendor: cpe.Literal(v), Product: cpe.Literal(s + "_firmware")}, m, d, true)
 			}
 			for _, p := range platforms(v, d.Firmware) {
-				out = add(out, cpe.Name{Part: "o", Vendor: cpe.Literal(v), Product: cpe.Literal(p)}, d, true)
+				out = add(out, cpe.Name{Part: "o", Vendor: cpe.Literal(v), Product: cpe.Literal(p)}, m, d, true)
 			}
 		}
 		if !has["h"] {
 			for _, s := range slugs {
-				out = add(out, cpe.Name{Part: "h", Vendor: cpe.Literal(v), Product: cpe.Literal(s)}, d, true)
+				out = add(out, cpe.Name{Part: "h", Vendor: cpe.Literal(v), Product: cpe.Literal(s)}, m, d, true)
 			}
 		}
 	}
 	if has["o"] && version.Tracks(m.Scheme) && slices.Contains(vendors(vendor), "axis") {
 		for _, p := range platforms("axis", d.Firmware) {
-			out = add(out, cpe.Name{Part: "o", Vendor: "axis", Product: cpe.Literal(p)}, d, false)
+			out = add(out, cpe.Name{Part: "o", Vendor: "axis", Product: cpe.Literal(p)}, m, d, false)
 		}
 	}
 	return out
@@ -71,22 +94,18 @@ func software(part cpe.Attr) cpe.Attr {
 	return part
 }
 
-func add(out []Name, n cpe.Name, d firmward.Device, derived bool) []Name {
-	switch software(n.Part) {
-	case "h":
-		n.Version = cpe.Any
-		if d.Hardware != "" {
-			n.Version = cpe.Literal(d.Hardware)
-		}
-	default:
-		n.Version = cpe.Literal(d.Firmware)
+func add(out []Name, n cpe.Name, m firmward.Model, d firmward.Device, derived bool) []Name {
+	own, scheme := d.Firmware, m.Scheme
+	if n.Part == "h" {
+		own, scheme = d.Hardware, ""
 	}
+	n.Version = cpe.Literal(own)
 	for _, o := range out {
 		if o.CPE.Part == n.Part && o.CPE.Key() == n.Key() {
 			return out
 		}
 	}
-	return append(out, Name{CPE: n, Derived: derived})
+	return append(out, Name{CPE: n, Derived: derived, Version: own, Scheme: scheme})
 }
 
 // Keys gives the index keys under which advisories for these names are found, without repeats. Firmware

@@ -8,7 +8,6 @@ import (
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/assess"
-	"github.com/firmward/firmward/cpe"
 	"github.com/firmward/firmward/feed"
 	"github.com/firmward/firmward/feed/feedtest"
 	"github.com/firmward/firmward/feed/sources"
@@ -48,34 +47,16 @@ func evaluate(t testing.TB, s assess.Subject, got feedtest.Result, x *index.Inde
 	for _, k := range got.Exploited {
 		e.Exploited[k.Advisory] = k
 	}
-	var near []firmward.Advisory
-	seen := map[uint32]bool{}
-	for _, k := range assess.Keys(assess.Names(s.Model, s.Device)) {
-		refs, err := x.Lookup(k.Vendor, k.Product)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, r := range refs {
-			if !seen[r] {
-				seen[r] = true
-				near = append(near, got.Advisories[r])
-			}
-		}
-	}
-	return assess.Evaluate(s, near, e, now)
+	return assess.NewEvaluator(x).Evaluate(s, e, now)
 }
 
 func indexOf(t testing.TB, all []firmward.Advisory) *index.Index {
 	t.Helper()
-	block, err := index.Build(func(yield func(cpe.Key, uint32) bool) {
-		for i, a := range all {
-			for _, k := range assess.Products(a) {
-				if !yield(k, uint32(i)) {
-					return
-				}
-			}
-		}
-	})
+	b := index.NewBuilder()
+	for _, a := range all {
+		b.Add(a)
+	}
+	block, err := b.Build()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +64,7 @@ func indexOf(t testing.TB, all []firmward.Advisory) *index.Index {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("index: %d products of %d advisories in %d bytes", x.Len(), len(all), len(block))
+	t.Logf("index: %d products of %d advisories in %d bytes", x.Products(), x.Records(), len(block))
 	return x
 }
 

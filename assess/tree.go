@@ -2,15 +2,16 @@ package assess
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/firmward/firmward"
-	"github.com/firmward/firmward/cpe"
+	"github.com/firmward/firmward/index"
 )
 
 // truth is the three-valued outcome of a node, with true split by how sure it is. The order is the
 // order of severity: OR takes the highest, AND the lowest.
-type truth int
+type truth int8
 
 const (
 	no truth = iota
@@ -35,212 +36,265 @@ func (t truth) negated() truth {
 // outcome is what one node of a configuration came to.
 type outcome struct {
 	truth   truth
-	reason  string
 	named   bool // a vulnerable criterion below names the device's product
 	matched bool // a platform criterion below is the device's own
 	words   bool // the product is named in words, not by CPE
-	why     firmward.Explanation
-}
-
-// vote is what one record says.
-type vote struct {
-	outcome
-	advisory firmward.Advisory
+	reason  reason
+	why     *firmward.Explanation // nil unless it was asked for
 }
 
 // reader evaluates one record for one device.
 type reader struct {
-	subject  Subject
-	advisory firmward.Advisory
-	speaker  string // "NVD"
-	ownTrack bool   // the record has a range that ends on the device's release track
+	*Evaluator
+	rec       index.Record
+	speaker   string // "NVD"
+	ownTrack  *bool  // the record has a range that ends on the device's release track; nil while nobody asked
+	memorable bool   // what a criterion comes to does not depend on the record
 }
 
-// vote evaluates a record. It reports false when the record does not name the device's product.
-func (s Subject) vote(a firmward.Advisory) (vote, bool) {
-	r := reader{subject: s, advisory: a, speaker: speaker(a.Source)}
-	r.ownTrack = r.hasOwnTrack()
-	var parts []outcome
-	for _, c := range a.Configurations {
-		var nodes []outcome
-		for _, n := range c.Nodes {
-			nodes = append(nodes, r.node(n))
+// tree evaluates the configurations of the record. It reports false when none names the device's product.
+func (r *reader) tree() (outcome, bool) {
+	places, w, n := r.rec.Configurations()
+	all := join{}
+	one := func(w *index.Walk) {
+		c := join{of: w.Join()}
+		for m := w.Count(); m > 0; m-- {
+			c.add(r, r.node(w))
 		}
-		if o := r.join(c.Operator, c.Negate, nodes); o.named {
-			parts = append(parts, o)
-		}
-	}
-	if len(parts) == 0 {
-		return vote{}, false
-	}
-	o := r.join("OR", false, parts)
-	if o.reason == "" {
-		o.reason = map[bool]string{true: firmward.ReasonOutOfRange, false: firmward.ReasonInRange}[o.truth == no]
-	}
-	if o.truth != no {
-		if fix, ok := r.repaired(); ok {
-			o = outcome{truth: no, reason: firmward.ReasonOutOfRange, named: true, why: firmward.Explanation{
-				Text:   fmt.Sprintf("%s says it is repaired in %s on this release track; this device runs %s.", r.speaker, fix, s.Device.Firmware),
-				Result: no.String(), Source: a.Source, Children: []firmward.Explanation{o.why},
-			}}
+		if o := c.end(r); o.named {
+			all.add(r, o)
 		}
 	}
-	return vote{outcome: o, advisory: a}, true
+	if len(places) == 0 {
+		for ; n > 0; n-- {
+			one(&w)
+		}
+	} else { // of many configurations only those that name the device
+		r.starts = r.starts[:0]
+		for _, s := range r.spans {
+			r.starts = places.Of(s.from, s.to, r.starts)
+		}
+		slices.Sort(r.starts)
+		for _, start := range slices.Compact(r.starts) {
+			at := w.At(start)
+			one(&at)
+		}
+	}
+	if all.n == 0 {
+		return outcome{}, false
+	}
+	o := all.end(r)
+	switch {
+	case o.reason != noReason:
+	case o.truth == no:
+		o.reason = outOfRange
+	default:
+		o.reason = inRange
+	}
+	return o, true
 }
 
-func (r reader) node(n firmward.Node) outcome {
-	parts := make([]outcome, 0, len(n.Matches)+len(n.Children))
-	for _, m := range n.Matches {
-		parts = append(parts, r.criterion(m))
+func (r *reader) node(w *index.Walk) outcome {
+	j := join{of: w.Join()}
+	leaves := w.Leaves()
+	if j.of.And() {
+		for i := range leaves.Len() {
+			j.add(r, r.match(leaves.At(i)))
+		}
+	} else if leaves.Len() > 0 {
+		r.either(&j, leaves)
 	}
-	for _, c := range n.Children {
-		parts = append(parts, r.node(c))
+	for n := w.Count(); n > 0; n-- {
+		j.add(r, r.node(w))
 	}
-	return r.join(n.Operator, n.Negate, parts)
+	return j.end(r)
 }
 
-// join combines the parts of a node. An empty operator means OR, as in NVD.
-func (r reader) join(operator string, negate bool, parts []outcome) outcome {
-	if len(parts) == 0 {
-		return outcome{truth: unknown, reason: firmward.ReasonUnspecified, why: firmward.Explanation{
-			Text: r.speaker + " gives an empty condition.", Result: unknown.String(), Source: r.advisory.Source,
-		}}
+// either adds the leaves of an OR: those that name one of the device's products, else all of them as one.
+func (r *reader) either(j *join, leaves index.Leaves) {
+	for _, s := range r.spans {
+		for i := leaves.From(s.from); i < leaves.Len() && leaves.At(i).Criterion() < s.to; i++ {
+			if o := r.match(leaves.At(i)); o.named || o.matched {
+				j.add(r, o)
+			}
+		}
+	}
+	switch {
+	case j.n > 0:
+	case r.explain && leaves.Len() == 1:
+		j.add(r, r.stranger(leaves.At(0)))
+	default:
+		j.add(r, r.strangers(j.of, leaves))
+	}
+}
+
+// strangers judges alternatives of which none names one of the device's products.
+func (r *reader) strangers(of index.Join, leaves index.Leaves) outcome {
+	open, system, hardware := of.Needs()
+	names := func() string {
+		var b strings.Builder
+		for i := range min(leaves.Len(), 3) {
+			b.WriteString(label(r.x.Criterion(leaves.At(i).Criterion())) + ", ")
+		}
+		return strings.TrimSuffix(b.String(), ", ")
+	}
+	switch {
+	case open, system && !r.carded('o'), hardware && !r.carded('h'):
+		return r.say(unknown, platformAbsent, func() string {
+			return fmt.Sprintf("It needs one of %d products; whether this device is or has one is not known: %s …", leaves.Len(), names())
+		})
+	case system, hardware:
+		return r.say(no, platformAbsent, func() string {
+			return fmt.Sprintf("%s names %d products here, none is this device's.", r.speaker, leaves.Len())
+		})
+	}
+	return r.say(no, otherProduct, func() string {
+		return fmt.Sprintf("%s names %d products here, none is this device's.", r.speaker, leaves.Len())
+	})
+}
+
+// reason is a reason code in one byte: very many outcomes are made, few are told.
+type reason uint8
+
+const (
+	noReason reason = iota
+	inRange
+	exact
+	outOfRange
+	noVersion
+	unspecified
+	allVersions
+	incomparable
+	otherProduct
+	platformAbsent
+	stated
+	investigated
+)
+
+func (r reason) String() string {
+	return [...]string{
+		"", firmward.ReasonInRange, firmward.ReasonExact, firmward.ReasonOutOfRange, firmward.ReasonNoVersion, firmward.ReasonUnspecified,
+		firmward.ReasonAllVersions, firmward.ReasonIncomparable, firmward.ReasonOtherProduct, firmward.ReasonPlatformAbsent,
+		firmward.ReasonStated, firmward.ReasonInvestigated,
+	}[r]
+}
+
+// join combines the parts of a node as they come: AND takes the lowest, anything else is OR and takes the highest of the
+// alternatives that are about the device, of all of them where none is.
+type join struct {
+	of     index.Join
+	n      int
+	worst  outcome    // AND
+	reason reason     // AND: that of the last named part
+	best   [3]outcome // OR: by rank, about the device's product, about its platform, about others
+	parts  [3]int     // OR: how many of each rank
+	whys   *[3][]firmward.Explanation
+}
+
+func (j *join) add(r *reader, o outcome) {
+	j.n++
+	rank := 2
+	switch {
+	case j.of.And():
+		j.addAll(o)
+		rank = 0
+	case o.named:
+		rank = 0
+		j.addAny(rank, o)
+	case o.matched:
+		rank = 1
+		j.addAny(rank, o)
+	default:
+		j.addAny(rank, o)
+	}
+	if r.explain {
+		if j.whys == nil {
+			j.whys = &[3][]firmward.Explanation{}
+		}
+		j.whys[rank] = append(j.whys[rank], *o.why)
+	}
+}
+
+func (j *join) addAny(rank int, o outcome) {
+	best := &j.best[rank]
+	if j.parts[rank]++; j.parts[rank] == 1 {
+		*best = o
+		return
+	}
+	named, matched := best.named || o.named, best.matched || o.matched
+	if o.truth > best.truth {
+		*best = o
+	}
+	best.named, best.matched = named, matched
+}
+
+func (j *join) addAll(o outcome) {
+	if j.n == 1 {
+		j.worst = o
+	} else {
+		named, matched := j.worst.named || o.named, j.worst.matched || o.matched
+		if o.truth < j.worst.truth || o.truth == j.worst.truth && o.named && !j.worst.named {
+			j.worst = o
+		}
+		j.worst.named, j.worst.matched = named, matched
+	}
+	if o.named && o.reason != noReason {
+		j.reason = o.reason
+	}
+}
+
+// end gives what the parts come to.
+func (j *join) end(r *reader) outcome {
+	if j.n == 0 {
+		return r.say(unknown, unspecified, func() string { return r.speaker + " gives an empty condition." })
 	}
 	var o outcome
-	if operator == "AND" {
-		o = r.all(parts)
+	if j.of.And() {
+		o = j.worst
+		if o.truth > unknown && j.reason != noReason { // true because of the product, not because of its platform
+			o.reason = j.reason
+		}
+		if r.explain && j.n > 1 {
+			o.why = r.group(o.truth, allTexts, j.whys[0])
+		}
 	} else {
-		o = r.any(relevant(parts))
+		rank := 0
+		for j.parts[rank] == 0 {
+			rank++
+		}
+		o = j.best[rank]
+		if r.explain && j.parts[rank] > 1 {
+			o.why = r.group(o.truth, anyTexts, j.whys[rank])
+		}
 	}
-	if negate {
+	if j.of.Negate() {
 		o.truth = o.truth.negated()
-		o.reason = "" // a negated part is a condition, the reason lies elsewhere
-		o.why = firmward.Explanation{
-			Text: "The following must not hold.", Result: o.truth.String(), Source: r.advisory.Source,
-			Children: []firmward.Explanation{o.why},
+		o.reason = noReason // a negated part is a condition, the reason lies elsewhere
+		if r.explain {
+			o.why = &firmward.Explanation{
+				Text: "The following must not hold.", Result: o.truth.String(), Source: r.rec.Source,
+				Children: []firmward.Explanation{*o.why},
+			}
 		}
 	}
 	return o
 }
 
-// relevant keeps the alternatives that are about the device; without one, all of them count.
-func relevant(parts []outcome) []outcome {
-	var named, matched []outcome
-	for _, p := range parts {
-		switch {
-		case p.named:
-			named = append(named, p)
-		case p.matched:
-			matched = append(matched, p)
-		}
-	}
-	switch {
-	case len(named) > 0:
-		return named
-	case len(matched) > 0:
-		return matched
-	}
-	return parts
+// The sentences over the parts of a node, for false, unknown and true.
+var (
+	allTexts = [3]string{"Not all of these hold.", "It is not known whether all of these hold.", "All of these hold."}
+	anyTexts = [3]string{"None of these holds.", "None of these is certain to hold, and not all are excluded.", "At least one of these holds."}
+)
+
+func (r *reader) group(t truth, texts [3]string, parts []firmward.Explanation) *firmward.Explanation {
+	return &firmward.Explanation{Text: texts[min(t, guessed)], Result: t.String(), Source: r.rec.Source, Children: parts}
 }
 
-func (r reader) any(parts []outcome) outcome {
-	best := parts[0]
-	for _, p := range parts[1:] {
-		if p.truth > best.truth {
-			best = p
-		}
-		best.named = best.named || p.named
-		best.matched = best.matched || p.matched
+// say makes an outcome; text is called only where somebody wants to read it.
+func (r *reader) say(t truth, why reason, text func() string) outcome {
+	o := outcome{truth: t, reason: why}
+	if r.explain {
+		o.why = &firmward.Explanation{Text: text(), Result: t.String(), Source: r.rec.Source}
 	}
-	if len(parts) == 1 {
-		return best
-	}
-	text := "At least one of these holds."
-	switch {
-	case best.truth == no && !best.named:
-		best.why.Text = fmt.Sprintf("%s names %d products here, none is this device's.", r.speaker, len(parts))
-		best.why.Children = nil
-		return best
-	case best.truth == no:
-		text = "None of these holds."
-	case best.truth == unknown:
-		text = "None of these is certain to hold, and not all are excluded."
-	}
-	best.why = firmward.Explanation{Text: text, Result: best.truth.String(), Source: r.advisory.Source, Children: reasons(parts)}
-	return best
-}
-
-func (r reader) all(parts []outcome) outcome {
-	worst := parts[0]
-	for _, p := range parts[1:] {
-		named, matched := worst.named || p.named, worst.matched || p.matched
-		if p.truth < worst.truth || p.truth == worst.truth && p.named && !worst.named {
-			worst = p
-		}
-		worst.named, worst.matched = named, matched
-	}
-	if worst.truth > unknown { // true because of the product, not because of its platform
-		for _, p := range parts {
-			if p.named && p.reason != "" {
-				worst.reason = p.reason
-			}
-		}
-	}
-	if len(parts) == 1 {
-		return worst
-	}
-	text := "All of these hold."
-	switch worst.truth {
-	case no:
-		text = "Not all of these hold."
-	case unknown:
-		text = "It is not known whether all of these hold."
-	}
-	worst.why = firmward.Explanation{Text: text, Result: worst.truth.String(), Source: r.advisory.Source, Children: reasons(parts)}
-	return worst
-}
-
-func reasons(parts []outcome) []firmward.Explanation {
-	out := make([]firmward.Explanation, len(parts))
-	for i, p := range parts {
-		out[i] = p.why
-	}
-	return out
-}
-
-// find gives the device's name that a criterion speaks of; a name of the card before a derived one.
-// Part ANY means any, and words do not tell a product from its firmware.
-func (s Subject) find(c cpe.Name, words bool) (Name, bool) {
-	key := c.Key()
-	if words {
-		key = bare(key)
-	}
-	var found Name
-	ok := false
-	for _, n := range s.Names {
-		own := n.CPE.Key()
-		if words {
-			own = bare(own)
-		}
-		if (c.Part == cpe.Any || software(n.CPE.Part) == software(c.Part)) && own == key && (!ok || found.Derived && !n.Derived) {
-			found, ok = n, true
-		}
-	}
-	return found, ok
-}
-
-// bare drops what CPE names hang on a product for its firmware.
-func bare(k cpe.Key) cpe.Key {
-	k.Product = strings.TrimSuffix(k.Product, "_firmware")
-	return k
-}
-
-// carded reports whether the model card gives a name of this part.
-func (s Subject) carded(part cpe.Attr) bool {
-	for _, n := range s.Names {
-		if n.CPE.Part == part && !n.Derived {
-			return true
-		}
-	}
-	return false
+	return o
 }

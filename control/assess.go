@@ -3,58 +3,93 @@ package control
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/assess"
-	"github.com/firmward/firmward/cpe"
 	"github.com/firmward/firmward/index"
 	"github.com/firmward/firmward/store"
 )
 
-// productIndex tells without a query whether any advisory names a product.
-type productIndex struct {
+// matcher is the index of all advisories of one generation. The loop that decides is its only user.
+type matcher struct {
 	generation int64
-	ready      bool
 	idx        *index.Index
+	judge      *assess.Evaluator
 }
 
-// indexNow builds the index anew when the feeds have changed.
-func (c *Control) indexNow(ctx context.Context) (*index.Index, int64, error) {
+// matcherNow brings the index up to date: by what changed since, or anew where that is not known.
+func (c *Control) matcherNow(ctx context.Context) (*matcher, error) {
 	gen, err := c.Store.Generation(ctx)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	if c.products.ready && c.products.generation == gen {
-		return c.products.idx, gen, nil
+	if c.matcher.idx != nil && c.matcher.generation == gen {
+		return &c.matcher, nil
 	}
-	pairs := map[cpe.Key]bool{}
-	if err := c.Store.VendorProducts(ctx, func(vendor, product string) error {
-		pairs[cpe.Key{Vendor: cpe.Vendor(vendor), Product: product}] = true // the index resolves aliases when it is asked
-		return nil
-	}); err != nil {
-		return nil, 0, fmt.Errorf("build the product index: %w", err)
+	b, err := c.indexed(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("build the advisory index: %w", err)
 	}
-	block, err := index.Build(func(yield func(cpe.Key, uint32) bool) {
-		for k := range pairs {
-			if !yield(k, 1) {
-				return
-			}
+	if b != nil {
+		block, err := b.Build()
+		if err != nil {
+			return nil, fmt.Errorf("build the advisory index: %w", err)
 		}
+		if c.matcher.idx, err = index.Open(block); err != nil {
+			return nil, fmt.Errorf("build the advisory index: %w", err)
+		}
+		c.matcher.judge = assess.NewEvaluator(c.matcher.idx)
+	}
+	c.matcher.generation = gen
+	return &c.matcher, nil
+}
+
+// indexed gives what the index is to hold, nil when it holds it already.
+func (c *Control) indexed(ctx context.Context) (*index.Builder, error) {
+	if c.matcher.idx != nil {
+		var changed [][2]string
+		listed, err := c.Store.Changes(ctx, c.matcher.generation, func(id, source string) { changed = append(changed, [2]string{id, source}) })
+		if err != nil {
+			return nil, err
+		}
+		if listed && len(changed) == 0 {
+			return nil, nil
+		}
+		if listed {
+			return c.changed(ctx, changed)
+		}
+	}
+	b := index.NewBuilder()
+	return b, c.Store.EachAdvisory(ctx, func(a firmward.Advisory) error {
+		b.Add(a)
+		return ctx.Err()
 	})
-	if err != nil {
-		return nil, 0, fmt.Errorf("build the product index: %w", err)
+}
+
+// changed applies changes to the index.
+func (c *Control) changed(ctx context.Context, ids [][2]string) (*index.Builder, error) {
+	b := index.From(c.matcher.idx)
+	for page := range slices.Chunk(ids, 1000) {
+		var of []string
+		for _, k := range page {
+			b.Remove(k[0], k[1])
+			of = append(of, k[0])
+		}
+		now, err := c.Store.AdvisoriesOf(ctx, of)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range now { // those of other sources are there already, and equal
+			b.Add(a)
+		}
 	}
-	idx, err := index.Open(block)
-	if err != nil {
-		return nil, 0, fmt.Errorf("build the product index: %w", err)
-	}
-	c.products = productIndex{generation: gen, ready: true, idx: idx}
-	return idx, gen, nil
+	return b, nil
 }
 
 // assess works out the findings of one device from all advisories that name its products.
 func (c *Control) assess(ctx context.Context, d firmward.Device) error {
-	idx, gen, err := c.indexNow(ctx)
+	m, err := c.matcherNow(ctx)
 	if err != nil {
 		return err
 	}
@@ -63,32 +98,10 @@ func (c *Control) assess(ctx context.Context, d firmward.Device) error {
 	if err != nil && firmward.CodeOf(err) != firmward.NotFound {
 		return err
 	}
-	subject := assess.Subject{Device: d, Identity: id, Model: model, Names: assess.Names(model, d)}
-	var products []store.Product
-	for _, k := range assess.Keys(subject.Names) {
-		hits, err := idx.Lookup(k.Vendor, k.Product)
-		if err != nil {
-			return fmt.Errorf("look up %s %s: %w", k.Vendor, k.Product, err)
-		}
-		if len(hits) == 0 {
-			continue
-		}
-		for _, vendor := range cpe.Spellings(k.Vendor) {
-			products = append(products, store.Product{Vendor: vendor, Product: k.Product})
-		}
-	}
-	var findings []firmward.Finding
 	now := c.Clock.Now()
-	if len(products) > 0 {
-		advisories, err := c.Store.AdvisoriesFor(ctx, products)
-		if err != nil {
-			return err
-		}
-		extras, err := c.extras(ctx, advisories, gen)
-		if err != nil {
-			return err
-		}
-		findings = assess.Evaluate(subject, advisories, extras, now)
+	findings := m.judge.Evaluate(assess.Subject{Device: d, Identity: id, Model: model, Names: assess.Names(model, d)}, assess.Extras{Snapshot: m.generation}, now)
+	if err := c.known(ctx, findings); err != nil {
+		return err
 	}
 	evidence := ""
 	if cl, ok := id.Best(firmward.FieldFirmware); ok {
@@ -119,15 +132,26 @@ func (c *Control) assess(ctx context.Context, d firmward.Device) error {
 	})
 }
 
-func (c *Control) extras(ctx context.Context, advisories []firmward.Advisory, gen int64) (assess.Extras, error) {
-	ids := make([]string, 0, len(advisories))
-	for _, a := range advisories {
-		ids = append(ids, a.ID)
+// known adds what is known of the advisories beside their own text.
+func (c *Control) known(ctx context.Context, findings []firmward.Finding) error {
+	if len(findings) == 0 {
+		return nil
+	}
+	ids := make([]string, len(findings))
+	for i, f := range findings {
+		ids[i] = f.AdvisoryID
 	}
 	exploited, err := c.Store.ExploitedOf(ctx, ids)
 	if err != nil {
-		return assess.Extras{}, err
+		return err
 	}
 	likely, err := c.Store.LikelihoodOf(ctx, ids)
-	return assess.Extras{Exploited: exploited, Likelihood: likely, Snapshot: gen}, err
+	if err != nil {
+		return err
+	}
+	x := assess.Extras{Exploited: exploited, Likelihood: likely}
+	for i := range findings {
+		x.Add(&findings[i])
+	}
+	return nil
 }

@@ -74,7 +74,7 @@ type Control struct {
 	ears     map[netip.Prefix]error // networks that are listened to; an error says why one is not
 	byProbe  map[string]discover.Probe
 	byDriver map[string]driver.Driver
-	products productIndex
+	matcher  matcher
 	walls    sync.Mutex  // one change of the desired state of walls at a time
 	halted   atomic.Bool // the red button was pressed in this process; the store may learn it a little later
 	unsealed atomic.Bool // leaves were written since the last sealing

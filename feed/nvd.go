@@ -113,6 +113,9 @@ type NVDConfiguration struct {
 	} `json:"nodes"`
 }
 
+// Bound is the bound of a range as NVD writes it, without the escapes of a CPE name that NVD leaves in some: "2.50\(aazi.0\)c0".
+func Bound(s string) string { return cpe.Attr(s).Text() }
+
 // Configuration gives it in firmward's type, every field as it stands.
 func (c NVDConfiguration) Configuration() firmward.Configuration {
 	out := firmward.Configuration{Operator: c.Operator, Negate: c.Negate}
@@ -121,8 +124,8 @@ func (c NVDConfiguration) Configuration() firmward.Configuration {
 		for _, m := range n.Matches {
 			node.Matches = append(node.Matches, firmward.CPEMatch{
 				Vulnerable: m.Vulnerable, Criteria: m.Criteria,
-				VersionStartIncluding: m.StartIncl, VersionStartExcluding: m.StartExcl,
-				VersionEndIncluding: m.EndIncl, VersionEndExcluding: m.EndExcl,
+				VersionStartIncluding: Bound(m.StartIncl), VersionStartExcluding: Bound(m.StartExcl),
+				VersionEndIncluding: Bound(m.EndIncl), VersionEndExcluding: Bound(m.EndExcl),
 			})
 		}
 		out.Nodes = append(out.Nodes, node)

@@ -15,11 +15,6 @@ import (
 	"github.com/firmward/firmward"
 )
 
-// Product is a CPE product, unescaped. An empty or "*" Part means any.
-type Product struct {
-	Part, Vendor, Product string
-}
-
 // packed scans an advisory body, see Import.pack.
 type packed struct{ a *firmward.Advisory }
 
@@ -49,24 +44,20 @@ func advisories(s scan) (a firmward.Advisory, err error) {
 	return a, err
 }
 
-// AdvisoriesFor gives the advisories that name any of the products, in any role, sorted by id and source.
-func (r Reader) AdvisoriesFor(ctx context.Context, products []Product) ([]firmward.Advisory, error) {
-	if len(products) == 0 {
-		return nil, nil
-	}
-	var f filter
-	var any []string
-	for _, p := range products {
-		one := filter{args: f.args}
-		one.add("vendor = ? AND product = ?", p.Vendor, p.Product)
-		if p.Part != "" && p.Part != "*" {
-			one.add("part = ?", p.Part)
+// EachAdvisory calls f with each advisory, sorted by id and source, until f fails.
+func (r Reader) EachAdvisory(ctx context.Context, f func(firmward.Advisory) error) error {
+	return r.each(ctx, "SELECT body FROM advisory ORDER BY id, source", func(s scan) error {
+		a, err := advisories(s)
+		if err != nil {
+			return err
 		}
-		f.args = one.args
-		any = append(any, strings.Join(one.conds, " AND "))
-	}
-	return list(ctx, r, advisories, `SELECT body FROM advisory WHERE (id, source) IN
-		(SELECT id, source FROM advisory_product WHERE `+strings.Join(any, " OR ")+`) ORDER BY id, source`, f.args...)
+		return f(a)
+	})
+}
+
+// AdvisoriesOf gives what each source says about these vulnerabilities, sorted by id and source.
+func (r Reader) AdvisoriesOf(ctx context.Context, ids []string) ([]firmward.Advisory, error) {
+	return list(ctx, r, advisories, "SELECT body FROM advisory WHERE id IN ("+r.d.elements("$1")+") ORDER BY id, source", js{ids})
 }
 
 // Advisory gives what each source says about one vulnerability, sorted by source. NotFound when none does.
@@ -144,31 +135,6 @@ func (r Reader) Lifecycles(ctx context.Context, vendor string, products ...strin
 	}
 	return list(ctx, r, bodies[firmward.Lifecycle],
 		"SELECT body FROM lifecycle"+f.where()+" ORDER BY product_key, branch, feed", f.args...)
-}
-
-// VendorProducts calls f with each distinct vendor and product that an advisory names, sorted, until f fails.
-func (r Reader) VendorProducts(ctx context.Context, f func(vendor, product string) error) error {
-	return r.each(ctx, "SELECT DISTINCT vendor, product FROM advisory_product ORDER BY vendor, product", func(s scan) error {
-		var vendor, product string
-		if err := s(&vendor, &product); err != nil {
-			return err
-		}
-		return f(vendor, product)
-	})
-}
-
-// EachProduct calls f with each product and the id of each advisory that names it, sorted by vendor, product and part,
-// until f fails. An index is built from it.
-func (r Reader) EachProduct(ctx context.Context, f func(p Product, source, id string) error) error {
-	query := "SELECT vendor, product, part, source, id FROM advisory_product ORDER BY vendor, product, part, source, id"
-	return r.each(ctx, query, func(s scan) error {
-		var p Product
-		var source, id string
-		if err := s(&p.Vendor, &p.Product, &p.Part, &source, &id); err != nil {
-			return err
-		}
-		return f(p, source, id)
-	})
 }
 
 // each runs a query and hands over its rows one by one.

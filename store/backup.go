@@ -35,7 +35,7 @@ var tables = []struct{ name, key string }{
 	{"transmission", "addr, seq"},
 	{"feed", "name"},
 	{"advisory", "id, source"},
-	{"advisory_product", "vendor, product, part, source, id"},
+	{"advisory_change", "generation, id, source"},
 	{"exploited", "id, feed"},
 	{"likelihood", "id, feed"},
 	{"lifecycle", "vendor_key, product_key, branch, feed"},

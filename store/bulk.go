@@ -14,7 +14,7 @@ import (
 	"github.com/firmward/firmward"
 )
 
-// load is many rows for one table. The first keys columns are its primary key, all text. Values are string, int64,
+// load is many rows for one table. The first keys columns are its primary key, text or int64. Values are string, int64,
 // float64 or []byte. Of rows with one key the last wins; a row that exists is replaced.
 type load struct {
 	table   string

@@ -102,6 +102,9 @@ func (i *Import) store(ctx context.Context, tx *Tx) (firmward.FeedStatus, error)
 		status.Dated = old.Dated // an archive adds to what is there and makes it no older
 	}
 	if i.o.ReplaceAll {
+		if i.changed, err = tx.advisoriesOf(ctx, i.feed, i.o.Kind); err != nil {
+			return status, err
+		}
 		if err := tx.clearFeed(ctx, i.feed, i.o.Kind); err != nil {
 			return status, err
 		}
@@ -120,6 +123,9 @@ func (i *Import) store(ctx context.Context, tx *Tx) (firmward.FeedStatus, error)
 	if err != nil {
 		return status, err
 	}
+	if err := i.storeChanges(ctx, tx, gen+1); err != nil {
+		return status, err
+	}
 	if err := tx.PutSetting(ctx, generation, strconv.FormatInt(gen+1, 10)); err != nil {
 		return status, err
 	}
@@ -134,6 +140,42 @@ func (i *Import) store(ctx context.Context, tx *Tx) (firmward.FeedStatus, error)
 	return status, nil
 }
 
+// advisoriesOf gives the ids and sources of the advisories that a document of this kind replaces.
+func (r Reader) advisoriesOf(ctx context.Context, feed, kind string) ([][2]string, error) {
+	if kind != "advisories" && kind != "starter" {
+		return nil, nil
+	}
+	return list(ctx, r, func(s scan) (k [2]string, err error) {
+		err = s(&k[0], &k[1])
+		return k, err
+	}, "SELECT id, source FROM advisory WHERE feed = $1", feed)
+}
+
+// Changes calls f with the id and source of each advisory that an import of a later generation wrote or removed. It reports false,
+// and calls f no more, when not all of them were listed: then everything may have changed.
+func (r Reader) Changes(ctx context.Context, after int64, f func(id, source string)) (listed bool, err error) {
+	now, err := r.Generation(ctx)
+	if err != nil {
+		return false, err
+	}
+	if now-after >= changesKept {
+		return false, nil
+	}
+	listed = true
+	err = r.each(ctx, "SELECT id, source FROM advisory_change WHERE generation > $1 ORDER BY id, source", func(s scan) error {
+		var id, source string
+		if err := s(&id, &source); err != nil {
+			return err
+		}
+		listed = listed && id != ""
+		if listed {
+			f(id, source)
+		}
+		return nil
+	}, after)
+	return listed, err
+}
+
 // clearFeed removes what a feed holds of one kind of document.
 func (t *Tx) clearFeed(ctx context.Context, feed, kind string) error {
 	tables := map[string][]string{
@@ -144,12 +186,6 @@ func (t *Tx) clearFeed(ctx context.Context, feed, kind string) error {
 		return firmward.Errorf(firmward.Invalid, "unknown kind of document "+strconv.Quote(kind)+": want advisories, exploited, likelihood, lifecycle or starter")
 	}
 	for _, table := range tables {
-		if table == "advisory" {
-			err := t.put(ctx, "DELETE FROM advisory_product WHERE (id, source) IN (SELECT id, source FROM advisory WHERE feed = $1)", feed)
-			if err != nil {
-				return err
-			}
-		}
 		if err := t.put(ctx, "DELETE FROM "+table+" WHERE feed = $1", feed); err != nil {
 			return err
 		}

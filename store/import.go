@@ -25,6 +25,7 @@ type Import struct {
 
 	advisories  []advisoryRow
 	rejected    [][2]string // id, source
+	changed     [][2]string // id, source of what was written or removed
 	exploited   [][]any
 	likelihoods [][]any
 	lifecycles  [][]any
@@ -36,7 +37,6 @@ type advisoryRow struct {
 	id, source, title   string
 	published, modified int64
 	body                []byte
-	products            []Product
 }
 
 // Advisory takes one advisory. A rejected one is removed. An empty Source means the feed's name.
@@ -55,7 +55,7 @@ func (i *Import) Advisory(a firmward.Advisory) error {
 	}
 	i.advisories = append(i.advisories, advisoryRow{
 		id: a.ID, source: clean(a.Source), title: strings.ToLower(clean(a.Title)), published: micros(a.Published), modified: micros(a.Modified),
-		body: packed, products: productsOf(a),
+		body: packed,
 	})
 	return nil
 }
@@ -169,42 +169,43 @@ func (i *Import) storeAdvisories(ctx context.Context, tx *Tx) error {
 	for _, r := range i.rejected {
 		gone[r[1]] = append(gone[r[1]], r[0])
 	}
+	i.changed = append(i.changed, i.rejected...)
 	for source, ids := range gone {
-		if err := tx.dropAdvisories(ctx, source, ids, true); err != nil {
+		if err := tx.put(ctx, "DELETE FROM advisory WHERE source = $1 AND id IN ("+tx.d.elements("$2")+")", source, js{ids}); err != nil {
 			return err
 		}
 	}
 	rows := make([][]any, len(i.advisories))
-	var products [][]any
-	fresh := make(map[string][]string)
 	for n, a := range i.advisories {
 		rows[n] = []any{a.id, a.source, i.feed, a.published, a.modified, a.title, a.body}
-		fresh[a.source] = append(fresh[a.source], a.id)
-		for _, p := range a.products {
-			products = append(products, []any{p.Vendor, p.Product, p.Part, a.source, a.id})
-		}
+		i.changed = append(i.changed, [2]string{a.id, a.source})
 	}
-	for source, ids := range fresh {
-		if err := tx.dropAdvisories(ctx, source, ids, false); err != nil {
-			return err
-		}
-	}
-	err := tx.bulk(ctx, load{
+	return tx.bulk(ctx, load{
 		table: "advisory", columns: []string{"id", "source", "feed", "published", "modified", "title", "body"}, keys: 2, rows: rows,
 	})
-	if err != nil {
-		return err
-	}
-	return tx.bulk(ctx, load{table: "advisory_product", columns: []string{"vendor", "product", "part", "source", "id"}, keys: 5, rows: products})
 }
 
-// dropAdvisories removes the product rows of advisories, and the advisories too when whole is set.
-func (t *Tx) dropAdvisories(ctx context.Context, source string, ids []string, whole bool) error {
-	in := " WHERE source = $1 AND id IN (" + t.d.elements("$2") + ")"
-	if err := t.put(ctx, "DELETE FROM advisory_product"+in, source, js{ids}); err != nil || !whole {
+// The bounds of the list of changes. Beyond the first an import counts as a change of everything; older generations than the
+// second are forgotten.
+const (
+	changesListed = 20_000 // of one import
+	changesKept   = 100    // generations
+)
+
+// storeChanges notes what the generation changed, for Changes.
+func (i *Import) storeChanges(ctx context.Context, tx *Tx, generation int64) error {
+	if err := tx.put(ctx, "DELETE FROM advisory_change WHERE generation <= $1", generation-changesKept); err != nil {
 		return err
 	}
-	return t.put(ctx, "DELETE FROM advisory"+in, source, js{ids})
+	if len(i.changed) > changesListed {
+		i.changed = [][2]string{{"", ""}}
+	}
+	slices.SortFunc(i.changed, func(a, b [2]string) int { return slices.Compare(a[:], b[:]) })
+	rows := make([][]any, 0, len(i.changed))
+	for _, c := range slices.Compact(i.changed) {
+		rows = append(rows, []any{generation, c[0], c[1]})
+	}
+	return tx.bulk(ctx, load{table: "advisory_change", columns: []string{"generation", "id", "source"}, keys: 3, rows: rows})
 }
 
 func (i *Import) storeExploited(ctx context.Context, tx *Tx) error {
@@ -223,60 +224,6 @@ func (i *Import) storeLifecycles(ctx context.Context, tx *Tx) error {
 	})
 }
 
-// productsOf gives each distinct product that an advisory's configurations name, platforms included.
-func productsOf(a firmward.Advisory) []Product {
-	seen := make(map[Product]bool)
-	var walk func([]firmward.Node)
-	walk = func(nodes []firmward.Node) {
-		for _, n := range nodes {
-			for _, m := range n.Matches {
-				if p, ok := productOf(m.Criteria); ok {
-					seen[p] = true
-				}
-			}
-			walk(n.Children)
-		}
-	}
-	for _, c := range a.Configurations {
-		walk(c.Nodes)
-	}
-	out := make([]Product, 0, len(seen))
-	for p := range seen {
-		out = append(out, p)
-	}
-	return out
-}
-
-// productOf takes part, vendor and product out of a CPE 2.3 formatted string, unescaped (NISTIR 7695 §6.2).
-func productOf(criteria string) (Product, bool) {
-	var parts [5]string
-	n, start := 0, 0
-	for i := 0; i <= len(criteria) && n < len(parts); i++ {
-		switch {
-		case i == len(criteria) || criteria[i] == ':':
-			parts[n] = unescape(criteria[start:i])
-			n, start = n+1, i+1
-		case criteria[i] == '\\':
-			i++
-		}
-	}
-	return Product{Part: parts[2], Vendor: parts[3], Product: parts[4]}, n == len(parts) && parts[0] == "cpe" && parts[1] == "2.3"
-}
-
-func unescape(s string) string {
-	if strings.IndexByte(s, '\\') < 0 {
-		return clean(s)
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+1 < len(s) {
-			i++
-		}
-		b.WriteByte(s[i])
-	}
-	return clean(b.String())
-}
-
 // lastOf keeps the last of equal neighbours.
 func lastOf[T any](rows []T, same func(a, b T) bool) []T {
 	out := rows[:0]
@@ -289,13 +236,20 @@ func lastOf[T any](rows []T, same func(a, b T) bool) []T {
 	return out
 }
 
-// compareKeys orders rows by their first n columns of text.
+// compareKeys orders rows by their first n columns, of text or int64.
 func compareKeys(n int) func(a, b []any) int {
 	return func(a, b []any) int {
 		for i := range n {
-			x, okX := a[i].(string)
-			y, okY := b[i].(string)
-			if c := cmp.Compare(x, y); c != 0 || !okX || !okY {
+			c := 0
+			switch x := a[i].(type) {
+			case string:
+				y, _ := b[i].(string)
+				c = cmp.Compare(x, y)
+			case int64:
+				y, _ := b[i].(int64)
+				c = cmp.Compare(x, y)
+			}
+			if c != 0 {
 				return c
 			}
 		}

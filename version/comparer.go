@@ -3,57 +3,90 @@ package version
 // Comparer gives the answers of Compare and Guess and remembers what it has read, for callers that meet the same versions
 // again and again. It is for one goroutine; the zero value is ready.
 type Comparer struct {
-	readings map[string]map[string]reading // scheme → version as given
-	marks    map[string]uint32             // version as given → forms
+	known map[string]*Version
+}
+
+// Version is a text that a Comparer has read, or will read when it is first compared.
+type Version struct {
+	text     string // clean
+	marks    uint32 // forms
+	readings []schemeReading
+}
+
+type schemeReading struct {
+	name string
+	reading
+}
+
+// Version gives the version of a text, the same one for the same text.
+func (c *Comparer) Version(text string) *Version {
+	if v, ok := c.known[text]; ok {
+		return v
+	}
+	if c.known == nil {
+		c.known = map[string]*Version{}
+	}
+	v := &Version{text: clean(text)}
+	v.marks = forms(v.text)
+	c.known[text] = v
+	return v
 }
 
 // Compare is the function Compare.
 func (c *Comparer) Compare(name, a, b string) (Order, Precision) {
-	s := lookup(name)
-	if c.readings == nil {
-		c.readings = map[string]map[string]reading{}
-	}
-	known := c.readings[s.name]
-	if known == nil {
-		known = map[string]reading{}
-		c.readings[s.name] = known
-	}
-	x, y := remember(known, s, a), remember(known, s, b)
-	switch {
-	case x.text == "" || y.text == "":
-		return Incomparable, Exact
-	case x.text == y.text:
-		return Equal, Exact
-	}
-	return s.compare(x, y)
-}
-
-func remember(known map[string]reading, s scheme, v string) reading {
-	r, ok := known[v]
-	if !ok {
-		text := clean(v)
-		if text != "" {
-			r = s.read(text)
-		}
-		r.text = text
-		known[v] = r
-	}
-	return r
+	return c.Version(a).Compare(name, c.Version(b))
 }
 
 // Guess is the function Guess.
-func (c *Comparer) Guess(a, b string) string {
-	if c.marks == nil {
-		c.marks = map[string]uint32{}
+func (c *Comparer) Guess(a, b string) string { return c.Version(a).Guess(c.Version(b)) }
+
+// Track is the function Track.
+func (c *Comparer) Track(name, v string) string {
+	s := lookup(name)
+	if s.track == nil {
+		return ""
 	}
-	return guess(c.form(a) & c.form(b))
+	if r := c.Version(v).read(s); r.ok {
+		return s.track(r.key)
+	}
+	return ""
 }
 
-func (c *Comparer) form(v string) uint32 {
-	m, ok := c.marks[v]
-	if !ok {
-		m = forms(clean(v))
-		c.marks[v] = m
+// SameTrack is the function SameTrack.
+func (c *Comparer) SameTrack(name, a, b string) bool {
+	s := lookup(name)
+	x, y := c.Version(a).read(s), c.Version(b).read(s)
+	return x.ok && y.ok && (s.track == nil || s.track(x.key) == s.track(y.key))
+}
+
+// Compare orders v and o by the named scheme, as the function Compare does.
+func (v *Version) Compare(name string, o *Version) (Order, Precision) {
+	switch {
+	case v.text == "" || o.text == "":
+		return Incomparable, Exact
+	case v == o || v.text == o.text:
+		return Equal, Exact
 	}
-	return m
+	s := lookup(name)
+	return s.compare(v.read(s), o.read(s))
+}
+
+// Guess names the scheme that the shapes of v and o suggest, as the function Guess does.
+func (v *Version) Guess(o *Version) string { return guess(v.marks & o.marks) }
+
+// Unknown reports whether there is no text.
+func (v *Version) Unknown() bool { return v.text == "" }
+
+func (v *Version) read(s *scheme) *reading {
+	for i := range v.readings {
+		if v.readings[i].name == s.name {
+			return &v.readings[i].reading
+		}
+	}
+	r := reading{}
+	if v.text != "" {
+		r = s.read(v.text)
+	}
+	v.readings = append(v.readings, schemeReading{s.name, r})
+	return &v.readings[len(v.readings)-1].reading
 }

@@ -159,7 +159,7 @@ func unknownWord(t token, known map[string]int) bool {
 }
 
 // compare is a product order over the parts that both keys state.
-func (k key) compare(o key, known map[string]int) (Order, Precision) {
+func (k *key) compare(o *key, known map[string]int) (Order, Precision) {
 	if k.group != o.group && k.group != "" && o.group != "" {
 		return Incomparable, Exact
 	}

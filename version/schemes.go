@@ -32,10 +32,10 @@ var registry = schemeMap([]scheme{
 	{name: "debian", about: "Debian: epoch, upstream version, revision; ~ sorts first (Debian Policy §5.6.12)", parse: parseDebian, words: debianWords},
 })
 
-func schemeMap(all []scheme) map[string]scheme {
-	m := make(map[string]scheme, len(all))
-	for _, s := range all {
-		m[s.name] = s
+func schemeMap(all []scheme) map[string]*scheme {
+	m := make(map[string]*scheme, len(all))
+	for i := range all {
+		m[all[i].name] = &all[i]
 	}
 	return m
 }

@@ -89,19 +89,19 @@ func Compare(name, a, b string) (Order, Precision) {
 		return Equal, Exact
 	}
 	s := lookup(name)
-	return s.compare(s.read(a), s.read(b))
+	x, y := s.read(a), s.read(b)
+	return s.compare(&x, &y)
 }
 
 // reading is a version as one scheme reads it.
 type reading struct {
 	key
-	text  string // only in a Comparer
 	ok    bool
 	shape int // only where the scheme is a guess
 }
 
 // read takes a clean version.
-func (s scheme) read(v string) reading {
+func (s *scheme) read(v string) reading {
 	k, ok := s.parse(v)
 	r := reading{key: k, ok: ok}
 	if ok && s.guess {
@@ -110,11 +110,11 @@ func (s scheme) read(v string) reading {
 	return r
 }
 
-func (s scheme) compare(a, b reading) (Order, Precision) {
+func (s *scheme) compare(a, b *reading) (Order, Precision) {
 	if !a.ok || !b.ok {
 		return Incomparable, Exact
 	}
-	o, p := a.key.compare(b.key, s.known())
+	o, p := a.key.compare(&b.key, s.known())
 	if s.guess {
 		p = min(p, Natural)
 		if a.shape == shapeOther || a.shape != b.shape {
@@ -196,14 +196,14 @@ func guess(marks uint32) string {
 	return guesses[bits.TrailingZeros32(marks)].name
 }
 
-func lookup(name string) scheme {
+func lookup(name string) *scheme {
 	if s, ok := registry[name]; ok {
 		return s
 	}
 	return registry[Generic]
 }
 
-func (s scheme) known() map[string]int {
+func (s *scheme) known() map[string]int {
 	if s.words != nil {
 		return s.words
 	}

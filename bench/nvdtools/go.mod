@@ -14,4 +14,8 @@ require (
 	golang.org/x/mod v0.42.0
 )
 
-require github.com/facebookincubator/flog v0.0.0-20190930132826-d2511d0ce33c // indirect
+require (
+	github.com/facebookincubator/flog v0.0.0-20190930132826-d2511d0ce33c // indirect
+	golang.org/x/sync v0.24.0 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+)

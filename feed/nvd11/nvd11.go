@@ -228,8 +228,8 @@ func nodes(in []node) []firmward.Node {
 		for _, m := range n.Matches {
 			out[i].Matches = append(out[i].Matches, firmward.CPEMatch{
 				Vulnerable: m.Vulnerable, Criteria: m.Criteria,
-				VersionStartIncluding: m.StartIncl, VersionStartExcluding: m.StartExcl,
-				VersionEndIncluding: m.EndIncl, VersionEndExcluding: m.EndExcl,
+				VersionStartIncluding: feed.Bound(m.StartIncl), VersionStartExcluding: feed.Bound(m.StartExcl),
+				VersionEndIncluding: feed.Bound(m.EndIncl), VersionEndExcluding: feed.Bound(m.EndExcl),
 			})
 		}
 	}

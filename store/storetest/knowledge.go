@@ -66,10 +66,9 @@ func imports(t *testing.T, s *store.Store) {
 	a := advisory("CVE-1", "axis", "m3045")
 	a.Source = "nvd"
 	diff(t, "advisory", []firmward.Advisory{a}, must[[]firmward.Advisory](t)(s.Advisory(ctx, "CVE-1")))
-	find := func(p ...store.Product) []string { return ids(must[[]firmward.Advisory](t)(s.AdvisoriesFor(ctx, p))) }
-	diff(t, "by product", []string{"CVE-1", "CVE-2"}, find(store.Product{Part: "o", Vendor: "axis", Product: "m3045"}))
-	diff(t, "by other part", []string(nil), find(store.Product{Part: "a", Vendor: "axis", Product: "m3045"}))
-	diff(t, "by two", []string{"CVE-1", "CVE-2", "CVE-3"}, find(store.Product{Vendor: "axis", Product: "x:y"}, store.Product{Vendor: "hikvision", Product: "ds!2"}))
+	diff(t, "some", []string{"CVE-1", "CVE-3"}, ids(must[[]firmward.Advisory](t)(s.AdvisoriesOf(ctx, []string{"CVE-3", "CVE-1", "CVE-77"}))))
+	diff(t, "all", []string{"CVE-1", "CVE-2", "CVE-3"}, all(t, s))
+	diff(t, "changes", []string{"CVE-1 nvd", "CVE-2 nvd", "CVE-3 nvd"}, changes(t, s, 0))
 	if n := must[int64](t)(s.Generation(ctx)); n != 1 {
 		t.Errorf("generation %d", n)
 	}
@@ -80,17 +79,32 @@ func imports(t *testing.T, s *store.Store) {
 	if n := must[int64](t)(s.Generation(ctx)); n != 2 || status.Records != 3 {
 		t.Errorf("generation %d, records %d", n, status.Records)
 	}
-	diff(t, "old product rows", []string{"CVE-1"}, find(store.Product{Part: "o", Vendor: "axis", Product: "m3045"}))
-	diff(t, "new product rows", []string{"CVE-2"}, find(store.Product{Part: "o", Vendor: "axis", Product: "p3245"}))
-	diff(t, "the last of two wins", []string(nil), find(store.Product{Part: "o", Vendor: "axis", Product: "other"}))
+	diff(t, "changes of the second", []string{"CVE-2 nvd"}, changes(t, s, 1))
+	diff(t, "changes since now", []string(nil), changes(t, s, 2))
+	second := advisory("CVE-2", "axis", "p3245")
+	second.Source = "nvd"
+	diff(t, "the last of two wins", []firmward.Advisory{second}, must[[]firmward.Advisory](t)(s.Advisory(ctx, "CVE-2")))
 	got := each(t, 1, func(p store.Page) ([]firmward.Advisory, string, error) {
 		return s.Advisories(ctx, store.AdvisoryFilter{Text: "OVERFLOW in d"}, p)
 	})
 	diff(t, "search", []string{"CVE-3"}, ids(got))
-	n := 0
-	if err := s.VendorProducts(ctx, func(string, string) error { n++; return nil }); err != nil || n != 5 {
-		t.Errorf("%d vendor products, %v", n, err)
+}
+
+func all(t *testing.T, s *store.Store) (out []string) {
+	t.Helper()
+	if err := s.EachAdvisory(t.Context(), func(a firmward.Advisory) error { out = append(out, a.ID); return nil }); err != nil {
+		t.Fatal(err)
 	}
+	return out
+}
+
+func changes(t *testing.T, s *store.Store, after int64) (out []string) {
+	t.Helper()
+	listed, err := s.Changes(t.Context(), after, func(id, source string) { out = append(out, id+" "+source) })
+	if err != nil || !listed {
+		t.Fatalf("listed %v, %v", listed, err)
+	}
+	return out
 }
 
 func atomic(t *testing.T, s *store.Store) {
@@ -131,7 +145,6 @@ func atomic(t *testing.T, s *store.Store) {
 }
 
 func replaces(t *testing.T, s *store.Store) {
-	ctx := t.Context()
 	o := document
 	o.ReplaceAll = true
 	feed(t, s, "nvd", document, func(i *store.Import) error { return i.Advisory(advisory("CVE-0", "axis", "m3045")) })
@@ -142,7 +155,8 @@ func replaces(t *testing.T, s *store.Store) {
 	if status.Records != 1 {
 		t.Errorf("%d records", status.Records)
 	}
-	diff(t, "what is left", []string{"CVE-0", "CVE-2"}, ids(must[[]firmward.Advisory](t)(s.AdvisoriesFor(ctx, []store.Product{{Vendor: "axis", Product: "m3045"}}))))
+	diff(t, "what is left", []string{"CVE-0", "CVE-2"}, all(t, s))
+	diff(t, "what went and what came", []string{"CVE-1 vendor", "CVE-2 vendor"}, changes(t, s, 2))
 }
 
 func newest(t *testing.T, s *store.Store) {
@@ -198,9 +212,8 @@ func rejects(t *testing.T, s *store.Store) {
 	feed(t, s, "nvd", document, func(i *store.Import) error { return i.Advisory(firmward.Advisory{ID: "CVE-1", Rejected: true}) })
 	_, err := s.Advisory(t.Context(), "CVE-1")
 	wantCode(t, err, firmward.NotFound)
-	if got := must[[]firmward.Advisory](t)(s.AdvisoriesFor(t.Context(), []store.Product{{Vendor: "axis", Product: "m3045"}})); len(got) != 0 {
-		t.Errorf("candidates: %v", got)
-	}
+	diff(t, "what is left", []string(nil), all(t, s))
+	diff(t, "what went", []string{"CVE-1 nvd"}, changes(t, s, 1))
 }
 
 func starter(t *testing.T, s *store.Store) {

@@ -1,0 +1,216 @@
+// Package match is the matcher without a server: it makes an index file from feed documents, and judges lists of CPE names by
+// one. Nothing is stored and nothing is asked of anybody.
+package match
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/feed"
+	"github.com/firmward/firmward/index"
+)
+
+// Build says what an index file is made of.
+type Build struct {
+	Sources []feed.Source
+	Files   []string // documents; each is read by the source that knows its content
+	Base    string   // an index file to which the documents are changes; empty: begin anew
+	Out     string   // the file to write; it is replaced as a whole or stays as it was
+	Now     time.Time
+	Read    func(Document) // called after each document, by one goroutine at a time; may be nil
+}
+
+// Document tells of one document that was read.
+type Document struct {
+	Name, Source string
+	Records      int
+	Refused      int    // broken records, left out
+	First        string // where and why of the first of them
+}
+
+// Built tells of the file that was written.
+type Built struct {
+	Records, Products, Criteria int
+	Bytes                       int64
+	Documents                   []Document // in the order of Files
+}
+
+// batch is what a reader hands to the builder at once.
+const batch = 256
+
+// Run reads the documents, beside one another, and writes the file. When one cannot be read nothing is written. The error is a
+// *firmward.Error that names the document and the place in it.
+func (m Build) Run(ctx context.Context) (Built, error) {
+	b := index.NewBuilder()
+	if m.Base != "" {
+		f, err := Open(m.Base)
+		if err != nil {
+			return Built{}, err
+		}
+		b = index.From(f.Index)
+		if err := f.Close(); err != nil {
+			return Built{}, err
+		}
+	}
+	docs := make([]Document, len(m.Files))
+	records := make(chan []firmward.Advisory, 4)
+	read, readCtx := errgroup.WithContext(ctx)
+	read.SetLimit(max(2, runtime.GOMAXPROCS(0)))
+	done := make(chan int)
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		for i := range done {
+			if m.Read != nil {
+				m.Read(docs[i])
+			}
+		}
+	}()
+	var failed error
+	go func() {
+		defer close(records)
+		for i, path := range m.Files {
+			read.Go(func() (err error) {
+				docs[i], err = m.document(readCtx, path, records)
+				if err == nil {
+					done <- i
+				}
+				return err
+			})
+		}
+		failed = read.Wait()
+		close(done)
+	}()
+	for as := range records {
+		for _, a := range as {
+			b.Add(a)
+		}
+	}
+	<-told
+	if failed != nil {
+		return Built{}, failed
+	}
+	return m.write(b, docs)
+}
+
+// document reads one document into batches.
+func (m Build) document(ctx context.Context, path string, out chan<- []firmward.Advisory) (Document, error) {
+	d, err := feed.Open(path)
+	if err != nil {
+		return Document{}, err
+	}
+	defer d.Close()
+	told := Document{Name: d.Name}
+	at := slices.IndexFunc(m.Sources, func(s feed.Source) bool { return s.Detect(d.Head(), d.Name) })
+	if at < 0 {
+		return told, firmward.Errorf(firmward.Invalid, d.Name+": its beginning looks like no feed that is known")
+	}
+	src := m.Sources[at]
+	info := src.Info()
+	told.Source = info.Name
+	if info.Whole && m.Base != "" {
+		return told, firmward.Errorf(firmward.Invalid, d.Name+": a document of "+info.Name+" is all that it knows and no change to an index: build anew")
+	}
+	var dated time.Time
+	var held []firmward.Advisory
+	send := func() error {
+		for i := range held {
+			if held[i].Origin.Dated.IsZero() {
+				held[i].Origin.Dated = dated
+			}
+		}
+		select {
+		case out <- held:
+			held = nil
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	_, err = src.Sync(ctx, "", feed.Input{Reader: d, Document: d.Name, Now: m.Now}, feed.Sink{
+		Advisory: func(a firmward.Advisory) error {
+			if a.Source == "" {
+				a.Source = info.Name
+			}
+			told.Records++
+			if held = append(held, a); len(held) < batch {
+				return nil
+			}
+			return send()
+		},
+		Refuse: func(where, why string) {
+			if told.Refused++; told.First == "" {
+				told.First = where + ": " + why
+			}
+		},
+		Dated: func(t time.Time) { dated = t },
+	}.Complete())
+	if err == nil {
+		err = send()
+	}
+	if at, ok := errors.AsType[*feed.PositionError](err); ok {
+		return told, &firmward.Error{Code: firmward.Invalid, Message: "nothing was written: " + at.Error()}
+	}
+	return told, err
+}
+
+// write makes the file beside its place and moves it there.
+func (m Build) write(b *index.Builder, docs []Document) (Built, error) {
+	block, err := b.Build()
+	if err != nil {
+		return Built{}, err
+	}
+	x, err := index.Open(block) // what cannot be opened is not put in place of what can
+	if err != nil {
+		return Built{}, fmt.Errorf("check the new index: %w", err)
+	}
+	f, err := os.CreateTemp(filepath.Dir(m.Out), "."+filepath.Base(m.Out)+"-*")
+	if err != nil {
+		return Built{}, fmt.Errorf("write the index: %w", err)
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(block)
+	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), m.Out)
+	}
+	if err != nil {
+		return Built{}, fmt.Errorf("write the index: %w", err)
+	}
+	return Built{Records: x.Records(), Products: x.Products(), Criteria: x.Criteria(), Bytes: int64(len(block)), Documents: docs}, nil
+}
+
+// File is an index file in place.
+type File struct {
+	*index.Index
+	unmap func() error
+}
+
+// Open opens an index file. The error says what to do where it is damaged or of another form.
+func Open(path string) (*File, error) {
+	block, unmap, err := mapped(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, &firmward.Error{Code: firmward.NotFound, Message: "open the index: make it with 'firmward match build'", Err: err}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the index: %w", err)
+	}
+	x, err := index.Open(block)
+	if err != nil {
+		return nil, errors.Join(&firmward.Error{Code: firmward.Invalid, Message: filepath.Base(path) + ": " + strings.TrimSpace(err.Error()), Err: nil}, unmap())
+	}
+	return &File{Index: x, unmap: unmap}, nil
+}
+
+// Close gives the file back. The index must not be used any more.
+func (f *File) Close() error { return f.unmap() }

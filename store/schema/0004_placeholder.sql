@@ -1,0 +1,3 @@
+-- placeholder
+
+CREATE TABLE placeholder (id @text PRIMARY KEY) @rowless
