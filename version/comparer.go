@@ -31,7 +31,7 @@ func (c *Comparer) Compare(name, a, b string) (Order, Precision) {
 func remember(known map[string]reading, s scheme, v string) reading {
 	r, ok := known[v]
 	if !ok {
-		text := clean(v)
+		text := s.clean(v)
 		if text != "" {
 			r = s.read(text)
 		}
