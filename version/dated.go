@@ -94,7 +94,11 @@ func parseTPLink(s string) (key, bool) {
 	if i := strings.LastIndexAny(head, " _"); i >= 0 && len(head) > i+5 && head[i+1] == 'v' && only(head[i+2:i+6], isHex) {
 		head = head[:i]
 	}
-	return dated(head, build)
+	k, ok := dated(head, build)
+	if k.build != "" && head != "" && (!ok || head[0] == 'v' && only(head[1:], isDigit)) {
+		return key{group: head, build: build}, true // v3_130415, Archer C7(US)_V5_210125: a hardware revision
+	}
+	return k, ok
 }
 
 var reUpBoot = regexp.MustCompile(`^(?:v\d_)?(?:(?:us|eu|ru|jp)_)?(\d+\.\d+\.\d+)_(\d+\.\d+)_up_boot[\[(](\d{6})`)
@@ -151,7 +155,17 @@ var (
 
 // parseDate reads HP's date code (20200612) and the later week code (002_2208A: year 22, week 08).
 // The two orders meet at whole weeks only, and that reading of the week code is ours: Rough.
+// FutureSmart's numbers (2407081_000569) are a line of their own.
 func parseDate(s string) (key, bool) {
+	if len(s) == 14 && s[7] == '_' && only(s[:7], isDigit) && only(s[8:], isDigit) {
+		return key{group: "futuresmart", tokens: []token{number(s[:7]), number(s[8:])}}, true
+	}
+	k, ok := parseDateCode(s)
+	k.group = "date"
+	return k, ok
+}
+
+func parseDateCode(s string) (key, bool) {
 	if m := reWeek.FindStringSubmatch(s); m != nil {
 		k := key{tokens: []token{number("20" + m[1]), number(m[2]), number("0")}, coarse: true, depth: 3}
 		if m[3] != "" {

@@ -28,7 +28,7 @@ func parseIOS(s string) (key, bool) {
 		return k, true
 	}
 	nums, rest := numbers(s)
-	switch {
+	switch rest = strings.TrimLeft(rest, " "); {
 	case len(nums) == 2 && only(rest, isLetter):
 		return key{group: rest, tokens: []token{number(nums[0]), number(nums[1])}, depth: 2}, true
 	case len(nums) > 2:
@@ -108,7 +108,7 @@ func xeTrain(word string) (train, rebuild string) {
 	return "", word
 }
 
-var reJunos = regexp.MustCompile(`^(\d+(?:\.\d+)*)[ -]?(?:([rfbi])(\d+)|x(\d+)(?:[ -]?d(\d+))?)?(?:\.\d+)?(?:-s(\d+))?(?:\.\d+)?(?:-j\d+)?([ -]?evo)?$`)
+var reJunos = regexp.MustCompile(`^(\d+(?:\.\d+)*)[ -]?(?:([rfbi])(\d*)|x(\d+)(?:[ :-]?d(\d+))?)?(?:\.\d+)?(?:[ -]s(\d+))?(?:\.\d+)?(?:-j\d+)?([ -]?evo)?$`)
 
 // parseJunos reads 18.4R2-S3, 15.1X49-D75, 20.4R3-S4-EVO. An X release and a feature release (F) are
 // lines of their own within their number; Junos Evolved is another system. The spin behind a dot
@@ -142,7 +142,10 @@ func junos(s string) (k key, evolved, ok bool) {
 			k.tokens = append(k.tokens, number(m[5]))
 		}
 	case m[2] != "":
-		k.tokens = append(k.tokens, line(m[2]), number(m[3]))
+		k.tokens = append(k.tokens, line(m[2]))
+		if m[3] != "" {
+			k.tokens = append(k.tokens, number(m[3]))
+		}
 	}
 	if m[6] != "" {
 		k.tokens = append(k.tokens, number(m[6]))
@@ -191,8 +194,12 @@ func parseSynology(s string) (key, bool) {
 	return key{tokens: append(t, split(rest, commonWords)...)}, len(nums) > 1
 }
 
-// parseSiemens reads "V7.5 SP2 Update 18", "V4.5 SP6 HF2", 7.2 upd_14, SE2020MP13.
+// parseSiemens reads "V7.5 SP2 Update 18", "V4.5 SP6 HF2", 7.2 upd_14, SE2020MP13. Medical systems
+// count VA30A, VB22.
 func parseSiemens(s string) (key, bool) {
+	if len(s) > 2 && s[0] == 'v' && isLetter(s[1]) && isDigit(s[2]) {
+		return key{group: "syngo", tokens: split(s[1:], siemensWords)}, true
+	}
 	s = after(s, "service pack")
 	for _, p := range []string{"r", "se"} {
 		if rest, ok := strings.CutPrefix(s, p); ok && rest != "" && isDigit(rest[0]) {
@@ -205,5 +212,7 @@ func parseSiemens(s string) (key, bool) {
 	if strings.Contains(s, "maintenance") {
 		s = strings.NewReplacer("maintenance pack", "mp", "maintenance_pack", "mp").Replace(s)
 	}
-	return dotted(s, siemensWords)
+	k, ok := dotted(s, siemensWords)
+	k.group = "numbers"
+	return k, ok
 }

@@ -31,7 +31,8 @@ var (
 	reZyxel  = regexp.MustCompile(`^v?(\d+(?:\.\d+)*) ?\(([a-z]{2,6})[._]?(\d+(?:\.\d+)*)\)(?:([a-z])(\d+))?(.*)$`)
 	reZynos  = regexp.MustCompile(`^v?(\d)(\d\d)([a-z]{2,5})(\d{1,2})([a-z])(\d+)$`)
 	rePatch  = regexp.MustCompile(`^v?(\d+(?:\.\d+)*)[ _-]*(?:patch|p)[ _]*(\d+)$`)
-	reDigits = regexp.MustCompile(`^v?(\d)(\d\d)(b\d.*)$`)
+	reDigits = regexp.MustCompile(`^(\d)(\d\d)(b\d.*)$`)
+	reInside = regexp.MustCompile(`^([\d.]+)[ _]?\(?(?:ww|na|eu|kr|au|cn|de|us)\)?[ _]?(b\d.*)$`)
 )
 
 // parseZyxel keeps the model code as a group. "5.36 Patch 2" states a patch without a model code
@@ -77,13 +78,17 @@ func patch(n string) []token {
 
 // The regions of D-Link's and NETGEAR's builds; the same version for another country is the same.
 var (
-	dlinkRegions   = []string{"eu_", "ge_", "in_", "im_", "me_", "na_", "ww_", "us_", "reva_", "revb_", "revc_", "revd_"}
+	dlinkRegions   = []string{"eu_", "ge_", "in_", "im_", "me_", "na_", "ww_", "us_", "uk_", "reva_", "revb_", "revc_", "revd_", "a1_", "b1_", "c1_"}
 	regionSuffixes = []string{"ww", "na", "eu", "pe", "au", "kr", "ru", "us", "uk", "jp", "rg", "pr", "cn", "ge"}
 )
 
 func parseDlink(s string) (key, bool) {
 	for _, r := range dlinkRegions {
 		s = strings.TrimPrefix(s, r)
+	}
+	s = lead(s)
+	if m := reInside.FindStringSubmatch(s); m != nil { // 1.14WWB07
+		s = m[1] + m[2]
 	}
 	if m := reDigits.FindStringSubmatch(s); m != nil { // 206b01 is 2.06b01
 		s = m[1] + "." + m[2] + m[3]

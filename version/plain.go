@@ -66,12 +66,15 @@ func parseCalendar(s string) (key, bool) {
 		}
 		year, rest = year[:4], "."+year[4:6]+"."+year[6:]+rest
 	}
-	if len(rest) < 2 || !isDigit(rest[1]) || len(year) == 4 && year[:2] != "19" && year[:2] != "20" || len(year) != 4 && len(year) != 2 {
+	if len(rest) < 2 || !isDigit(rest[1]) || len(year) == 4 && year[:2] != "19" && year[:2] != "20" || len(year) == 3 || len(year) > 4 {
 		return key{}, false
 	}
 	sep := rest[0]
 	month, rest := digits(rest[1:])
-	if sep != '.' && sep != '-' && sep != '_' || len(month) > 2 || trimZeros(month) == "0" || len(month) == 2 && month > "12" {
+	if len(year) == 1 && len(month) == 2 {
+		year = "0" + year // 9.10
+	}
+	if len(year) == 1 || sep != '.' && sep != '-' && sep != '_' || len(month) > 2 || trimZeros(month) == "0" || len(month) == 2 && month > "12" {
 		return key{}, false
 	}
 	if len(year) == 2 {
