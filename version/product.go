@@ -9,7 +9,6 @@ import "strings"
 var products = []struct{ vendor, product, scheme string }{
 	{"hikvision", "*_firmware", "hikvision"},
 	{"dahuasecurity", "*_firmware", "dahua"},
-	{"dahua", "*_firmware", "dahua"},
 	{"axis", "*_firmware", "axis"},
 	{"axis", "axis_os*", "axis"},
 
@@ -18,7 +17,6 @@ var products = []struct{ vendor, product, scheme string }{
 	{"netgear", "*_firmware", "netgear"},
 	{"netgear", "readynas_os", "dotted"},
 	{"dlink", "*_firmware", "dlink"},
-	{"d-link", "*_firmware", "dlink"},
 	{"asus", "*_firmware", "asus"},
 	{"asus", "asuswrt*", "asus"},
 	{"zyxel", "*_firmware", "zyxel"},
@@ -26,12 +24,6 @@ var products = []struct{ vendor, product, scheme string }{
 	{"ui", "edgeos", "edgeos"},
 	{"ui", "airos*", "edgeos"},
 	{"ui", "*_firmware", "edgeos"},
-	{"ubnt", "edgeos", "edgeos"},
-	{"ubnt", "airos*", "edgeos"},
-	{"ubnt", "*_firmware", "edgeos"},
-	{"ubiquiti", "edgeos", "edgeos"},
-	{"ubiquiti", "airos*", "edgeos"},
-	{"ubiquiti", "*_firmware", "edgeos"},
 	{"shelly", "*_firmware", "shelly"},
 	{"openwrt", "openwrt", "calver"},
 	{"opnsense", "opnsense", "calver"},
@@ -82,14 +74,34 @@ var products = []struct{ vendor, product, scheme string }{
 
 // ForProduct names the scheme by which the versions of a CPE product are written, or gives "" when
 // the registry does not know. Both names are plain and in lower case, without CPE's quoting; of a
-// vendor's several names the caller gives the one that is usual.
+// vendor's several names the caller gives the one that is usual. Without a product it names the
+// scheme of the vendor's firmware, or the one scheme that all its products share.
 func ForProduct(vendor, product string) string {
+	if product == "" {
+		return forVendor(vendor)
+	}
 	for _, p := range products {
 		if p.vendor == vendor && named(p.product, product) {
 			return p.scheme
 		}
 	}
 	return ""
+}
+
+func forVendor(vendor string) string {
+	only := ""
+	for _, p := range products {
+		switch {
+		case p.vendor != vendor:
+		case p.product == "*_firmware":
+			return p.scheme
+		case only != "" && only != p.scheme:
+			return ""
+		default:
+			only = p.scheme
+		}
+	}
+	return only
 }
 
 // named reports whether a name fits a pattern with * for any text.

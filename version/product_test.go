@@ -21,7 +21,7 @@ func TestForProduct(t *testing.T) {
 		{"netgear", "readynas_os", "dotted"},
 		{"netgear", "genie", ""},
 		{"dlink", "dir-825_firmware", "dlink"},
-		{"d-link", "dap-1530_firmware", "dlink"},
+		{"dlink", "dap-1530_firmware", "dlink"},
 		{"dlink", "central_wifimanager", ""},
 		{"zyxel", "usg_flex_100_firmware", "zyxel"},
 		{"zyxel", "zyxel_ap_configurator", ""},
@@ -31,7 +31,7 @@ func TestForProduct(t *testing.T) {
 		{"mikrotik", "routeros", "routeros"},
 		{"mikrotik", "winbox", ""},
 		{"ui", "edgeos", "edgeos"},
-		{"ubnt", "airos_4_xs2", "edgeos"},
+		{"ui", "airos_4_xs2", "edgeos"},
 		{"ui", "unifi_controller", ""},
 		{"cisco", "ios", "cisco-ios"},
 		{"cisco", "ios_xe", "cisco-ios-xe"},
@@ -62,6 +62,10 @@ func TestForProduct(t *testing.T) {
 		{"debian", "dpkg", ""},
 		{"nobody", "camera_firmware", ""},
 		{"", "", ""},
+		{"netgear", "", "netgear"},
+		{"mikrotik", "", "routeros"},
+		{"qnap", "", "qnap"},
+		{"cisco", "", ""}, // more than one
 		{"hikvision", "_firmware", "hikvision"},
 		{"hikvision", "*_firmware", "hikvision"}, // a name, no pattern
 	} {

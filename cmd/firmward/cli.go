@@ -67,6 +67,7 @@ type CLI struct {
 	Advisories AdvisoriesCmd `cmd:"" group:"know" help:"List advisories, or show one."`
 	Findings   FindingsCmd   `cmd:"" group:"know" help:"List which advisories concern which devices."`
 	Exposure   ExposureCmd   `cmd:"" group:"know" help:"Tell how long findings have been open to the world."`
+	Match      MatchCmd      `cmd:"" group:"know" help:"How devices and advisories are matched: compare versions."`
 
 	Next       NextCmd       `cmd:"" group:"act" help:"Show the one next step of every device."`
 	Accept     AcceptCmd     `cmd:"" group:"act" help:"Accept, defer or dismiss a risk for a time."`
