@@ -26,24 +26,30 @@ var guesses = []struct {
 	{"date", false, func(v string) bool { return len(v) == 8 && fullDate(v) != "" }},
 	{"calver", false, looksCalendar},
 	{"dotted", true, looksPreRelease},
+	{"qnap", true, func(v string) bool { return starts(v, "qts", "quts") }},
 	{"hikvision", true, func(v string) bool { _, date := cutBuild(v); return date != "" }},
 	{"moxa", true, looksMoxa},
 	{"dahua", true, func(v string) bool { i := strings.LastIndex(v, ".r."); return i >= 0 && fullDate(v[i+3:]) != "" }},
-	{"zyxel", true, func(v string) bool { return strings.IndexByte(v, '(') >= 0 && reZyxel.MatchString(v) }},
-	{"cisco-ios", true, func(v string) bool { return strings.IndexByte(v, '(') >= 0 && reTrain.MatchString(v) }},
+	{"zyxel", true, func(v string) bool {
+		return starts(v, "zld") || strings.IndexByte(v, '(') >= 0 && reZyxel.MatchString(v)
+	}},
+	{"cisco-ios", true, func(v string) bool {
+		v = after(after(v, "cisco"), "ios")
+		return strings.IndexByte(v, '(') >= 0 && reTrain.MatchString(v)
+	}},
 	{"cisco-ios-xe", true, looksIOSXE},
 	{"junos", true, looksJunos},
 	{"synology", true, looksSynology},
 	{"qnap", false, func(v string) bool {
 		return len(v) > 1 && (v[0] == 'h' || v[0] == 'c') && isDigit(v[1]) && strings.Count(v, ".") >= 2
 	}},
-	{"fortios", true, func(v string) bool { return strings.Contains(v, ",build") || strings.HasPrefix(v, "fortios") }},
-	{"pan-os", true, func(v string) bool { return marked(v, "-h") }},
+	{"fortios", true, func(v string) bool { return strings.Contains(v, ",build") || starts(v, "fortios") }},
+	{"pan-os", true, func(v string) bool { return marked(v, "-h") || starts(v, "pan-os") }},
 	{"netgear", true, looksNetgear},
 	{"asus", false, func(v string) bool { return strings.Contains(v, ".0.0.") && strings.Contains(v, "_") }},
 	{"dlink", true, looksDlink},
 	{"routeros", true, looksRouterOS},
-	{"edgeos", true, func(v string) bool { return strings.Contains(v, "hotfix.") || strings.HasPrefix(v, "edgerouter.") }},
+	{"edgeos", true, func(v string) bool { return strings.Contains(v, "hotfix.") || starts(v, "edgerouter.") }},
 	{"shelly", true, func(v string) bool { return len(v) > 16 && v[8] == '-' && v[15] == '/' }},
 	{"siemens", true, looksSiemens},
 	{"zigbee", false, func(v string) bool { return len(v) == 10 && v[:2] == "0x" }},
@@ -62,6 +68,16 @@ func forms(v string) (marks uint32) {
 		}
 	}
 	return marks
+}
+
+// starts reports whether a version begins with the name of its system.
+func starts(v string, names ...string) bool {
+	for _, n := range names {
+		if strings.HasPrefix(v, n) {
+			return true
+		}
+	}
+	return false
 }
 
 // behind gives what follows the dotted numbers of v; false if there are less than two of them.
@@ -122,6 +138,7 @@ func looksIOSXE(v string) bool {
 }
 
 func looksJunos(v string) bool {
+	v = after(v, "junos os", "junos")
 	rest, ok := behind(v)
 	return ok && len(rest) > 1 && (rest[0] == 'r' || rest[0] == 'x' || rest[0] == 'f') && isDigit(rest[1]) && reJunos.MatchString(v)
 }
@@ -155,7 +172,7 @@ func looksDlink(v string) bool {
 
 // looksRouterOS: 6.49rc1, 7.1beta6, 6.48.6 (long-term).
 func looksRouterOS(v string) bool {
-	return marked(v, "rc") || marked(v, "beta") || marked(v, "alpha") || dropChannel(v) != v
+	return starts(v, "routeros") || marked(v, "rc") || marked(v, "beta") || marked(v, "alpha") || dropChannel(v) != v
 }
 
 // looksSiemens: V7.5 SP2 Update 18, V16 Upd 3.
