@@ -2,6 +2,7 @@ package version_test
 
 import (
 	_ "embed"
+	"slices"
 	"strings"
 	"testing"
 
@@ -90,5 +91,45 @@ func TestCorpusNeedsSchemes(t *testing.T) {
 	t.Logf("golang.org/x/mod/semver: %d right, %d wrong, %d unread", right, wrong, unread)
 	if right > wrong+unread {
 		t.Error("the corpus hardly needs a vendor's scheme")
+	}
+}
+
+// TestCorpusLaws: under each scheme, the corpus' versions of that scheme in all triples.
+func TestCorpusLaws(t *testing.T) {
+	versions := map[string][]string{}
+	for _, p := range corpus(t) {
+		versions[p.scheme] = append(versions[p.scheme], p.a, p.b)
+	}
+	for name, all := range versions {
+		slices.Sort(all)
+		lawful(t, name, slices.Compact(all))
+	}
+}
+
+// lawful checks that no chain a ≤ b ≤ c contradicts a and c, with each pair compared once.
+func lawful(t *testing.T, name string, all []string) {
+	t.Helper()
+	var c version.Comparer
+	orders := make([][]version.Order, len(all))
+	for i, a := range all {
+		orders[i] = make([]version.Order, len(all))
+		for j, b := range all {
+			orders[i][j], _ = c.Compare(name, a, b)
+		}
+	}
+	up := func(o version.Order) bool { return o == version.Less || o == version.Equal }
+	for i := range all {
+		for j := range all {
+			if !up(orders[i][j]) {
+				continue
+			}
+			for k := range all {
+				both := orders[i][j] == version.Equal && orders[j][k] == version.Equal
+				if direct := orders[i][k]; up(orders[j][k]) && direct != version.Incomparable && both != (direct == version.Equal) || up(orders[j][k]) && direct == version.Greater {
+					t.Errorf("%s: %q %v %q %v %q, but %v", name, all[i], orders[i][j], all[j], orders[j][k], all[k], direct)
+					return
+				}
+			}
+		}
 	}
 }

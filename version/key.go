@@ -198,8 +198,8 @@ func (k key) compare(o key, known map[string]word) (Order, Precision) {
 		switch {
 		case !decided || result == Equal:
 			result = b
-		case b != Equal && b != result:
-			return Incomparable, Exact // the version says newer, the build date says older
+		case b != result:
+			return Incomparable, Exact // the version says newer, the build date older or the same: two lines of one day
 		}
 	case !decided:
 		return Incomparable, Exact
