@@ -114,8 +114,8 @@ func parseUpBoot(s string) (key, bool) {
 // parseMoxa reads "3.12 Build 21060910": year, month, day and hour.
 func parseMoxa(s string) (key, bool) {
 	head, stamp := s, ""
-	if i := strings.Index(s, "build"); i >= 0 {
-		head, stamp = strings.TrimRight(s[:i], " _,(.-"), strings.TrimLeft(s[i+len("build"):], " _:.")
+	if number, hour, ok := strings.Cut(s, "build"); ok {
+		head, stamp = strings.TrimRight(number, " _,(.-"), strings.TrimLeft(hour, " _:.")
 	} else if i := strings.LastIndexAny(s, " _"); i >= 0 {
 		head, stamp = s[:i], s[i+1:]
 	}

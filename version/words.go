@@ -20,7 +20,7 @@ type rank struct {
 func vocabulary(ranks ...rank) map[string]word {
 	out := map[string]word{}
 	for _, r := range ranks {
-		for _, w := range strings.Fields(r.words) {
+		for w := range strings.FieldsSeq(r.words) {
 			spellings := strings.Split(w, "=")
 			for _, s := range spellings {
 				out[s] = word{r.place, spellings[0]}
