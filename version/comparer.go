@@ -8,7 +8,8 @@ type Comparer struct {
 
 // Version is a text that a Comparer has read, or will read when it is first compared.
 type Version struct {
-	text     string // clean
+	raw      string
+	empty    bool
 	marks    uint32 // forms
 	readings []schemeReading
 }
@@ -26,8 +27,7 @@ func (c *Comparer) Version(text string) *Version {
 	if c.known == nil {
 		c.known = map[string]*Version{}
 	}
-	v := &Version{text: clean(text)}
-	v.marks = forms(v.text)
+	v := &Version{raw: text, marks: forms(clean(text)), empty: clean(text) == ""}
 	c.known[text] = v
 	return v
 }
@@ -62,20 +62,24 @@ func (c *Comparer) SameTrack(name, a, b string) bool {
 // Compare orders v and o by the named scheme, as the function Compare does.
 func (v *Version) Compare(name string, o *Version) (Order, Precision) {
 	switch {
-	case v.text == "" || o.text == "":
+	case v.empty || o.empty:
 		return Incomparable, Exact
-	case v == o || v.text == o.text:
+	case v == o:
 		return Equal, Exact
 	}
 	s := lookup(name)
-	return s.compare(v.read(s), o.read(s))
+	x, y := v.read(s), o.read(s)
+	if x.text == y.text {
+		return Equal, Exact
+	}
+	return s.compare(x, y)
 }
 
 // Guess names the scheme that the shapes of v and o suggest, as the function Guess does.
 func (v *Version) Guess(o *Version) string { return guess(v.marks & o.marks) }
 
 // Unknown reports whether there is no text.
-func (v *Version) Unknown() bool { return v.text == "" }
+func (v *Version) Unknown() bool { return v.empty }
 
 func (v *Version) read(s *scheme) *reading {
 	for i := range v.readings {
@@ -84,8 +88,10 @@ func (v *Version) read(s *scheme) *reading {
 		}
 	}
 	r := reading{}
-	if v.text != "" {
-		r = s.read(v.text)
+	if !v.empty {
+		text := s.clean(v.raw)
+		r = s.read(text)
+		r.text = text
 	}
 	v.readings = append(v.readings, schemeReading{s.name, r})
 	return &v.readings[len(v.readings)-1].reading

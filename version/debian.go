@@ -37,10 +37,10 @@ const (
 )
 
 // debianWords knows every sign: Debian's order is complete.
-var debianWords = func() map[string]int {
-	m := map[string]int{}
+var debianWords = func() map[string]word {
+	m := map[string]word{}
 	for c := 1; c < 256; c++ {
-		m[string(rune(c))] = 1
+		m[string(rune(c))] = word{c, string(rune(c))}
 	}
 	return m
 }()
@@ -54,9 +54,9 @@ func debianPart(s string) []token {
 			case c == '~':
 				out = append(out, token{class: classPre - 1, word: "~"})
 			case isLetter(c):
-				out = append(out, token{class: debianSign, rank: 0, word: string(rune(c))})
+				out = append(out, token{class: debianSign, rank: int(c), word: string(rune(c))})
 			default:
-				out = append(out, token{class: debianSign, rank: 1, word: string(rune(c))})
+				out = append(out, token{class: debianSign, rank: 256 + int(c), word: string(rune(c))})
 			}
 		}
 		j := i

@@ -14,8 +14,7 @@ type key struct {
 	depth   int     // how many tokens are stated when that is less than a full version; 0: all
 }
 
-// token is one element of a version. The order of classes is the order of the elements:
-// a pre-release word, the end, a word, a number.
+// token is one element of a version. The order of classes is the order of the elements.
 type token struct {
 	class int
 	num   string // digits without leading zeros
@@ -23,48 +22,58 @@ type token struct {
 	rank  int
 }
 
+// The classes. A line has a name and no order: versions of different lines are incomparable.
 const (
-	classEnd    = 1
-	classPre    = 0
+	classPre    = 0 // a pre-release word
+	classEnd    = 1 // the end, or a missing part
 	classWord   = 2
 	classNumber = 3
+	classText   = 4 // letters where numbers come first (semver)
+	classLine   = 5
 )
 
-// commonWords ranks the words that vendors share. Negative words come before the plain version.
-var commonWords = map[string]int{
-	"dev": -6, "nightly": -6, "snapshot": -6, "alpha": -5, "beta": -4, "pre": -3, "preview": -3, "rc": -2,
-	"ga": 1, "build": 2, "rel": 2, "r": 3, "rev": 3, "p": 4, "patch": 4, "pl": 4, "u": 4, "update": 4, "upd": 4,
-	"sp": 5, "hotfix": 6, "hf": 6, "s": 6, "mr": 6,
+func number(digits string) token { return token{class: classNumber, num: trimZeros(digits)} }
+
+func line(name string) token { return token{class: classLine, word: name} }
+
+// wordToken reads a word by a vocabulary.
+func wordToken(w string, known map[string]word) token {
+	k, ok := known[w]
+	if !ok {
+		return token{class: classWord, word: w}
+	}
+	t := token{class: classWord, word: k.as, rank: k.rank}
+	if k.rank < 0 {
+		t.class = classPre
+	}
+	return t
 }
 
-// tokenize splits a lower-case version into numbers and words. Punctuation separates only.
-func tokenize(s string, known map[string]int) []token {
-	var out []token
+// tokenize splits a lower-case version into numbers and words, without zeros at the end of numbers.
+// Punctuation separates only.
+func tokenize(s string, known map[string]word) []token { return canonical(split(s, known)) }
+
+func split(s string, known map[string]word) []token {
+	out := make([]token, 0, 6)
 	for i := 0; i < len(s); {
-		c := s[i]
 		j := i
-		switch {
+		switch c := s[i]; {
 		case isDigit(c):
 			for j < len(s) && isDigit(s[j]) {
 				j++
 			}
-			out = append(out, token{class: classNumber, num: trimZeros(s[i:j])})
+			out = append(out, number(s[i:j]))
 		case isLetter(c):
 			for j < len(s) && isLetter(s[j]) {
 				j++
 			}
-			w := s[i:j]
-			t := token{class: classWord, word: w, rank: known[w]}
-			if t.rank < 0 {
-				t.class = classPre
-			}
-			out = append(out, t)
+			out = append(out, wordToken(s[i:j], known))
 		default:
 			j++
 		}
 		i = j
 	}
-	return canonical(out)
+	return out
 }
 
 // canonical drops zeros at the end of every run of numbers, so that 5.5 equals 5.5.0.
@@ -96,41 +105,45 @@ func trimZeros(s string) string {
 // compareDigits orders two digit strings without leading zeros, of any length.
 func compareDigits(a, b string) Order {
 	if len(a) != len(b) {
-		if len(a) < len(b) {
-			return Less
-		}
-		return Greater
+		return compareInts(len(a), len(b))
 	}
 	return Order(strings.Compare(a, b))
 }
 
+func compareInts(a, b int) Order {
+	switch {
+	case a < b:
+		return Less
+	case a > b:
+		return Greater
+	}
+	return Equal
+}
+
 func (t token) compare(o token) Order {
 	if t.class != o.class {
-		if t.class < o.class {
-			return Less
-		}
-		return Greater
+		return compareInts(t.class, o.class)
 	}
 	switch t.class {
 	case classNumber:
 		return compareDigits(t.num, o.num)
 	case classEnd: // only Debian's carry a number
 		return compareDigits(trimZeros(t.num), trimZeros(o.num))
-	case classPre, classWord:
-		if t.rank != o.rank {
-			if t.rank < o.rank {
-				return Less
-			}
-			return Greater
+	case classLine:
+		if t.word != o.word {
+			return Incomparable
 		}
-		return Order(strings.Compare(t.word, o.word))
+		return Equal
 	}
-	return Equal
+	if t.rank != o.rank {
+		return compareInts(t.rank, o.rank)
+	}
+	return Order(strings.Compare(t.word, o.word))
 }
 
 // compareTokens orders two token lists and says how precise the decisive element was: a number is
 // exact while only numbers and known words came before it.
-func compareTokens(a, b []token, known map[string]int) (Order, Precision) {
+func compareTokens(a, b []token, known map[string]word) (Order, Precision) {
 	p := Exact
 	for i := 0; i < len(a) || i < len(b); i++ {
 		x, y := token{class: classEnd}, token{class: classEnd}
@@ -143,15 +156,23 @@ func compareTokens(a, b []token, known map[string]int) (Order, Precision) {
 		if unknownWord(x, known) || unknownWord(y, known) {
 			p = Rough
 		}
-		if o := x.compare(y); o != Equal {
+		switch o := x.compare(y); {
+		case o == Incomparable:
+			return o, Exact
+		case o != Equal:
+			if x.isWord() && y.isWord() && x.rank == y.rank {
+				p = Rough // two words whose order nobody knows
+			}
 			return o, p
 		}
 	}
 	return Equal, p
 }
 
-func unknownWord(t token, known map[string]int) bool {
-	if t.class != classWord && t.class != classPre {
+func (t token) isWord() bool { return t.class == classWord || t.class == classPre }
+
+func unknownWord(t token, known map[string]word) bool {
+	if !t.isWord() || t.rank != 0 {
 		return false
 	}
 	_, ok := known[t.word]
@@ -159,20 +180,15 @@ func unknownWord(t token, known map[string]int) bool {
 }
 
 // compare is a product order over the parts that both keys state.
-func (k *key) compare(o *key, known map[string]int) (Order, Precision) {
+func (k *key) compare(o *key, known map[string]word) (Order, Precision) {
 	if k.group != o.group && k.group != "" && o.group != "" {
 		return Incomparable, Exact
 	}
 	result, p, decided := Equal, Exact, false
 	if len(k.tokens) > 0 && len(o.tokens) > 0 {
-		x, y := k.tokens, o.tokens
-		if k.depth != o.depth {
-			n := max(1, min(k.depth, o.depth))
-			x, y = x[:min(n, len(x))], y[:min(n, len(y))]
-		}
-		result, p = compareTokens(x, y, known)
-		if result == Equal && k.depth != o.depth {
-			return Incomparable, Exact // equal as far as the coarser one goes
+		result, p = compareTokens(upTo(k.tokens, o.depth), upTo(o.tokens, k.depth), known)
+		if result == Incomparable || result == Equal && k.depth != o.depth {
+			return Incomparable, Exact // of different lines, or equal as far as the coarser one goes
 		}
 		decided = true
 	}
@@ -182,8 +198,8 @@ func (k *key) compare(o *key, known map[string]int) (Order, Precision) {
 		switch {
 		case !decided || result == Equal:
 			result = b
-		case b != Equal && b != result:
-			return Incomparable, Exact // the version says newer, the build date says older
+		case b != result:
+			return Incomparable, Exact // the version says newer, the build date older or the same: two lines of one day
 		}
 	case !decided:
 		return Incomparable, Exact
@@ -197,4 +213,12 @@ func (k *key) compare(o *key, known map[string]int) (Order, Precision) {
 		p = min(p, Rough)
 	}
 	return result, p
+}
+
+// upTo gives what a version of that depth can be compared with.
+func upTo(t []token, depth int) []token {
+	if depth == 0 || depth >= len(t) {
+		return t
+	}
+	return t[:depth]
 }

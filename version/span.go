@@ -21,12 +21,12 @@ func (r Range) One() (string, bool) {
 // maxWords bounds the text that ParseRange reads: longer ones are stories.
 const maxWords = 200
 
-// The words of a range. A version starts with a digit or a v, and a few words may carry it on
+// The words of a range. A version starts with a digit, a v, or an r before dotted numbers, and a few words may carry it on
 // ("5.37 Patch 1", "2.2.0 Build 20221208", "12.0(1) SU1").
 const (
-	words1 = `(?:(?:all|the|any|known|firmware|fw|software|sw|versions?|ver|releases?)[ :._]*)*`
-	one    = `(v?\.? ?\d[\w.+~:-]*(?:\([\w.-]+\)\w*)?(?:[ _-]?(?:build|patch|update|upd|sp|su|hotfix|hf|rel|rc|beta|p|r)[ .:_-]*\d[\w.-]*)*)`
-	tail   = `(?: (?:versions?|releases?|firmware|inclusive))?`
+	words1 = `(?:(?:all|the|any|known|axis os|firmware|fw|software|sw|versions?|ver|releases?)[ :._]*)*`
+	one    = `((?:v?\.? ?\d|r\d+\.\d)[\w.+~:-]*(?:\([\w.-]+\)\w*)?(?:[ _-]?(?:build|patch|update|upd|service pack|sp|su|sr|msr|mr|cu|ru|mp|hotfixrev|hotfix|hf|rel|rc|beta|p|r)[ .:_-]*\d[\w.-]*)*)`
+	tail   = `(?: (?:versions?|releases?|firmware|\(?inclusive\)?))?`
 )
 
 // sayings are the forms that are read, the first that fits counts. The groups of a form are its
@@ -35,11 +35,11 @@ var sayings = []struct {
 	form *regexp.Regexp
 	fill func(v []string) Range
 }{
-	{saying(`(?:\*|all|any|all (?:known |released |supported |firmware |software )*(?:versions?|releases?))`), func([]string) Range { return Range{} }},
+	{saying(`(?:\*|all|any|(?:all|any) (?:known |released |supported |firmware |software )*(?:versions?|releases?))`), func([]string) Range { return Range{} }},
 	{saying(`(?:=+ ?)?` + words1 + one), func(v []string) Range { return Range{From: v[0], To: v[0]} }},
 	{saying(words1 + `(?:prior to and including|up to(?: and including)?|through|less than or equal to|<=|=<) ?` + words1 + one + tail), func(v []string) Range { return Range{To: v[0]} }},
 	{saying(words1 + `(?:prior to|before|earlier than|older than|less than|lower than|below|<) ?` + words1 + one), func(v []string) Range { return Range{To: v[0], Exclude: true} }},
-	{saying(words1 + one + `,?(?: and| or| &|/)? ?(?:all )?(?:earlier|prior|below|older|previous|lower)` + tail), func(v []string) Range { return Range{To: v[0]} }},
+	{saying(words1 + one + `,?(?: ?\(?and| ?\(?or| &|/)? ?(?:all )?(?:earlier|prior|below|older|previous|lower)` + tail + `\)?`), func(v []string) Range { return Range{To: v[0]} }},
 	{saying(words1 + one + `,? (?:and|or) (?:later|newer|above|higher|up|onwards?)` + tail), func(v []string) Range { return Range{From: v[0]} }},
 	{saying(words1 + `(?:>=|=>|from|since|starting (?:with|from)) ?` + words1 + one + `(?: (?:onwards?|and later|and newer))?`), func(v []string) Range { return Range{From: v[0]} }},
 	{saying(words1 + `(?:>|later than|newer than|after) ?` + words1 + one), func(v []string) Range { return Range{From: v[0], After: true} }},
@@ -54,7 +54,8 @@ var sayings = []struct {
 func saying(form string) *regexp.Regexp { return regexp.MustCompile(`(?i)^` + form + `$`) }
 
 var (
-	reWildcard = regexp.MustCompile(`(?i)(?:^|\.)x(?:$|\.)`)
+	reWildcard = regexp.MustCompile(`(?i)(?:^|\.)x+(?:$|\.)|\dxx`)
+	reProse    = regexp.MustCompile(`(?i)_(?:on|in|if|for|with|and|or|to|up|only|than|the|installed|including)(?:_|$)`)
 	reSpan     = regexp.MustCompile(`(?i)^v?\d+(?:\.\d+)+-v?\d+(?:\.\d+)+$`)
 	reHash     = regexp.MustCompile(`(?i)^[0-9a-f]{7,64}$`)
 	plainSigns = strings.NewReplacer("≤", "<=", "≥", ">=", "–", "-", "—", "-", "“", "", "”", "", `"`, "", "'", "", "’", "", "‘", "")
@@ -70,6 +71,9 @@ func ParseRange(text string) (Range, bool) {
 	text = strings.Trim(strings.Join(strings.Fields(plainSigns.Replace(text)), " "), " .,;")
 	if isDigit((text + " ")[0]) && strings.Trim(text, "0123456789.") == "" {
 		return Range{From: text, To: text}, true // the most frequent form by far
+	}
+	if r, ok := parseConstraints(text); ok {
+		return r, true
 	}
 	for _, s := range sayings {
 		m := s.form.FindStringSubmatch(text)
@@ -88,8 +92,8 @@ func ParseRange(text string) (Range, bool) {
 }
 
 // version refuses what looks like a version and is none to compare with: a pattern ("8.11.x"), the
-// hash of a commit, what may be a span ("1.0-1.5", "2.1+").
+// hash of a commit, what may be a span ("1.0-1.5", "2.1+"), words in disguise ("8.89_installed_on_CP100").
 func version(v string) bool {
 	hash := reHash.MatchString(v) && strings.ContainsAny(v, "abcdefABCDEF")
-	return v != "" && !hash && !reWildcard.MatchString(v) && !reSpan.MatchString(v) && !strings.ContainsAny(v[len(v)-1:], "+~-")
+	return v != "" && !hash && !reWildcard.MatchString(v) && !reProse.MatchString(v) && !reSpan.MatchString(v) && !strings.ContainsAny(v[len(v)-1:], "+~-")
 }

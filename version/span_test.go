@@ -1,11 +1,55 @@
 package version_test
 
 import (
+	_ "embed"
 	"strings"
 	"testing"
 
 	"github.com/firmward/firmward/version"
 )
+
+//go:embed testdata/ranges.tsv
+var rangesText string
+
+// meaning writes a range as the corpus does.
+func meaning(r version.Range, ok bool) string {
+	switch {
+	case !ok:
+		return "unspecified"
+	case r == version.Range{}:
+		return "all"
+	}
+	from, to := "[", "]"
+	if r.After {
+		from = "("
+	}
+	if r.Exclude {
+		to = ")"
+	}
+	return from + r.From + " .. " + r.To + to
+}
+
+// TestRanges: every line of testdata/ranges.tsv.
+func TestRanges(t *testing.T) {
+	n := 0
+	for line := range strings.Lines(rangesText) {
+		line = strings.TrimSuffix(line, "\n")
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		text, want, ok := strings.Cut(line, "\t")
+		if !ok {
+			t.Fatalf("no tab in %q", line)
+		}
+		n++
+		if got := meaning(version.ParseRange(text)); got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	}
+	if n < 100 {
+		t.Errorf("%d lines", n)
+	}
+}
 
 // spans holds ways in which advisories write versions, with what they say.
 var spans = []struct {
@@ -76,6 +120,10 @@ func FuzzParseRange(f *testing.F) {
 		f.Add(c.text)
 	}
 	for _, text := range stories {
+		f.Add(text)
+	}
+	for line := range strings.Lines(rangesText) {
+		text, _, _ := strings.Cut(line, "\t")
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -7,7 +7,6 @@
 package version
 
 import (
-	"math/bits"
 	"sort"
 	"strings"
 )
@@ -71,9 +70,10 @@ type scheme struct {
 	name  string
 	about string
 	parse func(string) (key, bool) // lower-case input without surrounding space
-	words map[string]int           // words the scheme knows; nil means the common ones
+	words map[string]word          // words the scheme knows; nil means the common ones
 	track func(key) string         // release line of a version; nil: the vendor has one line
 	guess bool                     // no vendor's rule: never Exact
+	cased bool                     // capital letters differ from small ones
 }
 
 // Compare orders a and b by the named scheme. An unknown scheme name compares like Generic.
@@ -81,14 +81,14 @@ type scheme struct {
 // Two identical non-empty strings are Equal under every scheme. An empty string is Incomparable
 // with everything, itself included: an unknown version equals nothing.
 func Compare(name, a, b string) (Order, Precision) {
-	a, b = clean(a), clean(b)
+	s := lookup(name)
+	a, b = s.clean(a), s.clean(b)
 	if a == "" || b == "" {
 		return Incomparable, Exact
 	}
 	if a == b {
 		return Equal, Exact
 	}
-	s := lookup(name)
 	x, y := s.read(a), s.read(b)
 	return s.compare(&x, &y)
 }
@@ -96,6 +96,7 @@ func Compare(name, a, b string) (Order, Precision) {
 // reading is a version as one scheme reads it.
 type reading struct {
 	key
+	text  string // as the scheme cleans it; only in a Comparer
 	ok    bool
 	shape int // only where the scheme is a guess
 }
@@ -130,8 +131,8 @@ func (s *scheme) compare(a, b *reading) (Order, Precision) {
 // cannot read is on no track, so the answer is no.
 func SameTrack(name, a, b string) bool {
 	s := lookup(name)
-	ka, okA := s.parse(clean(a))
-	kb, okB := s.parse(clean(b))
+	ka, okA := s.parse(s.clean(a))
+	kb, okB := s.parse(s.clean(b))
 	if !okA || !okB {
 		return false
 	}
@@ -144,7 +145,7 @@ func Tracks(name string) bool { return lookup(name).track != nil }
 // Track names the release line of v, or gives "" when the scheme has one line or cannot read v.
 func Track(name, v string) string {
 	s := lookup(name)
-	k, ok := s.parse(clean(v))
+	k, ok := s.parse(s.clean(v))
 	if !ok || s.track == nil {
 		return ""
 	}
@@ -175,27 +176,6 @@ func About(name string) string {
 	return ""
 }
 
-// Guess names the scheme that the shapes of a and b suggest. It is a guess: what is decided with it
-// deserves less trust than what a model card's scheme decides. It gives Generic when nothing fits.
-func Guess(a, b string) string { return guess(forms(clean(a)) & forms(clean(b))) }
-
-// forms marks the guesses whose shape a clean version has.
-func forms(v string) (marks uint32) {
-	for i, c := range guesses {
-		if c.shape.MatchString(v) {
-			marks |= 1 << i
-		}
-	}
-	return marks
-}
-
-func guess(marks uint32) string {
-	if marks == 0 {
-		return Generic
-	}
-	return guesses[bits.TrailingZeros32(marks)].name
-}
-
 func lookup(name string) *scheme {
 	if s, ok := registry[name]; ok {
 		return s
@@ -203,19 +183,32 @@ func lookup(name string) *scheme {
 	return registry[Generic]
 }
 
-func (s *scheme) known() map[string]int {
+func (s *scheme) known() map[string]word {
 	if s.words != nil {
 		return s.words
 	}
 	return commonWords
 }
 
-// clean lower-cases, drops surrounding space and NUL, and bounds the length: a device may say anything.
-func clean(v string) string {
+// clean lower-cases, drops surrounding space and NUL and the backslashes with which CPE quotes, and bounds the
+// length: a device may say anything.
+func clean(v string) string { return strings.ToLower(trim(v)) }
+
+func (s *scheme) clean(v string) string {
+	if s.cased {
+		return trim(v)
+	}
+	return clean(v)
+}
+
+func trim(v string) string {
 	if len(v) > maxVersion {
 		v = v[:maxVersion]
 	}
-	return strings.ToLower(strings.Trim(v, " \t\r\n\x00"))
+	if strings.IndexByte(v, '\\') >= 0 {
+		v = strings.ReplaceAll(v, `\`, "")
+	}
+	return strings.Trim(v, " \t\r\n\x00")
 }
 
 const maxVersion = 256

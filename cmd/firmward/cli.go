@@ -64,7 +64,7 @@ type CLI struct {
 	Credentials CredentialsCmd `cmd:"" group:"see" help:"Store passwords of devices."`
 
 	Feeds      FeedsCmd      `cmd:"" group:"know" help:"Import what the world knows about vulnerabilities."`
-	Match      MatchCmd      `cmd:"" group:"know" help:"Judge lists of products without a server."`
+	Match      MatchCmd      `cmd:"" group:"know" help:"Judge lists of products, or compare versions, without a server."`
 	Advisories AdvisoriesCmd `cmd:"" group:"know" help:"List advisories, or show one."`
 	Findings   FindingsCmd   `cmd:"" group:"know" help:"List which advisories concern which devices."`
 	Exposure   ExposureCmd   `cmd:"" group:"know" help:"Tell how long findings have been open to the world."`

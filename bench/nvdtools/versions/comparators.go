@@ -18,6 +18,13 @@ import (
 var comparators = []comparator{
 	{"firmward, scheme known", func(p pair) (string, error) { return firmward(p.scheme, p.a, p.b) }},
 	{"firmward, scheme guessed", func(p pair) (string, error) { return firmward(version.Guess(p.a, p.b), p.a, p.b) }},
+	{"firmward, guessed, without what it calls rough", func(p pair) (string, error) {
+		scheme := version.Guess(p.a, p.b)
+		if _, precision := version.Compare(scheme, p.a, p.b); precision == version.Rough {
+			return "?", nil
+		}
+		return firmward(scheme, p.a, p.b)
+	}},
 	{"knqyf263/go-rpm-version", func(p pair) (string, error) { return sign(rpm.NewVersion(p.a).Compare(rpm.NewVersion(p.b))), nil }},
 	{"nvdtools smartVerCmp", func(p pair) (string, error) { return nvdtools(p.a, p.b) }},
 	{"nvdtools smartVerCmp, lower case", func(p pair) (string, error) { return nvdtools(strings.ToLower(p.a), strings.ToLower(p.b)) }},

@@ -1,0 +1,3 @@
+-- placeholder
+
+CREATE TABLE placeholder5 (id @text PRIMARY KEY) @rowless
