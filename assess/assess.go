@@ -24,9 +24,10 @@ package assess
 import (
 	"cmp"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -95,6 +96,8 @@ type Evaluator struct {
 	turn    uint32       // marks what memo holds for this device
 	reader  reader       // of the record at hand
 	starts  []uint32
+	leaves  []index.Leaf
+	scratch []byte
 }
 
 // NewEvaluator judges by x.
@@ -246,27 +249,40 @@ func (e *Evaluator) finding(id string, votes []vote) firmward.Finding {
 	if f.FixedIn != "" {
 		f.NoFix = false
 	}
-	f.Digest = digest(f)
+	f.Digest = e.digest(f)
 	return f
 }
 
 // digest is a sum over the answer: verdict, explanation, fix, and the records on which they rest. Who evaluates the same device
-// by the same records gets the same one.
-func digest(f firmward.Finding) string {
-	text, err := json.Marshal(struct {
-		ID, Firmware string
-		Verdict      firmward.Verdict
-		Reason       string
-		Why          firmward.Explanation
-		Score        float64
-		FixedIn      string
-		NoFix        bool
-		Records      []firmward.RecordRef
-	}{f.AdvisoryID, f.Firmware, f.Verdict, f.Reason, f.Explanation, f.Score, f.FixedIn, f.NoFix, f.Records})
-	if err != nil {
-		panic(err) // plain values
+// by the same records gets the same one. Each text goes in behind its length, so that no two answers look alike.
+func (e *Evaluator) digest(f firmward.Finding) string {
+	b := e.scratch[:0]
+	text := func(s string) { b = append(binary.AppendUvarint(b, uint64(len(s))), s...) }
+	at := func(t time.Time) { b = binary.AppendVarint(b, t.Unix()) }
+	for _, s := range []string{f.AdvisoryID, f.Firmware, string(f.Verdict), f.Reason, f.FixedIn, f.Vector} {
+		text(s)
 	}
-	sum := sha256.Sum256(text)
+	b = binary.AppendUvarint(b, uint64(f.Score*10+0.5))
+	b = strconv.AppendBool(b, f.NoFix)
+	for _, r := range f.Records {
+		text(r.Source)
+		text(r.Document)
+		at(r.Dated)
+		at(r.Modified)
+	}
+	var why func(x *firmward.Explanation)
+	why = func(x *firmward.Explanation) {
+		text(x.Text)
+		text(x.Result)
+		text(x.Source)
+		b = binary.AppendUvarint(b, uint64(len(x.Children)))
+		for i := range x.Children {
+			why(&x.Children[i])
+		}
+	}
+	why(&f.Explanation)
+	e.scratch = b
+	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:16])
 }
 

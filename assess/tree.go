@@ -112,19 +112,67 @@ func (r *reader) node(w *index.Walk) outcome {
 
 // either adds the leaves of an OR: those that name one of the device's products, else all of them as one.
 func (r *reader) either(j *join, leaves index.Leaves) {
+	listed := r.leaves[:0]
+	best, named := no, false
 	for _, s := range r.spans {
 		for i := leaves.From(s.from); i < leaves.Len() && leaves.At(i).Criterion() < s.to; i++ {
-			if o := r.match(leaves.At(i)); o.named || o.matched {
+			o := r.quiet(leaves.At(i))
+			switch {
+			case !o.named && !o.matched:
+			case r.explain && named && !o.named: // what it is counts before what it stands on
+			case r.explain && o.named && !named:
+				listed, best, named = append(listed[:0], leaves.At(i)), o.truth, true
+			case r.explain:
+				listed, best = append(listed, leaves.At(i)), max(best, o.truth)
+			default:
 				j.add(r, o)
 			}
 		}
 	}
+	r.leaves = listed
 	switch {
+	case len(listed) > 0:
+		r.list(j, listed, best)
 	case j.n > 0:
 	case r.explain && leaves.Len() == 1:
 		j.add(r, r.stranger(leaves.At(0)))
 	default:
 		j.add(r, r.strangers(j.of, leaves))
+	}
+}
+
+// quiet evaluates a leaf without its explanation.
+func (r *reader) quiet(l index.Leaf) outcome {
+	explain := r.explain
+	r.explain = false
+	o := r.match(l)
+	r.explain = explain
+	return o
+}
+
+// maxListed bounds how many alternatives that come to the same are explained one by one.
+const maxListed = 3
+
+// list explains the leaves that decide, which come to best, and counts the others. All of them name the device, or none does.
+func (r *reader) list(j *join, leaves []index.Leaf, best truth) {
+	shown, rank := 0, 1
+	for _, l := range leaves {
+		o := r.quiet(l)
+		if o.named {
+			rank = 0
+		}
+		if o.truth == best && shown < maxListed {
+			shown++
+			j.add(r, r.match(l))
+			continue
+		}
+		j.n++
+		j.addAny(rank, o)
+	}
+	if rest := len(leaves) - shown; rest > 0 {
+		j.whys[rank] = append(j.whys[rank], firmward.Explanation{
+			Text: fmt.Sprintf("%s gives %d more versions or ranges here, which change nothing.", r.speaker, rest), Result: best.String(), Source: r.rec.Source,
+		})
 	}
 }
 

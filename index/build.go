@@ -42,7 +42,8 @@ func NewBuilder() *Builder {
 	return &Builder{texts: map[string]uint32{"": 0}, list: []string{""}, criteria: map[row]uint32{}, records: map[[2]uint32]record{}}
 }
 
-// From gives a builder that holds what a block holds, to apply changes to it.
+// From gives a builder that holds what a block holds, to apply changes to it. It reads the block where it lies: it must stay
+// until the last Build.
 func From(x *Index) *Builder {
 	b := NewBuilder()
 	n := len(x.offsets)/4 - 1

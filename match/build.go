@@ -57,10 +57,8 @@ func (m Build) Run(ctx context.Context) (Built, error) {
 		if err != nil {
 			return Built{}, err
 		}
+		defer f.Close() // only when the new block is written: the builder reads the old one where it lies
 		b = index.From(f.Index)
-		if err := f.Close(); err != nil {
-			return Built{}, err
-		}
 	}
 	docs := make([]Document, len(m.Files))
 	records := make(chan []firmward.Advisory, 4)

@@ -22,7 +22,7 @@ func (MatchBuildCmd) Help() string {
 		"one advisory the one that was modified later counts. When a document cannot be read nothing is written.\n\n" +
 		examples(
 			"firmward match build --out cve.idx nvdcve-2.0-*.json.gz",
-			"firmward match build --out cve.idx --base cve.idx nvdcve-2.0-modified.json.gz")
+			"firmward match build --out cve.idx --base cve.idx modified.json.gz")
 }
 
 // Run carries it out.

@@ -22,7 +22,7 @@ func (MatchRunCmd) Help() string {
 		"and the exit code is 1 then.\n\n" +
 		examples(
 			"firmward match run --index cve.idx < devices.tsv > verdicts.jsonl",
-			`printf 'router-1\tcpe:2.3:o:mikrotik:routeros:6.42:*:*:*:*:*:*:*\n' | firmward match run --index cve.idx --explain`)
+			"firmward match run --index cve.idx --explain < one-device.tsv")
 }
 
 // Run carries it out.

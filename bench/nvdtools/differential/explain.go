@@ -26,6 +26,7 @@ const (
 	classEqual     = "version scheme: two spellings read as one version"
 	classUnordered = "version scheme: no rule orders these two versions: possible, not a guess"
 	classPlatform  = "platform only: the device is what the vulnerable product runs on, and not that product (`vulnerable` is false)"
+	classNoVersion = "platform without a version: NVD writes \"-\" for a system or hardware that a product runs on where no version is stated; it does not exclude one"
 	classUnread    = "unread name: the criterion is no CPE 2.3 name: unknown, not absent"
 )
 
@@ -68,6 +69,9 @@ func leaf(m *schema.NVDCVEFeedJSON10DefCPEMatch, attrs []*wfn.Attributes, names 
 		}
 		if n.CPE.Vendor != c.Vendor {
 			return classAlias, fmt.Sprintf("%s and %s", c.Vendor, n.CPE.Vendor)
+		}
+		if !m.Vulnerable && !theirs && c.Version == cpe.NA {
+			return classNoVersion, "criterion " + text(m)
 		}
 		if theirs && (c.Update != cpe.Any && n.CPE.Update == cpe.Any) {
 			return classUpdate, "criterion " + text(m)

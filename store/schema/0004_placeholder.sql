@@ -1,3 +1,0 @@
--- placeholder
-
-CREATE TABLE placeholder (id @text PRIMARY KEY) @rowless
