@@ -142,6 +142,7 @@ type Risk struct {
 	Likelihood  float64
 	Impact      Factor
 	Impacts     []Factor   `json:",omitempty"` // safety, mission, data, lateral; Impact is the highest
+	Unfound     Factor     // what no source knows yet: the policy's prior, times reach
 	Findings    []Priority `json:",omitempty"` // the strongest first
 	Number      int        // 0 … 100
 }
@@ -151,9 +152,9 @@ type Clock struct {
 	Rule      string // "policy-critical", "ssvc-out-of-cycle", "cisa-bod-26-04"
 	Advisory  string // the finding that set it
 	Started   time.Time
-	StartedBy string    // "found" or "listed as exploited"
+	StartedBy string    // "found here" or "listed as exploited"
 	Due       time.Time // zero: at the next upgrade
-	Asks      string    // more than the date: "forensic triage"
+	Asks      string    // what a directive asks for in words: "3 days, with forensic triage"
 }
 
 // Counterfactual is what another act would make of the risk.

@@ -183,4 +183,3 @@ func (s Setting) Impacts(p firmward.RiskPolicy) (top firmward.Factor, all []firm
 	}
 	return top, all
 }
-
