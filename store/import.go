@@ -211,12 +211,6 @@ func (i *Import) storeExploited(ctx context.Context, tx *Tx) error {
 	return tx.bulk(ctx, load{table: "exploited", columns: []string{"id", "feed", "added", "body"}, keys: 2, rows: i.exploited})
 }
 
-func (i *Import) storeLikelihoods(ctx context.Context, tx *Tx) error {
-	return tx.bulk(ctx, load{
-		table: "likelihood", columns: []string{"id", "feed", "score", "percentile", "model", "dated"}, keys: 2, rows: i.likelihoods,
-	})
-}
-
 func (i *Import) storeLifecycles(ctx context.Context, tx *Tx) error {
 	return tx.bulk(ctx, load{
 		table: "lifecycle", columns: []string{"vendor_key", "product_key", "branch", "feed", "body"}, keys: 4, rows: i.lifecycles,
