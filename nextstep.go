@@ -105,5 +105,10 @@ func (s NextStep) Deadline() (by time.Time, ok bool) {
 	if b := s.Bucket(); b == "watch" || b == "accept" {
 		return time.Time{}, false
 	}
-	return s.Now.By, !s.Now.By.IsZero()
+	if s.Now.Rule == "deadline" && len(s.Clocks) > 0 { // that is the machine's own; what it mends has a clock for people
+		by = s.Clocks[0].Due
+	} else {
+		by = s.Now.By
+	}
+	return by, !by.IsZero()
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/firmward/firmward/assess"
 	"github.com/firmward/firmward/cpe"
 	"github.com/firmward/firmward/index"
+	"github.com/firmward/firmward/priority"
 	"github.com/firmward/firmward/store"
 )
 
@@ -89,6 +90,9 @@ func (c *Control) assess(ctx context.Context, d firmward.Device) error {
 			return err
 		}
 		findings = assess.Evaluate(subject, advisories, extras, now)
+		if err := c.threats(ctx, findings, advisories, extras); err != nil {
+			return err
+		}
 	}
 	evidence := ""
 	if cl, ok := id.Best(firmward.FieldFirmware); ok {
@@ -117,6 +121,23 @@ func (c *Control) assess(ctx context.Context, d firmward.Device) error {
 		}
 		return nil
 	})
+}
+
+// threats keeps with each finding what sources say of the use of its vulnerability.
+func (c *Control) threats(ctx context.Context, findings []firmward.Finding, advisories []firmward.Advisory, extras assess.Extras) error {
+	ids := make([]string, 0, len(findings))
+	for _, f := range findings {
+		ids = append(ids, f.AdvisoryID)
+	}
+	trend, err := c.Store.LikelihoodTrend(ctx, ids)
+	if err != nil {
+		return err
+	}
+	all := priority.Threats(advisories, extras.Likelihood, trend)
+	for i, f := range findings {
+		findings[i].Threat = all[f.AdvisoryID]
+	}
+	return nil
 }
 
 func (c *Control) extras(ctx context.Context, advisories []firmward.Advisory, gen int64) (assess.Extras, error) {

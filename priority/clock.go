@@ -43,6 +43,13 @@ func Clocks(findings []firmward.Finding, s Setting, p firmward.RiskPolicy) []fir
 	return out
 }
 
+// Join adds a clock of another rule to clocks in their order.
+func Join(clocks []firmward.Clock, c firmward.Clock) []firmward.Clock {
+	all := append(slices.Clone(clocks), c)
+	slices.SortStableFunc(all, stricter)
+	return all
+}
+
 // stricter orders clocks by their deadline, those without one last. At one deadline the policy's own word comes first.
 func stricter(a, b firmward.Clock) int {
 	switch {
