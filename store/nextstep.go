@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"math"
+	"time"
 
 	"github.com/firmward/firmward"
 )
@@ -23,10 +24,11 @@ func (t *Tx) PutNextStep(ctx context.Context, s firmward.NextStep) error {
 	return t.countStep(ctx, s.DeviceID, 1)
 }
 
-// due orders steps: by their deadline, then what is to be done without one, then what waits.
+// due orders steps: by the day of their deadline, so that the risk decides between two of one day; then what is to be done
+// without a deadline, then what waits.
 func due(s firmward.NextStep) int64 {
 	if by, ok := s.Deadline(); ok {
-		return micros(by)
+		return micros(by.Truncate(24 * time.Hour))
 	}
 	switch s.Bucket() {
 	case "watch", "accept":
@@ -68,7 +70,7 @@ type StepFilter struct {
 	Bucket, Site string
 }
 
-// NextSteps lists next steps: the earliest deadline first, then the highest risk, then by device. What waits comes last.
+// NextSteps lists next steps: the earliest day of a deadline first, then the highest risk, then by device. What waits comes last.
 func (r Reader) NextSteps(ctx context.Context, want StepFilter, p Page) ([]firmward.NextStep, string, error) {
 	var f filter
 	f.is("kind", want.Kind)

@@ -265,7 +265,7 @@ func steps(t *testing.T, s *store.Store) {
 		return errors.Join(tx.PutNextStep(ctx, step("a", 50, time.Time{}, firmward.StepAsk)), tx.PutNextStep(ctx, step("b", 50, t0.Add(time.Hour), firmward.StepAsk)),
 			tx.PutNextStep(ctx, step("c", 90, time.Time{}, firmward.StepPatch)), tx.PutNextStep(ctx, step("d", 50, t0, firmward.StepWait)),
 			tx.PutNextStep(ctx, step("c", 71, t0.Add(time.Hour), firmward.StepPatch)), tx.PutNextStep(ctx, step("e", 60, time.Time{}, firmward.StepAsk)),
-			tx.PutNextStep(ctx, step("f", 1, t0, firmward.StepReplace)))
+			tx.PutNextStep(ctx, step("f", 1, t0.Add(-48*time.Hour), firmward.StepReplace)))
 	})
 	order := func(f store.StepFilter) (out string) {
 		for _, v := range each(t, 1, func(p store.Page) ([]firmward.NextStep, string, error) { return s.NextSteps(ctx, f, p) }) {
