@@ -82,17 +82,18 @@ func clock(r firmward.Regime, f firmward.Finding, s Setting, p firmward.RiskPoli
 
 func policyClock(f firmward.Finding, s Setting, p firmward.RiskPolicy) firmward.Clock {
 	within, rule := p.Other, "policy-other"
-	switch {
-	case f.Exploited && s.open():
+	active := Exploitation(f).Value == Active
+	switch base := Base(f); {
+	case active && s.open():
 		within, rule = p.ExploitedExposed, "policy-exploited-exposed"
-	case f.Exploited:
+	case active:
 		within, rule = p.Exploited, "policy-exploited"
-	case f.Score >= 9:
+	case base >= 9:
 		within, rule = p.Critical, "policy-critical"
-	case f.Score >= 7:
+	case base >= 7:
 		within, rule = p.High, "policy-high"
 	}
-	c := started(f, f.Exploited)
+	c := started(f, active)
 	c.Rule, c.Due = rule, c.Started.Add(within)
 	return c
 }

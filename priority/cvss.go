@@ -1,6 +1,7 @@
 package priority
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -121,6 +122,19 @@ func CheckScore(s firmward.Score) (firmward.Score, error) {
 		s.Computed = ours
 	}
 	return s, nil
+}
+
+// Base is the highest CVSS base score of a finding: as its vector gives it where a source calls another number base, as the
+// source gives it where there is no vector. 0 when no source gives one.
+func Base(f firmward.Finding) float64 {
+	if len(f.Threat.Scores) == 0 {
+		return f.Score // of the time before scores were kept
+	}
+	var top float64
+	for _, s := range f.Threat.Scores {
+		top = max(top, cmp.Or(s.Computed, s.Base))
+	}
+	return top
 }
 
 // best gives the score that decisions rest on: the newest version, then the highest. ok is false when no score has a

@@ -80,6 +80,19 @@ func TestCheckScore(t *testing.T) {
 	}
 }
 
+func TestBase(t *testing.T) {
+	for want, f := range map[float64]firmward.Finding{
+		7.5: {Score: 7.5},
+		9.8: {Score: 9.3, Threat: firmward.Threat{Scores: []firmward.Score{{Base: 5}, {Base: 9.3, Computed: 9.8}}}},
+		4.3: {Score: 9, Threat: firmward.Threat{Scores: []firmward.Score{{Base: 9, Computed: 4.3}}}},
+		0:   {},
+	} {
+		if got := priority.Base(f); got != want {
+			t.Errorf("%+v: %v, want %v", f, got, want)
+		}
+	}
+}
+
 func FuzzParseVector(f *testing.F) {
 	for _, s := range []string{"", "AV:N/AC:L/Au:N/C:C/I:C/A:C", "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", "(/)", "CVSS:"} {
 		f.Add(s)

@@ -190,7 +190,7 @@ func TestClocks(t *testing.T) {
 			[]string{"cisa-bod-26-04 2026-03-05 (3 days, with forensic triage) since 2026-03-02 listed as exploited", "policy-exploited 2026-03-16 () since 2026-03-02 listed as exploited", "ssvc-out-of-cycle 2026-03-16 () since 2026-03-02 listed as exploited"},
 		},
 		"not listed, not exposed": {
-			firmward.Finding{AdvisoryID: "a", Verdict: firmward.Affected, Score: 9.8, OpenedAt: now, Threat: firmward.Threat{Scores: []firmward.Score{{Vector: "CVSS:3.1/AV:N/AC:H/PR:N/UI:N/S:U/C:H/I:H/A:H"}}}},
+			firmward.Finding{AdvisoryID: "a", Verdict: firmward.Affected, Score: 9.8, OpenedAt: now, Threat: firmward.Threat{Scores: []firmward.Score{{Base: 9.6, Vector: "CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:C/C:H/I:H/A:H"}}}},
 			firmward.ExposureControlled,
 			[]string{"policy-critical 2026-03-16 () since 2026-03-02 found here", "ssvc-scheduled 2026-05-31 () since 2026-03-02 found here", "cisa-bod-26-04 0001-01-01 (at the next upgrade) since 2026-03-02 found here"},
 		},

@@ -77,8 +77,8 @@ func reasons(f Facts, open []firmward.Finding, r firmward.Risk) []string {
 
 func describe(fd firmward.Finding) string {
 	s := fd.AdvisoryID + " " + string(fd.Verdict)
-	if fd.Score > 0 {
-		s += fmt.Sprintf(", CVSS %.1f", fd.Score)
+	if base := priority.Base(fd); base > 0 {
+		s += fmt.Sprintf(", CVSS %.1f", base)
 	}
 	switch moved := priority.Trend(fd.Threat); {
 	case fd.Exploited && fd.ExploitedAt.IsZero():

@@ -17,7 +17,7 @@ export function StepCard({ step: s }: { step: Step }) {
       </ol>
       {s.blocker && <p><Mark tone="warn">{text.held}</Mark> {s.blocker}</p>}
       {s.why.length > 0 && <div><h3>{text.why}</h3><ul>{s.why.map((w) => <li key={w}>{w}</li>)}</ul></div>}
-      {s.flags.length > 0 && <p>{text.besideNumber} {s.flags.map((f) => <Mark key={f} tone="warn">{f}</Mark>)}</p>}
+      {s.flags.length > 0 && <p>{text.besideNumber} {s.flags.join('; ')}</p>}
       {s.otherwise.length > 0 && <div><h3>{text.otherwise}</h3><ul>{s.otherwise.map((o) => <li key={o.action}>{o.action}: {s.risk} → {o.risk}</li>)}</ul></div>}
       {s.clocks.length > 0 && <Clocks clocks={s.clocks} />}
       {s.factors && <Factors factors={s.factors} />}
