@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/priority"
 	"github.com/firmward/firmward/remedy"
 	"github.com/firmward/firmward/store"
 )
@@ -102,7 +103,7 @@ type StepCount struct {
 func (a *API) nextRoutes() {
 	serve(a, spec{
 		method: http.MethodGet, path: "/next", id: "list-next-steps", role: firmward.Viewer, tag: "Next steps", summary: "The one next step of every device",
-		doc: "The order of work: the earliest deadline first, then the highest risk; what waits comes last.",
+		doc: "The order of work: the earliest day of a deadline first, then the highest risk; what waits comes last. " + priority.Formula + ".",
 	}, func(ctx context.Context, in *struct {
 		PageInput
 		Kind   firmward.StepKind `query:"kind" enum:"patch,ask,contain,replace,retire,accept,wait,look"`

@@ -39,7 +39,7 @@ func TestDerived(t *testing.T) {
 		"CISA says so, and is listed": {firmward.Finding{Exploited: true, Threat: firmward.Threat{SSVC: &firmward.SSVC{Exploitation: "active"}}}, [3]string{"active*", "yes", "total"}, ""},
 	} {
 		var got [3]string
-		sources := ""
+		var sources strings.Builder
 		for i, p := range []firmward.Point{priority.Exploitation(tc.f), priority.Automatable(tc.f.Threat), priority.TechnicalImpact(tc.f.Threat)} {
 			got[i] = p.Value
 			if !p.Derived {
@@ -48,10 +48,10 @@ func TestDerived(t *testing.T) {
 			if p.Source == "" {
 				t.Errorf("%s: %s has no source", name, p.Value)
 			}
-			sources += p.Source + "\n"
+			sources.WriteString(p.Source + "\n")
 		}
-		if got != tc.want || !strings.Contains(sources, tc.says) {
-			t.Errorf("%s: %v from\n%swant %v, %s", name, got, sources, tc.want, tc.says)
+		if got != tc.want || !strings.Contains(sources.String(), tc.says) {
+			t.Errorf("%s: %v from\n%swant %v, %s", name, got, sources.String(), tc.want, tc.says)
 		}
 	}
 }

@@ -58,12 +58,12 @@ func TestRisk(t *testing.T) {
 		}
 	}
 	got := priority.Risk([]firmward.Finding{unscored, exploited, scored}, camera(firmward.ExposureOpen), policy())
-	order := ""
+	var order strings.Builder
 	for _, f := range got.Findings {
-		order += f.Advisory + " "
+		order.WriteString(f.Advisory + " ")
 	}
-	if order != "CVE-1 CVE-2 CVE-3 " || got.Number != 80 || !strings.Contains(got.Findings[2].Probability.Why, "prior") {
-		t.Errorf("%s, %d, %+v", order, got.Number, got.Findings[2].Probability)
+	if order.String() != "CVE-1 CVE-2 CVE-3 " || got.Number != 80 || !strings.Contains(got.Findings[2].Probability.Why, "prior") {
+		t.Errorf("%s, %d, %+v", order.String(), got.Number, got.Findings[2].Probability)
 	}
 	unknown := priority.Risk(nil, priority.Setting{}.In(firmward.ExposureOpen, "test"), policy())
 	if unknown.Unfound.Value != .3 || !strings.Contains(unknown.Unfound.Why, "nobody knows what it is") {

@@ -108,7 +108,7 @@ func retired(f Facts, _ []firmward.Finding, s *firmward.NextStep, _ time.Time) b
 		return false
 	}
 	s.Now = firmward.Phase{Kind: firmward.StepRetire, Action: "stay away: it is retired, and its return would be an alarm", Rule: "retired"}
-	s.Risk, s.RiskAfter, s.Why, s.Flags, s.Clocks, s.TakenOver = 0, 0, nil, nil, nil, false
+	s.Risk, s.RiskAfter, s.Factors, s.Why, s.Flags, s.Clocks, s.TakenOver = 0, 0, firmward.Risk{}, nil, nil, nil, false
 	return true
 }
 

@@ -608,7 +608,7 @@ export interface paths {
         };
         /**
          * The one next step of every device
-         * @description The order of work: the earliest deadline first, then the highest risk; what waits comes last.
+         * @description The order of work: the earliest day of a deadline first, then the highest risk; what waits comes last. risk = 100 × likelihood × impact. Likelihood: 1 − product over exploit paths of (1 − exploited × reachable × certain), where exploited is 1 for what is known to be exploited, else EPSS, else the policy's prior, and all that one firmware mends is one path. Impact: the highest of safety, mission, data and lateral movement. The policy holds the weights.
          */
         get: operations["list-next-steps"];
         put?: never;
