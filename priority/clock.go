@@ -99,13 +99,13 @@ func policyClock(f firmward.Finding, s Setting, p firmward.RiskPolicy) firmward.
 }
 
 func ssvcClock(f firmward.Finding, s Setting, p firmward.RiskPolicy) (c firmward.Clock, ok bool) {
-	w := Weigh(f, s, p)
-	within := map[string]time.Duration{OutcomeImmediate: p.SSVC.Immediate, OutcomeOutOfCycle: p.SSVC.OutOfCycle, OutcomeScheduled: p.SSVC.Scheduled}[w.Outcome]
+	outcome := s.outcome(Exploitation(f), Automatable(f.Threat))
+	within := map[string]time.Duration{OutcomeImmediate: p.SSVC.Immediate, OutcomeOutOfCycle: p.SSVC.OutOfCycle, OutcomeScheduled: p.SSVC.Scheduled}[outcome]
 	if within == 0 {
 		return c, false
 	}
 	c = started(f, f.Exploited)
-	c.Rule, c.Due = "ssvc-"+w.Outcome, c.Started.Add(within)
+	c.Rule, c.Due = "ssvc-"+outcome, c.Started.Add(within)
 	return c, true
 }
 
@@ -114,7 +114,8 @@ func bodClock(f firmward.Finding, s Setting) firmward.Clock {
 	if f.Exploited && !f.ExploitedAt.IsZero() {
 		c.Started, c.StartedBy = f.ExploitedAt, byList
 	}
-	d := BOD(f.Exploited, s.open(), Automatable(f.Threat).Value == "yes", TechnicalImpact(f.Threat).Value == "total")
+	read := readBest(f.Threat.Scores)
+	d := s.directive(f, automatable(f.Threat, read), technicalImpact(f.Threat, read))
 	c.Rule = string(firmward.RegimeBOD)
 	if d.Days > 0 {
 		c.Due = c.Started.Add(d.Within())

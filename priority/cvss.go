@@ -137,17 +137,23 @@ func Base(f firmward.Finding) float64 {
 	return top
 }
 
-// best gives the score that decisions rest on: the newest version, then the highest. ok is false when no score has a
-// vector that can be read.
-func best(scores []firmward.Score) (s firmward.Score, v Vector, ok bool) {
-	for _, have := range scores {
-		read, err := ParseVector(have.Vector)
+// reading is the score that decisions rest on, with its vector. ok is false when no score has a vector that can be read.
+type reading struct {
+	score  firmward.Score
+	vector Vector
+	ok     bool
+}
+
+// readBest takes the newest version, and of that the highest score.
+func readBest(scores []firmward.Score) (best reading) {
+	for _, s := range scores {
+		v, err := ParseVector(s.Vector)
 		if err != nil {
 			continue
 		}
-		if !ok || read.Version > v.Version || read.Version == v.Version && read.Base() > v.Base() {
-			s, v, ok = have, read, true
+		if !best.ok || v.Version > best.vector.Version || v.Version == best.vector.Version && v.Base() > best.vector.Base() {
+			best = reading{s, v, true}
 		}
 	}
-	return s, v, ok
+	return best
 }

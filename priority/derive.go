@@ -49,12 +49,14 @@ func Exploitation(f firmward.Finding) firmward.Point {
 // Automatable gives no or yes. Where no authority set it, it is yes for what needs neither a login, nor a person, nor luck:
 // AV:N, AC:L, PR:N, UI:N (AT:N too in version 4.0, or its own AU:Y; Au:N in version 2.0). Without a vector yes is assumed:
 // the question is how fast attacks can spread, and nobody has said that they cannot.
-func Automatable(t firmward.Threat) firmward.Point {
+func Automatable(t firmward.Threat) firmward.Point { return automatable(t, readBest(t.Scores)) }
+
+func automatable(t firmward.Threat, read reading) firmward.Point {
 	if t.SSVC != nil && t.SSVC.Automatable != "" {
 		return decided(t.SSVC, t.SSVC.Automatable)
 	}
-	_, v, ok := best(t.Scores)
-	if !ok {
+	v := read.vector
+	if !read.ok {
 		return derived("yes", "assumed: no source gives a CVSS vector")
 	}
 	need := []string{"AV:N", "AC:L", "PR:N", "UI:N"}
@@ -83,11 +85,15 @@ func Automatable(t firmward.Threat) firmward.Point {
 // TechnicalImpact gives partial or total. Where no authority set it, it is total when confidentiality, integrity and
 // availability of the device are all lost (High; Complete in version 2.0). Without a vector total is assumed.
 func TechnicalImpact(t firmward.Threat) firmward.Point {
+	return technicalImpact(t, readBest(t.Scores))
+}
+
+func technicalImpact(t firmward.Threat, read reading) firmward.Point {
 	if t.SSVC != nil && t.SSVC.TechnicalImpact != "" {
 		return decided(t.SSVC, t.SSVC.TechnicalImpact)
 	}
-	_, v, ok := best(t.Scores)
-	if !ok {
+	v := read.vector
+	if !read.ok {
 		return derived("total", "assumed: no source gives a CVSS vector")
 	}
 	names, worst := []string{"C", "I", "A"}, "H"

@@ -1,6 +1,7 @@
 package priority
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/firmward/firmward"
@@ -17,10 +18,15 @@ import (
 //   - E (all versions): active exploitation, or an exploit that anyone can get.
 //   - MSI:S, MSA:S (4.0): a wrong or missing act of a device in the class of life support may harm people.
 func (s Setting) Environment(scores []firmward.Score, exploitation string) (firmward.Environmental, error) {
-	given, v, ok := best(scores)
-	if !ok {
-		return firmward.Environmental{}, fmt.Errorf("no source gives a CVSS vector that can be read")
+	return s.environment(readBest(scores), exploitation)
+}
+
+// environment changes the vector of read, which is the caller's own.
+func (s Setting) environment(read reading, exploitation string) (firmward.Environmental, error) {
+	if !read.ok {
+		return firmward.Environmental{}, errors.New("no source gives a CVSS vector that can be read")
 	}
+	given, v := read.score, read.vector
 	out := firmward.Environmental{Version: v.Version, Base: v.Base()}
 	if given.Base != out.Base {
 		out.Stated = given.Base

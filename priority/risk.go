@@ -17,23 +17,41 @@ const Formula = "risk = 100 × likelihood × impact. Likelihood: 1 − product o
 // Weigh works out one finding on one device: the decisions of SSVC and of BOD 26-04, the CVSS score there, and the three
 // factors of its value.
 func Weigh(f firmward.Finding, s Setting, p firmward.RiskPolicy) firmward.Priority {
-	w := weights(p)
-	out := firmward.Priority{
-		Advisory: f.AdvisoryID, Verdict: f.Verdict, Path: cmp.Or(f.FixedIn, f.AdvisoryID),
-		Exploitation: Exploitation(f), Automatable: Automatable(f.Threat), TechnicalImpact: TechnicalImpact(f.Threat),
-		Certainty: firmward.Factor{Name: "certainty", Value: w.Certainty[f.Verdict], Why: string(f.Verdict)},
+	read := readBest(f.Threat.Scores)
+	out := value(f, read, s, weights(p))
+	out.Verdict = f.Verdict
+	out.Automatable, out.TechnicalImpact = automatable(f.Threat, read), technicalImpact(f.Threat, read)
+	out.Outcome = s.outcome(out.Exploitation, out.Automatable)
+	out.Directive = s.directive(f, out.Automatable, out.TechnicalImpact).String()
+	if e, err := s.environment(read, out.Exploitation.Value); err == nil {
+		out.CVSS = &e
 	}
+	return out
+}
+
+// outcome asks the deployer tree.
+func (s Setting) outcome(exploitation, automatable firmward.Point) string {
 	exposure := s.Exposure.Value
 	if s.exposure() == firmward.ExposureQuarantined {
 		exposure = string(firmward.ExposureSmall) // SSVC has nothing narrower
 	}
-	out.Outcome, _ = Deployer(out.Exploitation.Value, exposure, out.Automatable.Value, s.Human().Value)
-	out.Directive = BOD(f.Exploited, s.open(), out.Automatable.Value == "yes", out.TechnicalImpact.Value == "total").String()
-	if e, err := s.Environment(f.Threat.Scores, out.Exploitation.Value); err == nil {
-		out.CVSS = &e
+	outcome, _ := Deployer(exploitation.Value, exposure, automatable.Value, s.Human().Value)
+	return outcome
+}
+
+// directive asks BOD 26-04.
+func (s Setting) directive(f firmward.Finding, automatable, impact firmward.Point) Directive {
+	return BOD(f.Exploited, s.open(), automatable.Value == "yes", impact.Value == "total")
+}
+
+// value is a finding's part in the number, and what that rests on.
+func value(f firmward.Finding, read reading, s Setting, w firmward.RiskWeights) firmward.Priority {
+	out := firmward.Priority{
+		Advisory: f.AdvisoryID, Path: cmp.Or(f.FixedIn, f.AdvisoryID), Exploitation: Exploitation(f),
+		Certainty: firmward.Factor{Name: "certainty", Value: w.Certainty[f.Verdict], Why: string(f.Verdict)},
 	}
 	out.Probability = probability(f, out.Exploitation, w)
-	out.Reach = s.reach(f, w)
+	out.Reach = s.reach(read, w)
 	out.Value = out.Probability.Value * out.Reach.Value * out.Certainty.Value
 	return out
 }
@@ -56,14 +74,13 @@ func probability(f firmward.Finding, exploitation firmward.Point, w firmward.Ris
 // reach is how likely an attacker gets to the device, and with the vulnerability's own access: what must be done on the
 // device itself (AV:L, AV:P) is as hard to reach as a segment of its own, what must be done from beside it (AV:A) is not
 // reachable from the internet.
-func (s Setting) reach(f firmward.Finding, w firmward.RiskWeights) firmward.Factor {
+func (s Setting) reach(read reading, w firmward.RiskWeights) firmward.Factor {
 	out := firmward.Factor{Name: "reachable", Value: w.Reach[s.exposure()], Why: s.Exposure.Value + ": " + s.Exposure.Source}
-	_, v, _ := best(f.Threat.Scores)
-	if v.metrics == nil {
+	if !read.ok {
 		return out
 	}
-	least := out.Value
-	switch v.Metric("AV") {
+	least, access := out.Value, read.vector.Metric("AV")
+	switch access {
 	case "L", "P":
 		least = w.Reach[firmward.ExposureSmall]
 	case "A":
@@ -71,34 +88,57 @@ func (s Setting) reach(f firmward.Finding, w firmward.RiskWeights) firmward.Fact
 	}
 	if least < out.Value {
 		out.Value = least
-		out.Why += fmt.Sprintf("; CVSS %s AV:%s", v.Version, v.Metric("AV"))
+		out.Why += fmt.Sprintf("; CVSS %s AV:%s", read.vector.Version, access)
 	}
 	return out
 }
 
 // Risk is the risk of a device with its open findings: a number from 0 to 100 and all that it was made of.
 func Risk(findings []firmward.Finding, s Setting, p firmward.RiskPolicy) firmward.Risk {
-	w := weights(p)
-	out := firmward.Risk{Policy: p.Label(), Exposure: s.Exposure, HumanImpact: s.Human()}
+	out := firmward.Risk{Policy: p.Label(), Exposure: s.Exposure, HumanImpact: s.Human(), Unfound: s.unfound(weights(p))}
 	out.Impact, out.Impacts = s.Impacts(p)
-	out.Unfound = firmward.Factor{Name: "unfound", Value: w.Prior * w.Reach[s.exposure()], Why: "prior of the policy: what no source knows yet"}
-	if !s.Known {
-		out.Unfound.Value, out.Unfound.Why = w.Unknown*w.Reach[s.exposure()], "prior of the policy: nobody knows what it is"
-	}
 	for _, f := range findings {
 		out.Findings = append(out.Findings, Weigh(f, s, p))
 	}
-	slices.SortStableFunc(out.Findings, func(a, b firmward.Priority) int {
+	out.Likelihood = likelihood(out.Unfound, out.Findings)
+	out.Number = number(out.Likelihood, out.Impact)
+	return out
+}
+
+// Number is the number of Risk alone.
+func Number(findings []firmward.Finding, s Setting, p firmward.RiskPolicy) int {
+	w := weights(p)
+	impact, _ := s.Impacts(p)
+	all := make([]firmward.Priority, 0, len(findings))
+	for _, f := range findings {
+		all = append(all, value(f, readBest(f.Threat.Scores), s, w))
+	}
+	return number(likelihood(s.unfound(w), all), impact)
+}
+
+func number(likelihood float64, impact firmward.Factor) int {
+	return int(math.Round(100 * min(1, max(0, likelihood*impact.Value))))
+}
+
+// unfound stands for what no source knows yet.
+func (s Setting) unfound(w firmward.RiskWeights) firmward.Factor {
+	if !s.Known {
+		return firmward.Factor{Name: "unfound", Value: w.Unknown * w.Reach[s.exposure()], Why: "prior of the policy: nobody knows what it is"}
+	}
+	return firmward.Factor{Name: "unfound", Value: w.Prior * w.Reach[s.exposure()], Why: "prior of the policy: what no source knows yet"}
+}
+
+// likelihood sorts findings, the strongest first, and joins their paths.
+func likelihood(unfound firmward.Factor, all []firmward.Priority) float64 {
+	slices.SortStableFunc(all, func(a, b firmward.Priority) int {
 		return cmp.Or(cmp.Compare(b.Value, a.Value), cmp.Compare(a.Advisory, b.Advisory))
 	})
-	paths, safe := map[string]bool{}, 1-out.Unfound.Value
-	for _, f := range out.Findings { // the strongest of a path comes first, and it alone counts
+	paths, safe := map[string]bool{}, 1-unfound.Value
+	for _, f := range all { // the strongest of a path comes first, and it alone counts
 		if !paths[f.Path] {
 			paths[f.Path] = true
 			safe *= 1 - f.Value
 		}
 	}
-	out.Likelihood = 1 - safe
-	out.Number = int(math.Round(100 * min(1, max(0, out.Likelihood*out.Impact.Value))))
-	return out
+	return 1 - safe
 }

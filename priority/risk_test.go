@@ -156,6 +156,9 @@ func TestProperties(t *testing.T) {
 		if all.Number < 0 || all.Number > 100 || all.Likelihood < 0 || all.Likelihood > 1 || all.Impact.Value < 0 || all.Impact.Value > 1 {
 			t.Fatalf("%d = 100 × %v × %v", all.Number, all.Likelihood, all.Impact.Value)
 		}
+		if n := priority.Number(list, s, p); n != all.Number {
+			t.Fatalf("the number alone is %d, with its factors %d", n, all.Number)
+		}
 		if len(all.Findings) != len(list) {
 			t.Fatalf("%d of %d findings are told", len(all.Findings), len(list))
 		}

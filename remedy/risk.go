@@ -117,12 +117,12 @@ func flags(f Facts, open []firmward.Finding) (out []string) {
 
 // riskWithout is the expected risk once the device runs want. An empty want mends nothing.
 func riskWithout(f Facts, open []firmward.Finding, want string, fixes []string) int {
-	return priority.Risk(without(f, open, want, fixes), setting(f), f.Policy).Number
+	return priority.Number(without(f, open, want, fixes), setting(f), f.Policy)
 }
 
 // riskIn is the expected risk with another exposure.
 func riskIn(f Facts, open []firmward.Finding, e firmward.Exposure) int {
-	return priority.Risk(open, setting(f).In(e, "if it were so"), f.Policy).Number
+	return priority.Number(open, setting(f).In(e, "if it were so"), f.Policy)
 }
 
 // otherwise works out what each act that is open would make of the risk, the best first.
