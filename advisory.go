@@ -62,10 +62,11 @@ type Origins struct {
 
 // Score is one CVSS score.
 type Score struct {
-	Version string // "2.0", "3.0", "3.1", "4.0"
-	Vector  string
-	Base    float64 // 0.0 … 10.0
-	Source  string
+	Version  string // "2.0", "3.0", "3.1", "4.0"
+	Vector   string
+	Base     float64 // 0.0 … 10.0, as the source gives it
+	Computed float64 `json:",omitempty"` // worked out from the vector, where that gives another number
+	Source   string
 }
 
 // Fix names a version that repairs the vulnerability for a CPE product.

@@ -21,7 +21,7 @@ const module = "github.com/firmward/firmward"
 var floors = map[string]int{
 	"":        0,
 	"version": 1, "cpe": 1, "identify": 1, "index": 1, "assess": 1, "lifecycle": 1, "remedy": 1,
-	"topology": 1, "policy": 1, "rollout": 1, "staging": 1, "workorder": 1, "catalog": 1, "contain": 1, "notice": 1,
+	"topology": 1, "policy": 1, "rollout": 1, "staging": 1, "workorder": 1, "catalog": 1, "contain": 1, "notice": 1, "priority": 1,
 	"wire":     2,
 	"proto":    3,
 	"discover": 4, "feed": 4, "driver": 4, "enforce": 4, "twin": 4,
@@ -38,6 +38,8 @@ var sameFloor = map[string]string{
 	"assess → index":      "candidates come from the index",
 	"index → cpe":         "the index is keyed by CPE vendor and product",
 	"remedy → assess":     "the step weighs findings",
+	"remedy → priority":   "the step is due when its findings' clocks run out",
+	"policy → priority":   "weights that a policy file leaves out are the formula's own",
 	"remedy → lifecycle":  "the step weighs support ends",
 	"remedy → version":    "the best release is the newest one that fits",
 	"rollout → topology":  "picks respect what goes dark together",

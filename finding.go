@@ -50,6 +50,7 @@ type Finding struct {
 	Exploited   bool
 	ExploitedAt time.Time
 	Likelihood  float64 // EPSS, 0 when unknown
+	Threat      Threat  `json:",omitzero"`
 	FixedIn     string  // nearest fixed version known, empty when none
 	NoFix       bool    // a source says that there is none
 	Published   time.Time

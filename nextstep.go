@@ -29,18 +29,24 @@ type Phase struct {
 type NextStep struct {
 	DeviceID       string
 	Now            Phase
-	Then           *Phase   `json:",omitempty"`
-	Finally        *Phase   `json:",omitempty"`
-	Why            []string // top factors, strongest first, at most three
-	Blocker        string   // what keeps it from happening, in plain words; empty when nothing does
-	BlockerCode    string   // for machines
-	Risk           int      // 0 … 100
-	RiskAfter      int      // expected after Now succeeded
-	Counterfactual string   // "update to 5.7.3: 71 → 9"
-	Knowledge      string   // how deep the knowledge behind it is: never falsely green
-	Ref            string   // id of the rollout, work order or containment that carries it
-	Order          *Wanted  `json:",omitempty"` // a work order that must exist for the step
-	Fix            *Mending `json:",omitempty"` // what would mend it: steps with the same fix are one piece of work
+	Then           *Phase           `json:",omitempty"`
+	Finally        *Phase           `json:",omitempty"`
+	Urgency        Urgency          `json:",omitempty"`
+	Why            []string         // top factors, strongest first, at most three
+	Flags          []string         `json:",omitempty"` // what stands beside the number: no support, no way to update
+	TakenOver      bool             `json:",omitempty"` // exploited and reachable from the internet: assume that somebody is in
+	Blocker        string           // what keeps it from happening, in plain words; empty when nothing does
+	BlockerCode    string           // for machines
+	Risk           int              // 0 … 100
+	RiskAfter      int              // expected after Now succeeded
+	Counterfactual string           // "update to 5.7.3: 71 → 9"
+	Otherwise      []Counterfactual `json:",omitempty"` // what each act that is open would make of the risk, the best first
+	Clocks         []Clock          `json:",omitempty"` // one of each rule in force, the strictest first
+	Factors        Risk             `json:",omitzero"`  // all that the risk was made of
+	Knowledge      string           // how deep the knowledge behind it is: never falsely green
+	Ref            string           // id of the rollout, work order or containment that carries it
+	Order          *Wanted          `json:",omitempty"` // a work order that must exist for the step
+	Fix            *Mending         `json:",omitempty"` // what would mend it: steps with the same fix are one piece of work
 	Support        Support
 	DecidedAt      time.Time
 }
@@ -68,6 +74,17 @@ type Wanted struct {
 	Want string // firmware version wanted, empty when any other will do
 }
 
+// Urgency says in plain words how soon.
+type Urgency string
+
+// The urgencies.
+const (
+	FixNow      Urgency = "fix now"
+	ThisWeek    Urgency = "this week"
+	AtNextCheck Urgency = "at next check"
+	Watch       Urgency = "watch"
+)
+
 // Bucket sorts steps for people.
 func (s NextStep) Bucket() string {
 	switch s.Now.Kind {
@@ -76,8 +93,22 @@ func (s NextStep) Bucket() string {
 	case StepWait, StepLook:
 		return "watch"
 	}
-	if s.Risk >= 70 {
+	if s.Urgency == FixNow || s.Urgency == ThisWeek {
 		return "act-now"
 	}
 	return "plan"
+}
+
+// Deadline gives when the step must be done. ok is false when no clock runs: what only waits, looks or carries an
+// accepted risk has a time to look again and no deadline.
+func (s NextStep) Deadline() (by time.Time, ok bool) {
+	if b := s.Bucket(); b == "watch" || b == "accept" {
+		return time.Time{}, false
+	}
+	if s.Now.Rule == "deadline" && len(s.Clocks) > 0 { // that is the machine's own; what it mends has a clock for people
+		by = s.Clocks[0].Due
+	} else {
+		by = s.Now.By
+	}
+	return by, !by.IsZero()
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/assess"
 	"github.com/firmward/firmward/index"
+	"github.com/firmward/firmward/priority"
 	"github.com/firmward/firmward/store"
 )
 
@@ -132,14 +133,17 @@ func (c *Control) assess(ctx context.Context, d firmward.Device) error {
 	})
 }
 
-// known adds what is known of the advisories beside their own text.
+// known adds what is known of the advisories beside what the index holds: who uses them, and what sources say of that.
 func (c *Control) known(ctx context.Context, findings []firmward.Finding) error {
 	if len(findings) == 0 {
 		return nil
 	}
 	ids := make([]string, len(findings))
+	var open []string
 	for i, f := range findings {
-		ids[i] = f.AdvisoryID
+		if ids[i] = f.AdvisoryID; f.Verdict != firmward.NotAffected {
+			open = append(open, f.AdvisoryID)
+		}
 	}
 	exploited, err := c.Store.ExploitedOf(ctx, ids)
 	if err != nil {
@@ -149,9 +153,19 @@ func (c *Control) known(ctx context.Context, findings []firmward.Finding) error 
 	if err != nil {
 		return err
 	}
+	trend, err := c.Store.LikelihoodTrend(ctx, open)
+	if err != nil {
+		return err
+	}
+	advisories, err := c.Store.AdvisoriesOf(ctx, open)
+	if err != nil {
+		return err
+	}
 	x := assess.Extras{Exploited: exploited, Likelihood: likely}
+	threats := priority.Threats(advisories, likely, trend)
 	for i := range findings {
 		x.Add(&findings[i])
+		findings[i].Threat = threats[findings[i].AdvisoryID]
 	}
 	return nil
 }

@@ -192,7 +192,7 @@ func (c *Control) facts(ctx context.Context, d firmward.Device) (remedy.Facts, e
 	now := c.Clock.Now()
 	model := c.Catalog.Model(d)
 	drv, hasDriver := c.installer(model)
-	f := remedy.Facts{Device: d, Model: model, HasDriver: hasDriver, Policy: c.Policies.Risk[0]}
+	f := remedy.Facts{Device: d, Model: model, HasDriver: hasDriver, Policy: c.Policies.RiskFor(d)}
 	var errs [11]error
 	f.Gateways, errs[10] = c.gateways(ctx, d.ID)
 	if n, err := c.networkOf(ctx, d); err == nil {

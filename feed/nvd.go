@@ -9,6 +9,7 @@ import (
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/cpe"
+	"github.com/firmward/firmward/priority"
 )
 
 // The bounds of what is kept of one record.
@@ -65,8 +66,8 @@ func Day(s string) (time.Time, error) {
 }
 
 // Finish bounds an advisory and checks its parts. Criteria that are no CPE names are refused one by
-// one and stay in the record, where they count as unknown; a record that says nothing usable is an
-// error.
+// one and stay in the record, where they count as unknown; CVSS scores are worked out anew, and one whose vector cannot be
+// read is refused and taken out (priority.CheckScore); a record that says nothing usable is an error.
 func Finish(a *firmward.Advisory, put Sink) error {
 	if !CVE(a.ID) {
 		return fmt.Errorf("%q is no CVE id", a.ID)
@@ -77,6 +78,16 @@ func Finish(a *firmward.Advisory, put Sink) error {
 	if len(a.References) > maxReferences {
 		a.References = a.References[:maxReferences]
 	}
+	kept := a.Scores[:0]
+	for _, s := range a.Scores {
+		s, err := priority.CheckScore(s)
+		if err != nil {
+			put.Refuse(a.ID+" score", err.Error())
+			continue
+		}
+		kept = append(kept, s)
+	}
+	a.Scores = kept
 	for i := range a.Configurations {
 		check(a.ID, a.Configurations[i].Nodes, put)
 	}

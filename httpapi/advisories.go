@@ -21,6 +21,7 @@ type Advisory struct {
 	NoFix      bool      `json:"noFix" doc:"the source says that there is no fix"`
 	Weakness   []string  `json:"weakness"`
 	References []string  `json:"references"`
+	SSVC       *SSVC     `json:"ssvc,omitempty" doc:"what an authority decided"`
 	Feed       string    `json:"feed"`
 	Document   string    `json:"document"`
 	Dated      time.Time `json:"dated,omitzero"`
@@ -29,10 +30,11 @@ type Advisory struct {
 
 // Score is one CVSS score.
 type Score struct {
-	Version string  `json:"version"`
-	Vector  string  `json:"vector"`
-	Base    float64 `json:"base"`
-	Source  string  `json:"source,omitempty"`
+	Version  string  `json:"version"`
+	Vector   string  `json:"vector"`
+	Base     float64 `json:"base" doc:"as the source gives it"`
+	Computed float64 `json:"computed,omitempty" doc:"worked out from the vector, where that gives another number"`
+	Source   string  `json:"source,omitempty"`
 }
 
 // Fix names a version that repairs a product.
@@ -45,19 +47,20 @@ type Fix struct {
 func advisoryOf(v firmward.Advisory) Advisory {
 	return Advisory{
 		ID: v.ID, Source: v.Source, Title: v.Title, Published: v.Published, Modified: v.Modified, NoFix: v.NoFix,
-		Scores:   each(v.Scores, func(s firmward.Score) Score { return Score(s) }),
-		Fixes:    each(v.Fixes, func(f firmward.Fix) Fix { return Fix(f) }),
-		Weakness: list(v.Weakness), References: list(v.References),
+		Scores: each(v.Scores, func(s firmward.Score) Score { return Score(s) }),
+		Fixes:  each(v.Fixes, func(f firmward.Fix) Fix { return Fix(f) }),
+		SSVC:   (*SSVC)(v.SSVC), Weakness: list(v.Weakness), References: list(v.References),
 		Feed: v.Origin.Feed, Document: v.Origin.Document, Dated: v.Origin.Dated, Imported: v.Origin.Imported,
 	}
 }
 
 // AdvisoryDetail is what all sources say about one vulnerability.
 type AdvisoryDetail struct {
-	ID         string      `json:"id"`
-	Sources    []Advisory  `json:"sources"`
-	Exploited  *Exploited  `json:"exploited,omitempty"`
-	Likelihood *Likelihood `json:"likelihood,omitempty"`
+	ID         string       `json:"id"`
+	Sources    []Advisory   `json:"sources"`
+	Exploited  *Exploited   `json:"exploited,omitempty"`
+	Likelihood *Likelihood  `json:"likelihood,omitempty"`
+	Earlier    []Likelihood `json:"earlier" doc:"earlier scores, the newest first"`
 }
 
 // Exploited says that somebody was seen using a vulnerability.
@@ -108,9 +111,15 @@ func (a *API) advisoryRoutes() {
 				out.Exploited = &Exploited{e.Added, e.Due, e.Action, e.Ransomware, e.Origin.Feed}
 			}
 			likely, err := a.Store.LikelihoodOf(ctx, []string{in.ID})
-			if e, ok := likely[in.ID]; ok {
-				out.Likelihood = &Likelihood{e.Score, e.Percentile, e.Model, e.Dated}
+			if err != nil {
+				return out, err
 			}
+			if e, ok := likely[in.ID]; ok {
+				l := likelihoodOf(e)
+				out.Likelihood = &l
+			}
+			earlier, err := a.Store.LikelihoodTrend(ctx, []string{in.ID})
+			out.Earlier = each(earlier[in.ID], likelihoodOf)
 			return out, err
 		})
 }

@@ -257,7 +257,7 @@ func (a *API) deviceDetail(ctx context.Context, ref string) (DeviceDetail, error
 	step, errS := a.Store.NextStep(ctx, d.ID)
 	switch {
 	case errS == nil:
-		s := nextStepOf(step, d)
+		s := nextStepOf(step, d, len(step.Factors.Findings))
 		out.NextStep = &s
 	case firmward.CodeOf(errS) == firmward.NotFound:
 		errS = nil

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/priority"
 	"github.com/firmward/firmward/store"
 )
 
@@ -22,6 +23,9 @@ type Finding struct {
 	Exploited   bool             `json:"exploited"`
 	ExploitedAt time.Time        `json:"exploitedAt,omitzero"`
 	Likelihood  float64          `json:"likelihood" doc:"EPSS, 0 when unknown"`
+	Model       string           `json:"likelihoodModel,omitempty" doc:"version of the EPSS model"`
+	Trend       string           `json:"likelihoodTrend,omitempty" doc:"how EPSS moved within 30 days"`
+	SSVC        *SSVC            `json:"ssvc,omitempty" doc:"what an authority decided"`
 	FixedIn     string           `json:"fixedIn,omitempty"`
 	NoFix       bool             `json:"noFix"`
 	Published   time.Time        `json:"published,omitzero"`
@@ -54,6 +58,10 @@ func findingOf(f firmward.Finding, device string, explain bool) Finding {
 		DeviceID: f.DeviceID, Device: device, Advisory: f.AdvisoryID, Verdict: f.Verdict, Reason: f.Reason, Open: f.Open(), Score: f.Score,
 		Vector: f.Vector, Exploited: f.Exploited, ExploitedAt: f.ExploitedAt, Likelihood: f.Likelihood, FixedIn: f.FixedIn, NoFix: f.NoFix,
 		Published: f.Published, Firmware: f.Firmware, Snapshot: f.Snapshot, OpenedAt: f.OpenedAt, ClosedAt: f.ClosedAt, ClosedBy: f.ClosedBy,
+	}
+	out.SSVC, out.Trend = (*SSVC)(f.Threat.SSVC), priority.Trend(f.Threat)
+	if f.Threat.EPSS != nil {
+		out.Model = f.Threat.EPSS.Model
 	}
 	if explain {
 		e := explanationOf(f.Explanation)

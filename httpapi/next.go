@@ -6,30 +6,37 @@ import (
 	"time"
 
 	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/priority"
 	"github.com/firmward/firmward/remedy"
 	"github.com/firmward/firmward/store"
 )
 
 // NextStep is the one next step of a device.
 type NextStep struct {
-	DeviceID       string    `json:"deviceId"`
-	Device         string    `json:"device" doc:"its name"`
-	Site           string    `json:"site,omitempty"`
-	Bucket         string    `json:"bucket" enum:"act-now,plan,watch,accept"`
-	Now            Phase     `json:"now"`
-	Then           *Phase    `json:"then,omitempty"`
-	Finally        *Phase    `json:"finally,omitempty"`
-	Why            []string  `json:"why" doc:"strongest first"`
-	Blocker        string    `json:"blocker,omitempty" doc:"what keeps it from happening"`
-	BlockerCode    string    `json:"blockerCode,omitempty"`
-	Risk           int       `json:"risk" doc:"0 to 100"`
-	RiskAfter      int       `json:"riskAfter" doc:"expected once it is done"`
-	Counterfactual string    `json:"counterfactual,omitempty"`
-	Knowledge      string    `json:"knowledge" doc:"how deep the knowledge behind it is"`
-	Ref            string    `json:"ref,omitempty" doc:"rollout, work order or containment that carries it"`
-	Fix            *Mending  `json:"fix,omitempty" doc:"what would mend it; steps with the same fix are one piece of work"`
-	Support        Support   `json:"support"`
-	DecidedAt      time.Time `json:"decidedAt"`
+	DeviceID       string           `json:"deviceId"`
+	Device         string           `json:"device" doc:"its name"`
+	Site           string           `json:"site,omitempty"`
+	Bucket         string           `json:"bucket" enum:"act-now,plan,watch,accept"`
+	Now            Phase            `json:"now"`
+	Then           *Phase           `json:"then,omitempty"`
+	Finally        *Phase           `json:"finally,omitempty"`
+	Urgency        string           `json:"urgency,omitempty" enum:"fix now,this week,at next check,watch"`
+	Why            []string         `json:"why" doc:"strongest first"`
+	Flags          []string         `json:"flags" doc:"what stands beside the risk and is not in it"`
+	TakenOver      bool             `json:"takenOver" doc:"exploited and reachable from the internet: assume that somebody is in"`
+	Blocker        string           `json:"blocker,omitempty" doc:"what keeps it from happening"`
+	BlockerCode    string           `json:"blockerCode,omitempty"`
+	Risk           int              `json:"risk" doc:"0 to 100"`
+	RiskAfter      int              `json:"riskAfter" doc:"expected once it is done"`
+	Counterfactual string           `json:"counterfactual,omitempty"`
+	Otherwise      []Counterfactual `json:"otherwise" doc:"what each act that is open would make of the risk, the best first"`
+	Clocks         []DueClock       `json:"clocks" doc:"one of each rule in force, the strictest first"`
+	Factors        *RiskFactors     `json:"factors,omitempty" doc:"all that the risk was made of"`
+	Knowledge      string           `json:"knowledge" doc:"how deep the knowledge behind it is"`
+	Ref            string           `json:"ref,omitempty" doc:"rollout, work order or containment that carries it"`
+	Fix            *Mending         `json:"fix,omitempty" doc:"what would mend it; steps with the same fix are one piece of work"`
+	Support        Support          `json:"support"`
+	DecidedAt      time.Time        `json:"decidedAt"`
 }
 
 // Mending is a version that would mend a device, with what it is worth there.
@@ -64,11 +71,15 @@ func phaseOf(p *firmward.Phase) *Phase {
 	return &Phase{p.Kind, p.Action, p.By, p.Rule}
 }
 
-func nextStepOf(s firmward.NextStep, d firmward.Device) NextStep {
+// nextStepOf shows at most so many findings among the factors.
+func nextStepOf(s firmward.NextStep, d firmward.Device, most int) NextStep {
 	return NextStep{
 		Fix: (*Mending)(s.Fix), Support: Support(s.Support), DeviceID: s.DeviceID, Device: d.Name, Site: d.Site, Bucket: s.Bucket(), Now: *phaseOf(&s.Now), Then: phaseOf(s.Then), Finally: phaseOf(s.Finally),
 		Why: list(s.Why), Blocker: s.Blocker, BlockerCode: s.BlockerCode, Risk: s.Risk, RiskAfter: s.RiskAfter, Counterfactual: s.Counterfactual,
 		Knowledge: s.Knowledge, Ref: s.Ref, DecidedAt: s.DecidedAt,
+		Urgency: string(s.Urgency), Flags: list(s.Flags), TakenOver: s.TakenOver, Factors: riskFactorsOf(s.Factors, most),
+		Otherwise: each(s.Otherwise, func(c firmward.Counterfactual) Counterfactual { return Counterfactual(c) }),
+		Clocks:    each(s.Clocks, func(c firmward.Clock) DueClock { return DueClock(c) }),
 	}
 }
 
@@ -92,7 +103,7 @@ type StepCount struct {
 func (a *API) nextRoutes() {
 	serve(a, spec{
 		method: http.MethodGet, path: "/next", id: "list-next-steps", role: firmward.Viewer, tag: "Next steps", summary: "The one next step of every device",
-		doc: "The highest risk first, then the earliest due.",
+		doc: "The order of work: the earliest day of a deadline first, then the highest risk; what waits comes last. " + priority.Formula + ".",
 	}, func(ctx context.Context, in *struct {
 		PageInput
 		Kind   firmward.StepKind `query:"kind" enum:"patch,ask,contain,replace,retire,accept,wait,look"`
@@ -105,7 +116,7 @@ func (a *API) nextRoutes() {
 			return NextSteps{}, err
 		}
 		device := a.names(ctx)
-		out := NextSteps{Next: next, Items: each(l, func(s firmward.NextStep) NextStep { return nextStepOf(s, device(s.DeviceID)) })}
+		out := NextSteps{Next: next, Items: each(l, func(s firmward.NextStep) NextStep { return nextStepOf(s, device(s.DeviceID), inList) })}
 		counts, err := a.Store.CountSteps(ctx)
 		if err != nil {
 			return out, err

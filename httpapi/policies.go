@@ -55,12 +55,41 @@ type RiskPolicy struct {
 	ContainWithin    string `json:"containWithin"`
 	ReplaceWithin    string `json:"replaceWithin"`
 	LookEvery        string `json:"lookEvery"`
+
+	Version  string                       `json:"version,omitempty"`
+	Digest   string                       `json:"digest" doc:"of all values: printed with each score"`
+	Select   string                       `json:"select,omitempty" doc:"CEL over one device; absent: every device"`
+	Regimes  []firmward.Regime            `json:"regimes" enum:"policy,ssvc,cisa-bod-26-04"`
+	SSVC     SSVCTimes                    `json:"ssvc"`
+	Segments map[string]firmward.Exposure `json:"segments,omitempty" doc:"exposure of the devices of a network"`
+	Weights  RiskWeights                  `json:"weights"`
 }
 
-func riskPolicyOf(p firmward.RiskPolicy) RiskPolicy {
+// SSVCTimes is the time that an SSVC outcome leaves; absent: no clock runs.
+type SSVCTimes struct {
+	Immediate  string `json:"immediate,omitempty"`
+	OutOfCycle string `json:"outOfCycle,omitempty"`
+	Scheduled  string `json:"scheduled,omitempty"`
+}
+
+// RiskWeights are the numbers of the risk formula, 0 to 1.
+type RiskWeights struct {
+	Reach     map[firmward.Exposure]float64 `json:"reach"`
+	Certainty map[firmward.Verdict]float64  `json:"certainty"`
+	Prior     float64                       `json:"prior"`
+	Unknown   float64                       `json:"unknownDevice"`
+	Safety    float64                       `json:"safety"`
+	Mission   float64                       `json:"mission"`
+	Data      float64                       `json:"data"`
+	Lateral   float64                       `json:"lateral"`
+}
+
+func riskPolicyOf(p policy.Risk) RiskPolicy {
 	return RiskPolicy{
-		p.Name, p.ExploitedExposed.String(), p.Exploited.String(), p.Critical.String(), p.High.String(), p.Other.String(),
-		p.ContainWithin.String(), p.ReplaceWithin.String(), p.LookEvery.String(),
+		Name: p.Name, ExploitedExposed: p.ExploitedExposed.String(), Exploited: p.Exploited.String(), Critical: p.Critical.String(), High: p.High.String(), Other: p.Other.String(),
+		ContainWithin: p.ContainWithin.String(), ReplaceWithin: p.ReplaceWithin.String(), LookEvery: p.LookEvery.String(),
+		Version: p.Version, Digest: p.Digest, Select: p.Source, Regimes: list(p.Regimes),
+		SSVC: SSVCTimes{span(p.SSVC.Immediate), span(p.SSVC.OutOfCycle), span(p.SSVC.Scheduled)}, Segments: p.Segments, Weights: RiskWeights(p.Weights),
 	}
 }
 

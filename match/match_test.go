@@ -159,7 +159,7 @@ func TestRefused(t *testing.T) {
 	out := file("out.idx", []byte("as it was"))
 	for path, want := range map[string]string{
 		file("cut.json", []byte(`{"format":"NVD_CVE","version":"2.0","vulnerabilities":[{"cve":{"id":"CVE-1`)): "at byte",
-		file("other.json", []byte(`{"hello":1}`)): "no feed", file("bomb.json.gz", bomb.Bytes()): "expands more than",
+		file("other.json", []byte(`{"hello":1}`)):                                                              "no feed", file("bomb.json.gz", bomb.Bytes()): "expands more than",
 	} {
 		_, err := match.Build{Sources: sources.All(), Files: []string{path}, Out: out, Now: now}.Run(t.Context())
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), filepath.Base(path)) {

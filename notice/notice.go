@@ -127,7 +127,10 @@ const (
 )
 
 // Pressing reports whether a step cannot wait for a digest.
-func Pressing(s firmward.NextStep) bool { return s.Now.Rule == "policy-exploited-exposed" }
+func Pressing(s firmward.NextStep) bool {
+	return s.Now.Rule == "policy-exploited-exposed" ||
+		slices.ContainsFunc(s.Clocks, func(c firmward.Clock) bool { return c.Rule == "policy-exploited-exposed" })
+}
 
 // Matter is something that cannot wait.
 type Matter struct {

@@ -25,7 +25,7 @@ import (
 // File is a checked policy file.
 type File struct {
 	Rollout []Rollout
-	Risk    []firmward.RiskPolicy
+	Risk    []Risk
 }
 
 // Rollout is a rollout policy with the devices that it is for.
@@ -107,18 +107,6 @@ const commitWithin = 15 * time.Minute
 // approvalValid is how long an approval holds where a policy does not say: who approved a plan should still remember it.
 const approvalValid = 7 * 24 * time.Hour
 
-type riskYAML struct {
-	Name             string   `yaml:"name"`
-	ExploitedExposed duration `yaml:"exploited-and-exposed"`
-	Exploited        duration `yaml:"exploited"`
-	Critical         duration `yaml:"critical"`
-	High             duration `yaml:"high"`
-	Other            duration `yaml:"other"`
-	ContainWithin    duration `yaml:"contain-within"`
-	ReplaceWithin    duration `yaml:"replace-within"`
-	LookEvery        duration `yaml:"look-every"`
-}
-
 // Parse reads a policy file. Errors name the file and the line.
 func Parse(b []byte, name string) (File, error) {
 	var doc document
@@ -149,6 +137,9 @@ func Parse(b []byte, name string) (File, error) {
 			return File{}, wrap(name, err)
 		}
 		out.Risk = append(out.Risk, p)
+	}
+	if n := len(out.Risk); n > 0 && out.Risk[n-1].Source != "" {
+		return File{}, wrap(name, fmt.Errorf("risk policy %q is the last and has a selector: some devices would have no clock", out.Risk[n-1].Name))
 	}
 	return out, nil
 }
@@ -221,23 +212,6 @@ func checkRollout(p firmward.RolloutPolicy) error {
 		}
 	}
 	return nil
-}
-
-func (in riskYAML) policy() (firmward.RiskPolicy, error) {
-	p := firmward.RiskPolicy{
-		Name: in.Name, ExploitedExposed: time.Duration(in.ExploitedExposed), Exploited: time.Duration(in.Exploited),
-		Critical: time.Duration(in.Critical), High: time.Duration(in.High), Other: time.Duration(in.Other),
-		ContainWithin: time.Duration(in.ContainWithin), ReplaceWithin: time.Duration(in.ReplaceWithin), LookEvery: time.Duration(in.LookEvery),
-	}
-	for _, d := range []time.Duration{p.ExploitedExposed, p.Exploited, p.Critical, p.High, p.Other, p.ContainWithin, p.ReplaceWithin, p.LookEvery} {
-		if d <= 0 {
-			return p, fmt.Errorf("risk policy %q: every clock must be set and positive", in.Name)
-		}
-	}
-	if in.Name == "" {
-		return p, errors.New("a risk policy needs a name")
-	}
-	return p, nil
 }
 
 // duration is a Go duration that also knows days: "14d", "36h", "90m".

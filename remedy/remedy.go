@@ -13,6 +13,7 @@ import (
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/lifecycle"
+	"github.com/firmward/firmward/priority"
 )
 
 // Facts is all that the answer rests on.
@@ -48,14 +49,19 @@ func Choose(f Facts, now time.Time) firmward.NextStep {
 		DeviceID: f.Device.ID, DecidedAt: now, Knowledge: f.Knowledge,
 		Support: firmward.Support{State: string(f.Support.State), End: f.Support.End, Forecast: string(f.Support.Forecast), Source: f.Support.Source},
 	}
-	s.Risk, s.Why = risk(f, open)
-	s.RiskAfter = s.Risk
+	weigh(f, open, &s)
+	decide(f, open, excused, &s, now)
+	finish(f, open, &s, now)
+	return s
+}
+
+// decide asks the rules in their order.
+func decide(f Facts, open []firmward.Finding, excused []time.Time, s *firmward.NextStep, now time.Time) {
 	for _, rule := range [...]func(Facts, []firmward.Finding, *firmward.NextStep, time.Time) bool{
 		retired, inFlight, afterFailure, missing, unknown, attacked, patchable, unsupported, unmended, unread,
 	} {
-		if rule(f, open, &s, now) {
-			finish(&s)
-			return s
+		if rule(f, open, s, now) {
+			return
 		}
 	}
 	switch {
@@ -72,8 +78,6 @@ func Choose(f Facts, now time.Time) firmward.NextStep {
 			s.Then = &firmward.Phase{Kind: firmward.StepLook, Action: "look again", By: s.Now.By, Rule: "policy"}
 		}
 	}
-	finish(&s)
-	return s
 }
 
 // split separates findings that need an answer from those under a running exception; the latter are
@@ -104,7 +108,7 @@ func retired(f Facts, _ []firmward.Finding, s *firmward.NextStep, _ time.Time) b
 		return false
 	}
 	s.Now = firmward.Phase{Kind: firmward.StepRetire, Action: "stay away: it is retired, and its return would be an alarm", Rule: "retired"}
-	s.Risk, s.RiskAfter, s.Why = 0, 0, nil
+	s.Risk, s.RiskAfter, s.Factors, s.Why, s.Flags, s.Clocks, s.TakenOver = 0, 0, firmward.Risk{}, nil, nil, nil, false
 	return true
 }
 
@@ -141,16 +145,21 @@ func afterFailure(f Facts, _ []firmward.Finding, s *firmward.NextStep, _ time.Ti
 	}
 	switch t.Code {
 	case "silent", "other-device", "service-dead":
-		s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: "go and see: " + t.Why, Rule: "failed-update"}
+		c := firmward.Clock{Rule: "failed-update", Started: t.EndedAt, StartedBy: "the end of the update", Due: t.EndedAt.Add(seeWithin)}
+		s.Clocks = priority.Join(s.Clocks, c)
+		s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: "go and see: " + t.Why, By: c.Due, Rule: c.Rule}
 		if r := f.Model.Recovery.Value; r != "" {
 			s.Then = &firmward.Phase{Kind: firmward.StepAsk, Action: "recover it: " + r, Rule: "failed-update"}
 		}
-		s.Ref, s.Risk = t.RolloutID, max(s.Risk, 75)
+		s.Ref = t.RolloutID
 		s.Why = append([]string{"the update left it in a bad state"}, s.Why...)
 		return true
 	}
 	return false
 }
+
+// seeWithin is the time in which somebody shall look after a device that an update left in a bad state.
+const seeWithin = 24 * time.Hour
 
 // Missed is how long before the end of its network's last scan a device must have been seen last to count
 // as missing from it.
@@ -187,8 +196,6 @@ func unknown(f Facts, _ []firmward.Finding, s *firmward.NextStep, _ time.Time) b
 		return false
 	}
 	s.Now = firmward.Phase{Kind: firmward.StepLook, Action: "find out what it is", Rule: "policy"}
-	s.Risk = max(s.Risk, 40)
-	s.RiskAfter = s.Risk
 	s.Why = []string{"nobody knows what it is, so nobody knows whether it is safe"}
 	if n := f.Network; n != nil && n.Allowed < firmward.Polite {
 		s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: "allow polite probes for " + n.Prefix.String() + ", or say by hand what it is", Rule: "policy"}
@@ -213,13 +220,13 @@ func attacked(f Facts, open []firmward.Finding, s *firmward.NextStep, now time.T
 		return false
 	}
 	gone := replaceBy(f, now, worst.OpenedAt)
+	cut := firmward.Clock{Rule: "contain-within", Advisory: worst.AdvisoryID, Started: worst.OpenedAt, StartedBy: "found here", Due: worst.OpenedAt.Add(f.Policy.ContainWithin)}
 	final := &firmward.Phase{Kind: firmward.StepReplace, Action: "replace it", By: gone, Rule: "policy"}
 	c := f.Containment
 	switch {
 	case c != nil && c.State == firmward.ContainContained:
 		s.Now, s.Ref = *final, c.ID
 		s.Now.Action = "replace it (it is cut off meanwhile, proven " + day(c.Created) + ")"
-		s.Risk = s.Risk * 3 / 10
 		s.RiskAfter = 0
 		s.Order = &firmward.Wanted{Kind: "replace"}
 		for _, w := range f.Work {
@@ -228,13 +235,15 @@ func attacked(f Facts, open []firmward.Finding, s *firmward.NextStep, now time.T
 			}
 		}
 	case f.GuardCode != "":
-		s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: "agree with " + owner(f) + " how it is kept away from attackers", By: worst.OpenedAt.Add(f.Policy.ContainWithin), Rule: "contain-within"}
+		s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: "agree with " + owner(f) + " how it is kept away from attackers", By: cut.Due, Rule: cut.Rule}
+		s.Clocks = priority.Join(s.Clocks, cut)
 		s.Finally = final
 		s.Blocker, s.BlockerCode = "never contained by machine: "+f.GuardWhy, f.GuardCode
 	default:
-		s.Now = firmward.Phase{Kind: firmward.StepContain, Action: "contain it: cut it off except for what is needed", By: worst.OpenedAt.Add(f.Policy.ContainWithin), Rule: "contain-within"}
+		s.Now = firmward.Phase{Kind: firmward.StepContain, Action: "contain it: cut it off except for what is needed", By: cut.Due, Rule: cut.Rule}
+		s.Clocks = priority.Join(s.Clocks, cut)
 		s.Finally = final
-		s.RiskAfter = s.Risk * 3 / 10
+		s.RiskAfter = riskIn(f, open, firmward.ExposureQuarantined)
 		s.Counterfactual = fmt.Sprintf("contain it: %d → %d", s.Risk, s.RiskAfter)
 		if c != nil && c.State != firmward.ContainReleased {
 			s.Ref, s.Blocker, s.BlockerCode = c.ID, c.Why, c.Code
@@ -309,7 +318,6 @@ func unsupported(f Facts, open []firmward.Finding, s *firmward.NextStep, now tim
 	}
 	by := replaceBy(f, now, f.Support.End)
 	s.Now = firmward.Phase{Kind: firmward.StepReplace, Action: "replace it: nobody mends it any more", By: by, Rule: "support-end"}
-	s.Risk = max(s.Risk, 35)
 	s.RiskAfter = 0
 	s.Order = &firmward.Wanted{Kind: "replace"}
 	withWork(f, s)
@@ -372,9 +380,17 @@ func unread(f Facts, open []firmward.Finding, s *firmward.NextStep, _ time.Time)
 	return true
 }
 
-func finish(s *firmward.NextStep) {
+// finish says what follows from the step that was decided.
+func finish(f Facts, open []firmward.Finding, s *firmward.NextStep, now time.Time) {
 	s.Why = s.Why[:min(3, len(s.Why))]
+	if s.TakenOver {
+		assumeTaken(s)
+	}
+	if s.Now.Kind != firmward.StepRetire {
+		s.Otherwise = otherwise(f, open, s)
+	}
 	if s.Counterfactual == "" && s.RiskAfter < s.Risk {
 		s.Counterfactual = fmt.Sprintf("%s: %d → %d", s.Now.Action, s.Risk, s.RiskAfter)
 	}
+	s.Urgency = urgency(s, now)
 }

@@ -1,106 +1,94 @@
 package remedy
 
 import (
+	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/lifecycle"
+	"github.com/firmward/firmward/priority"
 	"github.com/firmward/firmward/version"
 )
 
-// Formula is the risk formula in words, printed with scores.
-const Formula = "risk = worst finding (CVSS × 6 × certainty, +30 exploited, +10 × EPSS) × exposure (1.25 when reachable from the internet) × criticality (0.8 … 1.2); the worst counts as at least 40 for an unknown device, 35 without support, 5 otherwise"
-
-// factor is one weighed reason.
-type factor struct {
-	weight float64
-	text   string
+// setting is what the formula needs to know of the device's place and role.
+func setting(f Facts) priority.Setting {
+	return priority.Of(f.Device, contained(f), f.Policy)
 }
 
-// risk gives 0 … 100 and the top reasons, strongest first.
-func risk(f Facts, open []firmward.Finding) (int, []string) {
-	var worst float64
-	var why []factor
+func contained(f Facts) bool {
+	return f.Containment != nil && f.Containment.State == firmward.ContainContained
+}
+
+// weigh fills what a step says of risk, whichever rule decides it.
+func weigh(f Facts, open []firmward.Finding, s *firmward.NextStep) {
+	at := setting(f)
+	s.Factors = priority.Risk(open, at, f.Policy)
+	s.Risk = s.Factors.Number
+	s.RiskAfter = s.Risk
+	s.Clocks = priority.Clocks(open, at, f.Policy)
+	s.TakenOver = s.Factors.Exposure.Value == string(firmward.ExposureOpen) && slices.ContainsFunc(s.Factors.Findings, exploited)
+	s.Why = reasons(f, open, s.Factors)
+	s.Flags = flags(f, open)
+}
+
+func sure(v firmward.Verdict) bool { return v == firmward.Affected || v == firmward.Likely }
+
+// exploited reports whether what the device has, and not only may have, is being exploited.
+func exploited(p firmward.Priority) bool {
+	return sure(p.Verdict) && p.Exploitation.Value == priority.Active
+}
+
+// reasons are the top factors in words, the strongest first.
+func reasons(f Facts, open []firmward.Finding, r firmward.Risk) []string {
+	byID := map[string]firmward.Finding{}
 	for _, fd := range open {
-		base := fd.Score
-		if base == 0 {
-			base = 5 // no source gives a score: the middle
-		}
-		v := base * 6 * certainty(fd.Verdict)
-		if fd.Exploited {
-			v += 30
-		}
-		v += 10 * fd.Likelihood
-		why = append(why, factor{v, describe(fd)})
-		worst = max(worst, v)
+		byID[fd.AdvisoryID] = fd
 	}
-	switch { // a finding never lowers the risk, and mending one never raises it
-	case f.Device.Model == "":
-		worst = max(worst, 40)
-	case f.Support.State == lifecycle.Ended:
-		worst = max(worst, 35)
-	default:
-		worst = max(worst, 5)
+	var out []string
+	for i, p := range r.Findings {
+		if i == 1 {
+			break // what makes it worse on this device comes before the second finding
+		}
+		out = append(out, describe(byID[p.Advisory]))
+	}
+	if f.Device.Exposed && !contained(f) {
+		out = append(out, "reachable from the internet")
 	}
 	if f.Support.State == lifecycle.Ended {
 		text := "no support any more"
 		if !f.Support.End.IsZero() {
 			text = "no support since " + day(f.Support.End)
 		}
-		why = append(why, factor{34, text})
+		out = append(out, text)
 	}
-	if f.Device.Exposed {
-		worst *= 1.25
-		why = append(why, factor{33, "reachable from the internet"})
+	if c := f.Device.Criticality; c >= 4 {
+		out = append(out, fmt.Sprintf("criticality %d of 5", c))
+	} else if r.Impact.Name == "safety" {
+		out = append(out, "people may be harmed: "+r.Impact.Why)
 	}
-	if c := f.Device.Criticality; c > 0 {
-		worst *= 0.7 + 0.1*float64(c)
-		if c >= 4 {
-			why = append(why, factor{32, fmt.Sprintf("criticality %d of 5", c)})
-		}
+	for _, p := range r.Findings[min(1, len(r.Findings)):] {
+		out = append(out, describe(byID[p.Advisory]))
 	}
-	slices.SortStableFunc(why, func(a, b factor) int { return -cmpFloat(a.weight, b.weight) })
-	texts := make([]string, len(why))
-	for i, w := range why {
-		texts[i] = w.text
-	}
-	return int(math.Round(min(100, worst))), texts
-}
-
-func cmpFloat(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}
-
-func certainty(v firmward.Verdict) float64 {
-	switch v {
-	case firmward.Affected:
-		return 1
-	case firmward.Likely:
-		return 0.8
-	case firmward.Possible:
-		return 0.5
-	}
-	return 0
+	return out
 }
 
 func describe(fd firmward.Finding) string {
 	s := fd.AdvisoryID + " " + string(fd.Verdict)
-	if fd.Score > 0 {
-		s += fmt.Sprintf(", CVSS %.1f", fd.Score)
+	if base := priority.Base(fd); base > 0 {
+		s += fmt.Sprintf(", CVSS %.1f", base)
 	}
-	if fd.Exploited {
+	switch moved := priority.Trend(fd.Threat); {
+	case fd.Exploited && fd.ExploitedAt.IsZero():
+		s += ", exploited"
+	case fd.Exploited:
 		s += ", exploited since " + day(fd.ExploitedAt)
+	case moved != "":
+		s += ", EPSS " + moved
+	case fd.Likelihood >= .01:
+		s += fmt.Sprintf(", EPSS %.2g", fd.Likelihood)
 	}
 	if fd.NoFix {
 		s += ", no fix"
@@ -108,10 +96,114 @@ func describe(fd firmward.Finding) string {
 	return s
 }
 
+// flags stand beside the number and are not hidden in it.
+func flags(f Facts, open []firmward.Finding) (out []string) {
+	if f.Support.State == lifecycle.Ended {
+		out = append(out, "end of support")
+	}
+	for _, fd := range open {
+		if fd.Threat.Fixed && sure(fd.Verdict) {
+			out = append(out, "a password that everybody knows ("+fd.AdvisoryID+")")
+			break
+		}
+	}
+	mechanism := f.Model.Mechanism.Value
+	if f.Device.Model != "" && !f.HasDriver && len(f.Model.Update.Steps)+len(f.Model.VendorCall.Steps) == 0 &&
+		mechanism != string(firmward.ByVendorCloud) && mechanism != string(firmward.ByVendorService) {
+		out = append(out, "no way to update it is known")
+	}
+	return out
+}
+
 // riskWithout is the expected risk once the device runs want. An empty want mends nothing.
 func riskWithout(f Facts, open []firmward.Finding, want string, fixes []string) int {
-	r, _ := risk(f, without(f, open, want, fixes))
-	return r
+	return priority.Number(without(f, open, want, fixes), setting(f), f.Policy)
+}
+
+// riskIn is the expected risk with another exposure.
+func riskIn(f Facts, open []firmward.Finding, e firmward.Exposure) int {
+	return priority.Number(open, setting(f).In(e, "if it were so"), f.Policy)
+}
+
+// otherwise works out what each act that is open would make of the risk, the best first.
+func otherwise(f Facts, open []firmward.Finding, s *firmward.NextStep) (out []firmward.Counterfactual) {
+	put := func(action string, risk int) {
+		if risk < s.Risk {
+			out = append(out, firmward.Counterfactual{Action: action, Risk: risk})
+		}
+	}
+	if rel, _ := best(f); rel != nil {
+		put("update to "+rel.Version, riskWithout(f, open, rel.Version, rel.Fixes))
+	} else if want := nearestFix(f, open); want != "" {
+		put("update to "+want, riskWithout(f, open, want, nil))
+	}
+	exposure := firmward.Exposure(s.Factors.Exposure.Value)
+	if e := priority.Stricter(exposure); e != "" {
+		move := "move to a segment of its own"
+		if f.Device.Zone == firmward.ZoneHome {
+			move = "move to guest network"
+		}
+		if exposure == firmward.ExposureOpen {
+			move += ", closed to the internet"
+		}
+		put(move, riskIn(f, open, e))
+	}
+	if f.GuardCode == "" && exposure != firmward.ExposureQuarantined {
+		put("contain it", riskIn(f, open, firmward.ExposureQuarantined))
+	}
+	slices.SortStableFunc(out, func(a, b firmward.Counterfactual) int { return cmp.Compare(a.Risk, b.Risk) })
+	return out
+}
+
+// How near a deadline is for a person.
+const (
+	nowWithin  = 3 * 24 * time.Hour
+	weekWithin = 7 * 24 * time.Hour
+)
+
+// urgency says in plain words how soon: the decision of the tables and the clocks, not the number.
+func urgency(s *firmward.NextStep, now time.Time) firmward.Urgency {
+	switch s.Now.Kind {
+	case firmward.StepWait, firmward.StepLook, firmward.StepAccept, firmward.StepRetire:
+		return firmward.Watch
+	}
+	by, clocked := s.Deadline()
+	outcome := func(is string) bool {
+		return slices.ContainsFunc(s.Factors.Findings, func(p firmward.Priority) bool { return sure(p.Verdict) && p.Outcome == is })
+	}
+	cut := s.Factors.Exposure.Value == string(firmward.ExposureQuarantined)
+	switch {
+	case s.TakenOver, outcome(priority.OutcomeImmediate), clocked && by.Sub(now) <= nowWithin:
+		return firmward.FixNow
+	case !cut && slices.ContainsFunc(s.Factors.Findings, exploited), outcome(priority.OutcomeOutOfCycle), clocked && by.Sub(now) <= weekWithin:
+		return firmward.ThisWeek
+	}
+	return firmward.AtNextCheck
+}
+
+// assumeTaken is for a device that attackers reach and that has what they use: mending it does not throw out who is in.
+// The order is reset, patch, new credential, watch; a device that is cut off keeps its traces until somebody looks at them.
+func assumeTaken(s *firmward.NextStep) {
+	const credential = "set a new credential, here and wherever the old one was used"
+	rule := "taken-over"
+	switch {
+	case s.Now.Kind == firmward.StepContain, s.Now.Rule == "deadline", s.Fix == nil:
+		if s.Then == nil {
+			s.Then = &firmward.Phase{Kind: firmward.StepAsk, Action: "assume that it was taken over: reset it to factory settings, and " + credential, Rule: rule}
+		}
+	default:
+		s.Now.Action = "assume that it was taken over: reset it to factory settings, then " + s.Now.Action
+		watch := "watch whom it talks to for a week"
+		if s.Then != nil {
+			watch = s.Then.Action + ", and " + watch
+		}
+		s.Then = &firmward.Phase{Kind: firmward.StepAsk, Action: credential, Rule: rule}
+		if s.Finally == nil {
+			s.Finally = &firmward.Phase{Kind: firmward.StepLook, Action: watch, Rule: rule}
+		} else {
+			s.Then.Action += "; " + watch
+		}
+	}
 }
 
 // without is what is left of open once the device runs want: findings fixed at or before it, or listed
@@ -160,71 +252,13 @@ func nearestFix(f Facts, open []firmward.Finding) string {
 	return want
 }
 
-// clock gives the strictest due date among findings and the rule that set it. Clocks start when the
-// finding was opened: before that nobody here knew.
+// clock gives the strictest due date among findings, over all regimes in force, and the rule that set it
+// (priority.Clocks says when each starts).
 func clock(f Facts, open []firmward.Finding) (due time.Time, rule string) {
-	p := f.Policy
-	for _, fd := range open {
-		within, name := p.Other, "policy-other"
-		switch {
-		case fd.Exploited && f.Device.Exposed:
-			within, name = p.ExploitedExposed, "policy-exploited-exposed"
-		case fd.Exploited:
-			within, name = p.Exploited, "policy-exploited"
-		case fd.Score >= 9:
-			within, name = p.Critical, "policy-critical"
-		case fd.Score >= 7:
-			within, name = p.High, "policy-high"
-		}
-		if by := fd.OpenedAt.Add(within); due.IsZero() || by.Before(due) {
-			due, rule = by, name
+	for _, c := range priority.Clocks(open, setting(f), f.Policy) {
+		if !c.Due.IsZero() {
+			return c.Due, c.Rule
 		}
 	}
-	if due.IsZero() {
-		rule = "newer-version"
-	}
-	return due, rule
-}
-
-// Depth says in one line how deep the knowledge of vulnerabilities is, so that a short list is never
-// taken for safety.
-func Depth(feeds []firmward.FeedStatus) string {
-	advisories, deep, exploited := 0, false, false
-	var stale []string
-	dated := map[string]time.Time{}
-	for _, s := range feeds {
-		switch s.Kind {
-		case "advisories", "starter":
-			advisories += s.Records
-			deep = deep || s.Kind == "advisories" && s.Records > 0
-		case "exploited":
-			exploited = exploited || s.Records > 0
-		case "likelihood":
-		default:
-			continue
-		}
-		if s.Stale {
-			stale = append(stale, s.Name)
-		}
-		if s.Dated.After(dated[s.Kind]) {
-			dated[s.Kind] = s.Dated
-		}
-	}
-	switch {
-	case advisories == 0:
-		return "no vulnerability knowledge at all: nothing here says that anything is safe"
-	case !deep:
-		return fmt.Sprintf("starter set only: %d facts, dated %s; import feeds before you trust a short list", advisories, day(dated["starter"]))
-	}
-	text := fmt.Sprintf("%d advisories, newest dated %s", advisories, day(dated["advisories"]))
-	if dated["advisories"].IsZero() {
-		text = fmt.Sprintf("%d advisories, nobody knows of when: newer vulnerabilities may be missing", advisories)
-	}
-	if len(stale) > 0 {
-		text += "; stale, so newer facts are missing: " + strings.Join(stale, ", ")
-	}
-	if !exploited {
-		text += "; no list of exploited ones (KEV) was imported"
-	}
-	return text
+	return due, "newer-version"
 }

@@ -139,6 +139,10 @@ func (r Reader) Lifecycles(ctx context.Context, vendor string, products ...strin
 
 // each runs a query and hands over its rows one by one.
 func (r Reader) each(ctx context.Context, query string, f func(scan) error, args ...any) error {
+	args, err := bind(args)
+	if err != nil {
+		return err
+	}
 	rows, err := r.q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return r.d.plain("read", err)

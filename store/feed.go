@@ -158,7 +158,7 @@ func (r Reader) Changes(ctx context.Context, after int64, f func(id, source stri
 	if err != nil {
 		return false, err
 	}
-	if now-after >= changesKept {
+	if now-after >= generationsKept {
 		return false, nil
 	}
 	listed = true

@@ -189,12 +189,12 @@ func (i *Import) storeAdvisories(ctx context.Context, tx *Tx) error {
 // second are forgotten.
 const (
 	changesListed = 20_000 // of one import
-	changesKept   = 100    // generations
+	generationsKept   = 100    // generations
 )
 
 // storeChanges notes what the generation changed, for Changes.
 func (i *Import) storeChanges(ctx context.Context, tx *Tx, generation int64) error {
-	if err := tx.put(ctx, "DELETE FROM advisory_change WHERE generation <= $1", generation-changesKept); err != nil {
+	if err := tx.put(ctx, "DELETE FROM advisory_change WHERE generation <= $1", generation-generationsKept); err != nil {
 		return err
 	}
 	if len(i.changed) > changesListed {
@@ -210,12 +210,6 @@ func (i *Import) storeChanges(ctx context.Context, tx *Tx, generation int64) err
 
 func (i *Import) storeExploited(ctx context.Context, tx *Tx) error {
 	return tx.bulk(ctx, load{table: "exploited", columns: []string{"id", "feed", "added", "body"}, keys: 2, rows: i.exploited})
-}
-
-func (i *Import) storeLikelihoods(ctx context.Context, tx *Tx) error {
-	return tx.bulk(ctx, load{
-		table: "likelihood", columns: []string{"id", "feed", "score", "percentile", "model", "dated"}, keys: 2, rows: i.likelihoods,
-	})
 }
 
 func (i *Import) storeLifecycles(ctx context.Context, tx *Tx) error {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"math"
+	"time"
 
 	"github.com/firmward/firmward"
 )
@@ -12,19 +13,28 @@ func (t *Tx) PutNextStep(ctx context.Context, s firmward.NextStep) error {
 	if err := t.countStep(ctx, s.DeviceID, -1); err != nil {
 		return err
 	}
-	due := micros(s.Now.By)
-	if due == 0 {
-		due = math.MaxInt64 // no clock runs: last
-	}
 	err := t.put(ctx, `INSERT INTO nextstep (device, site, kind, bucket, ease, due, body)
 		VALUES ($1, COALESCE((SELECT site FROM device WHERE id = $1), ''), $2, $3, $4, $5, $6)
 		ON CONFLICT (device) DO UPDATE SET site = excluded.site, kind = excluded.kind, bucket = excluded.bucket,
 		ease = excluded.ease, due = excluded.due, body = excluded.body`,
-		s.DeviceID, s.Now.Kind, s.Bucket(), -s.Risk, due, js{s})
+		s.DeviceID, s.Now.Kind, s.Bucket(), -s.Risk, due(s), js{s})
 	if err != nil {
 		return err
 	}
 	return t.countStep(ctx, s.DeviceID, 1)
+}
+
+// due orders steps: by the day of their deadline, so that the risk decides between two of one day; then what is to be done
+// without a deadline, then what waits.
+func due(s firmward.NextStep) int64 {
+	if by, ok := s.Deadline(); ok {
+		return micros(by.Truncate(24 * time.Hour))
+	}
+	switch s.Bucket() {
+	case "watch", "accept":
+		return math.MaxInt64
+	}
+	return math.MaxInt64 - 1
 }
 
 // DeleteNextStep removes the step of a device, when it has one.
@@ -60,13 +70,13 @@ type StepFilter struct {
 	Bucket, Site string
 }
 
-// NextSteps lists next steps: the highest risk first, then the earliest due, then by device.
+// NextSteps lists next steps: the earliest day of a deadline first, then the highest risk, then by device. What waits comes last.
 func (r Reader) NextSteps(ctx context.Context, want StepFilter, p Page) ([]firmward.NextStep, string, error) {
 	var f filter
 	f.is("kind", want.Kind)
 	f.is("bucket", want.Bucket)
 	f.is("site", want.Site)
-	return page(ctx, r, ordered("ease", "due", "device"), p, f, "nextstep", "body", bodies[firmward.NextStep])
+	return page(ctx, r, ordered("due", "ease", "device"), p, f, "nextstep", "body", bodies[firmward.NextStep])
 }
 
 // StepCount is the number of devices with one kind of next step in one bucket.

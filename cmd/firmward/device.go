@@ -240,39 +240,6 @@ func marks(v httpapi.Device) string {
 	return join(out)
 }
 
-func printStep(a *app, s *httpapi.NextStep) {
-	if s == nil {
-		fmt.Fprintln(a.out, "not weighed yet")
-		return
-	}
-	a.para(0, "Now: "+s.Now.Action+dueBy(s.Now))
-	if s.Then != nil {
-		a.para(0, "Then: "+s.Then.Action+dueBy(*s.Then))
-	}
-	if s.Finally != nil {
-		a.para(0, "Finally: "+s.Finally.Action+dueBy(*s.Finally))
-	}
-	risk := fmt.Sprintf("Risk: %d of 100", s.Risk)
-	switch {
-	case s.RiskAfter == s.Risk:
-	case s.Counterfactual != "":
-		risk += " (" + s.Counterfactual + ")"
-	default:
-		risk += fmt.Sprintf(", then %d", s.RiskAfter)
-	}
-	a.para(0, risk)
-	for _, w := range s.Why {
-		a.para(2, "- "+w)
-	}
-	if s.Blocker != "" {
-		a.para(0, "Held up: "+s.Blocker)
-	}
-	if s.Ref != "" {
-		a.para(0, "See: "+s.Ref)
-	}
-	a.para(0, "Knowledge: "+s.Knowledge)
-}
-
 func dueBy(p httpapi.Phase) string {
 	if p.By.IsZero() {
 		return ""

@@ -96,7 +96,10 @@ func scoreText(f httpapi.Finding) string {
 	if f.Exploited {
 		parts = append(parts, "exploited")
 	}
-	if f.Likelihood > 0 {
+	switch {
+	case f.Trend != "":
+		parts = append(parts, "EPSS "+f.Trend)
+	case f.Likelihood > 0:
 		parts = append(parts, fmt.Sprintf("EPSS %.0f%%", f.Likelihood*100))
 	}
 	switch {

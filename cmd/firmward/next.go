@@ -23,7 +23,7 @@ type NextCmd struct {
 
 // Help gives examples.
 func (NextCmd) Help() string {
-	return "Every device has exactly one next step. The highest risk comes first.\n\n" +
+	return "Every device has exactly one next step. The earliest deadline comes first, then the highest risk; what waits comes last.\n\n" +
 		examples("firmward next", "firmward next --bucket act-now", "firmward next --kind patch --site clinic --json",
 			"firmward next --by fix", "firmward next --by support")
 }
@@ -104,9 +104,9 @@ func (c *NextCmd) head(a *app, page httpapi.NextSteps) {
 }
 
 func stepTable(steps []httpapi.NextStep) table {
-	t := table{head: []string{"RISK", "DEVICE", "NOW", "BY", "WHY"}}
+	t := table{head: []string{"HOW SOON", "RISK", "DEVICE", "NOW", "BY", "WHY"}}
 	for _, s := range steps {
-		t.rows = append(t.rows, []string{strconv.Itoa(s.Risk), s.Device, string(s.Now.Kind), day(s.Now.By), why(s)})
+		t.rows = append(t.rows, []string{s.Urgency, strconv.Itoa(s.Risk), s.Device, string(s.Now.Kind), day(s.Now.By), why(s)})
 	}
 	return t
 }
@@ -170,8 +170,11 @@ type fixGroup struct {
 	Minutes     int    `json:"minutes"`
 }
 
-// atRisk is the least risk, of 100, at which the lack of a fix is worth a line.
+// atRisk is the least risk, of 100, at which the lack of a fix is worth a line, where nothing is more urgent.
 const atRisk = 30
+
+// urgent reports whether somebody must act within days.
+func urgent(s httpapi.NextStep) bool { return s.Bucket == "act-now" }
 
 // byFix groups steps by what would mend them. The fix that takes most risk away per minute of maintenance
 // comes first; devices without a fix are the last group, so that nobody forgets them.
@@ -180,7 +183,7 @@ func byFix(steps []httpapi.NextStep) []fixGroup {
 	none := fixGroup{}
 	for _, s := range steps {
 		if s.Fix == nil {
-			if s.Risk >= atRisk {
+			if s.Risk >= atRisk || urgent(s) {
 				none.Devices++
 			}
 			continue

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/firmward/firmward/httpapi"
 	"github.com/firmward/firmward/policy"
@@ -39,11 +41,18 @@ func (c *PolicyCheckCmd) Run(_ context.Context, a *app) error {
 	}
 	t := table{head: []string{"POLICY", "APPROVALS", "IN FLIGHT", "WINDOW", "FOR"}}
 	for _, p := range f.Rollout {
-		who := p.Source
-		if who == "" {
-			who = "every device"
+		t.rows = append(t.rows, []string{p.Name, strconv.Itoa(p.Approvals), strconv.Itoa(p.MaxInFlight), p.Window.String(), cmp.Or(p.Source, "every device")})
+	}
+	if len(t.rows) > 0 {
+		t.write(a)
+	}
+	t = table{head: []string{"RISK POLICY", "CLOCKS OF", "FOR"}}
+	for _, p := range f.Risk {
+		var regimes []string
+		for _, r := range p.Regimes {
+			regimes = append(regimes, string(r))
 		}
-		t.rows = append(t.rows, []string{p.Name, strconv.Itoa(p.Approvals), strconv.Itoa(p.MaxInFlight), p.Window.String(), who})
+		t.rows = append(t.rows, []string{p.Label(), strings.Join(regimes, ", "), cmp.Or(p.Source, "every device")})
 	}
 	if len(t.rows) > 0 {
 		t.write(a)

@@ -10,7 +10,7 @@
 // those only, unless defaultStatus says that the others are unaffected (CVE record format 5.1:
 // without a defaultStatus, what is not listed is unknown).
 //
-// The SSVC values of the CISA container are not kept: nothing uses them yet.
+// The SSVC values that CISA sets in its container are kept as they stand, in lower case (firmward.SSVC).
 package cve5
 
 import (
@@ -19,7 +19,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -208,8 +207,14 @@ func (r *reader) read() error {
 	a.Origin = r.origin
 	r.words()
 	if !a.Rejected {
-		for _, c := range r.containers() {
-			r.metrics(c)
+		r.metrics(c.Containers.CNA)
+		for _, adp := range c.Containers.ADP {
+			r.metrics(adp)
+			for _, m := range adp.Metrics {
+				if m.Other.Type == "ssvc" {
+					r.ssvc(adp.Provider.Name, m.Other.Content)
+				}
+			}
 		}
 		if err := r.products(); err != nil {
 			return err
@@ -288,9 +293,6 @@ func english(all []text) string {
 	return ""
 }
 
-// vector is the form of a CVSS vector; version 2 has no prefix.
-var vector = regexp.MustCompile(`^(?:CVSS:(\d\.\d)/)?[A-Za-z]{1,3}:[A-Za-z]+(?:/[A-Za-z]{1,3}:[A-Za-z]+)+$`)
-
 // metrics takes the scores and the entry in the list of known exploited vulnerabilities.
 func (r *reader) metrics(c container) {
 	a := &r.advisory
@@ -302,9 +304,8 @@ func (r *reader) metrics(c container) {
 			if s.score == nil {
 				continue
 			}
-			form := vector.FindStringSubmatch(s.Vector)
-			if form == nil || form[1] != s.version && (form[1] != "" || s.version != "2.0") || s.Base < 0 || s.Base > 10 {
-				r.put.Refuse(a.ID+" score", fmt.Sprintf("%q with %v is no CVSS %s score", s.Vector, s.Base, s.version))
+			if s.Vector == "" {
+				r.put.Refuse(a.ID+" score", "a score of CVSS "+s.version+" has no vector")
 				continue
 			}
 			a.Scores = append(a.Scores, firmward.Score{Version: s.version, Vector: s.Vector, Base: s.Base, Source: c.Provider.Name})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -179,6 +180,35 @@ func TestContent(t *testing.T) {
 	}
 	if got.Cursor != "2026-05-01T10:00:00Z" {
 		t.Errorf("the cursor is %q", got.Cursor)
+	}
+}
+
+func TestSSVC(t *testing.T) {
+	at := time.Date(2026, 4, 5, 6, 7, 8, 0, time.UTC)
+	ssvc := func(content string) string { return `{"other":{"type":"ssvc","content":{` + content + `}}}` }
+	early := ssvc(`"timestamp":"2026-04-04T00:00:00Z","options":[{"Exploitation":"none"},{"Automatable":"yes"},{"Technical Impact":"partial"}]`)
+	late := ssvc(`"timestamp":"2026-04-05T06:07:08Z","options":[{"Exploitation":"PoC"},{"Automatable":"No"},{"Technical Impact":" Total "},{"Mission Prevalence":"Minimal"}]`)
+	want := &firmward.SSVC{Exploitation: "poc", Automatable: "no", TechnicalImpact: "total", Source: "CISA-ADP", Dated: at}
+	for name, c := range map[string]struct {
+		metrics string
+		want    *firmward.SSVC
+		refused string
+	}{
+		"the later one":       {early + "," + late, want, ""},
+		"in any order":        {late + "," + early, want, ""},
+		"CERT/CC's words":     {ssvc(`"options":[{"Exploitation":"Public PoC"}]`), &firmward.SSVC{Exploitation: "poc", Source: "CISA-ADP"}, ""},
+		"an unknown value":    {ssvc(`"options":[{"Exploitation":"maybe"},{"Automatable":"yes"}]`), &firmward.SSVC{Automatable: "yes", Source: "CISA-ADP"}, `CVE-2031-1000 SSVC: "maybe" is no value of exploitation`},
+		"nothing that counts": {ssvc(`"options":[{"Mission Prevalence":"Minimal"}]`), nil, ""},
+		"another shape":       {ssvc(`"options":"none"`), nil, "CVE-2031-1000 SSVC"},
+		"a broken day":        {ssvc(`"timestamp":"soon","options":[{"Automatable":"yes"}]`), &firmward.SSVC{Automatable: "yes", Source: "CISA-ADP"}, "soon"},
+	} {
+		got := read(t, doc(`"metrics":[`+early+`]`, `"metrics":[`+c.metrics+`]`)) // what the CNA itself says does not count
+		if diff := cmp.Diff(c.want, got.Advisories[0].SSVC); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		if refused := strings.Join(got.Refused, "; "); !strings.Contains(refused, c.refused) || c.refused == "" && refused != "" {
+			t.Errorf("%s: refused %q, want %q", name, refused, c.refused)
+		}
 	}
 }
 

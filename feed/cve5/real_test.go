@@ -1,6 +1,7 @@
 package cve5_test
 
 import (
+	"encoding/csv"
 	"io"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/firmward/firmward/feed/cve5"
 	"github.com/firmward/firmward/feed/feedtest"
 	"github.com/firmward/firmward/feed/nvd20"
+	"github.com/firmward/firmward/priority"
 )
 
 // kind tells how well a record names products and versions.
@@ -123,5 +125,86 @@ func BenchmarkRecord(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*n), "µs/record")
 			b.ReportMetric(float64(len(text)*b.N)/b.Elapsed().Seconds()/1e6, "MB/s")
 		})
+	}
+}
+
+// TestRealSSVC compares what is read with a table of the same decisions that was made by other means: no difference.
+func TestRealSSVC(t *testing.T) {
+	d := open(t, vulnrichment)
+	got, err := feedtest.Sync(t.Context(), cve5.Source{}, d, d.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := map[string]*firmward.SSVC{}
+	for _, a := range got.Advisories {
+		read[a.ID] = a.SSVC
+	}
+	table, err := csv.NewReader(open(t, "cve5-vulnrichment/ssvc-2024-10-24.csv.gz")).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	both, values := 0, map[string]int{}
+	for _, row := range table[1:] { // cve,exploitation,automatable,technical_impact,timestamp,kev
+		s, ours := read[row[0]]
+		if !ours {
+			continue
+		}
+		both++
+		if s == nil {
+			t.Errorf("%v: nothing was read", row)
+			continue
+		}
+		want := [4]string{strings.ToLower(row[1]), strings.ToLower(row[2]), strings.ToLower(row[3]), "CISA-ADP"}
+		at, err := feed.Day(row[4])
+		if have := [4]string{s.Exploitation, s.Automatable, s.TechnicalImpact, s.Source}; have != want || err != nil || !s.Dated.Equal(at) {
+			t.Errorf("%v: %v %s, %v", row, have, s.Dated, err)
+		}
+		values[s.Exploitation+" "+s.Automatable+" "+s.TechnicalImpact]++
+		delete(read, row[0])
+	}
+	if len(read) > 0 || both != 6479 || len(values) != 12 {
+		t.Errorf("%d records in both, %d are only in one, %d combinations of 12", both, len(read), len(values))
+	}
+	t.Logf("%d records in both", both)
+}
+
+// TestRealScores counts scores that differ from the base score of their vector. Most of them were worked out from all metrics
+// of the vector, threat metrics included, and called base.
+func TestRealScores(t *testing.T) {
+	type counts struct{ scores, differ, whole, unreadable int }
+	for _, c := range []struct {
+		file   string
+		source feed.Source
+		want   counts
+	}{
+		{vulnrichment, cve5.Source{}, counts{scores: 7500, differ: 248, whole: 238}},
+		{"nvd-2.0/nvdcve-2.0-2026.json.gz", nvd20.Source{}, counts{scores: 11642, differ: 456, whole: 455}},
+	} {
+		d := open(t, c.file)
+		result, err := feedtest.Sync(t.Context(), c.source, d, d.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got counts
+		for _, a := range result.Advisories {
+			for _, s := range a.Scores {
+				got.scores++
+				if s.Computed == 0 {
+					continue
+				}
+				got.differ++
+				if v, err := priority.ParseVector(s.Vector); err == nil && v.Score() == s.Base {
+					got.whole++
+				}
+			}
+		}
+		for _, r := range result.Refused {
+			if strings.Contains(r, " score: ") {
+				got.unreadable++
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: %+v, want %+v", c.file, got, c.want)
+		}
 	}
 }

@@ -19,6 +19,7 @@ var knowledge = []check{
 	{"rejected advisories go", rejects},
 	{"knowledge never goes back", newest},
 	{"exploited, likelihood, lifecycle", starter},
+	{"earlier scores", trend},
 	{"findings", findings},
 	{"exceptions", exceptions},
 }
@@ -245,6 +246,47 @@ func starter(t *testing.T, s *store.Store) {
 	diff(t, "likelihood", map[string]firmward.Likelihood{"CVE-1": newer}, must[map[string]firmward.Likelihood](t)(s.LikelihoodOf(ctx, []string{"CVE-1", "CVE-2"})))
 	diff(t, "lifecycle", []firmward.Lifecycle{end}, must[[]firmward.Lifecycle](t)(s.Lifecycles(ctx, "AXIS", "m3045", "other")))
 	diff(t, "all of a vendor", []firmward.Lifecycle{end}, must[[]firmward.Lifecycle](t)(s.Lifecycles(ctx, "axis")))
+}
+
+// trend keeps what a person would call a change: not the noise of a day, not a document that comes again.
+func trend(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	at := func(days int, score float64, model string) firmward.Likelihood {
+		return firmward.Likelihood{Advisory: "CVE-1", Score: score, Percentile: .5, Model: model, Dated: t0.Add(time.Duration(days) * 24 * time.Hour)}
+	}
+	write := func(l firmward.Likelihood) {
+		feed(t, s, "epss", store.ImportOptions{Kind: "likelihood", Now: t0}, func(i *store.Import) error {
+			return i.Likelihood(l)
+		})
+	}
+	all := func() []firmward.Likelihood {
+		return must[map[string][]firmward.Likelihood](t)(s.LikelihoodTrend(ctx, []string{"CVE-1", "CVE-2"}))["CVE-1"]
+	}
+	first, second, other := at(0, .02, "v3"), at(7, .41, "v3"), at(8, .41, "v4")
+	write(first)
+	if got := all(); got != nil {
+		t.Errorf("one score has a history: %v", got)
+	}
+	for _, l := range []firmward.Likelihood{at(1, .021, "v3"), at(1, .021, "v3"), at(2, .022, "v3"), second, second, other} {
+		write(l)
+	}
+	diff(t, "earlier scores", []firmward.Likelihood{second, at(2, .022, "v3"), first}, all())
+	diff(t, "the newest", other, must[map[string]firmward.Likelihood](t)(s.LikelihoodOf(ctx, []string{"CVE-1"}))["CVE-1"])
+	quiet := at(0, .001, "v3")
+	quiet.Advisory = "CVE-2"
+	for n := range 3 {
+		quiet.Dated = quiet.Dated.Add(time.Duration(n) * time.Hour)
+		write(quiet)
+	}
+	for n := range 40 {
+		write(at(10+n, float64(n%2), "v4"))
+	}
+	if got := all(); len(got) != 30 || !got[0].Dated.Equal(t0.Add(48*24*time.Hour)) {
+		t.Errorf("%d earlier scores, the newest of %v", len(got), got[0].Dated)
+	}
+	if got := must[map[string][]firmward.Likelihood](t)(s.LikelihoodTrend(ctx, []string{"CVE-2"})); len(got) != 0 {
+		t.Errorf("noise has a history: %v", got)
+	}
 }
 
 func findings(t *testing.T, s *store.Store) {

@@ -254,13 +254,18 @@ func orders(t *testing.T, s *store.Store) {
 func steps(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	step := func(id string, risk int, by time.Time, kind firmward.StepKind) firmward.NextStep {
-		return firmward.NextStep{DeviceID: id, Risk: risk, Now: firmward.Phase{Kind: kind, By: by}, Then: &firmward.Phase{Kind: firmward.StepReplace}}
+		urgency := firmward.AtNextCheck
+		if risk > 70 {
+			urgency = firmward.ThisWeek
+		}
+		return firmward.NextStep{DeviceID: id, Risk: risk, Urgency: urgency, Now: firmward.Phase{Kind: kind, By: by}, Then: &firmward.Phase{Kind: firmward.StepReplace}}
 	}
 	put(t, s, t0, device("a", nil), device("b", nil))
 	write(t, s, func(tx *store.Tx) error {
 		return errors.Join(tx.PutNextStep(ctx, step("a", 50, time.Time{}, firmward.StepAsk)), tx.PutNextStep(ctx, step("b", 50, t0.Add(time.Hour), firmward.StepAsk)),
 			tx.PutNextStep(ctx, step("c", 90, time.Time{}, firmward.StepPatch)), tx.PutNextStep(ctx, step("d", 50, t0, firmward.StepWait)),
-			tx.PutNextStep(ctx, step("c", 71, time.Time{}, firmward.StepPatch)))
+			tx.PutNextStep(ctx, step("c", 71, t0.Add(time.Hour), firmward.StepPatch)), tx.PutNextStep(ctx, step("e", 60, time.Time{}, firmward.StepAsk)),
+			tx.PutNextStep(ctx, step("f", 1, t0.Add(-48*time.Hour), firmward.StepReplace)))
 	})
 	order := func(f store.StepFilter) (out string) {
 		for _, v := range each(t, 1, func(p store.Page) ([]firmward.NextStep, string, error) { return s.NextSteps(ctx, f, p) }) {
@@ -268,12 +273,12 @@ func steps(t *testing.T, s *store.Store) {
 		}
 		return out
 	}
-	for want, f := range map[string]store.StepFilter{"cdba": {}, "ba": {Site: "home"}, "d": {Bucket: "watch"}, "c": {Kind: firmward.StepPatch}} {
+	for want, f := range map[string]store.StepFilter{"fcbead": {}, "ba": {Site: "home"}, "d": {Bucket: "watch"}, "c": {Kind: firmward.StepPatch}} {
 		if got := order(f); got != want {
 			t.Errorf("%+v: %s, want %s", f, got, want)
 		}
 	}
-	diff(t, "counts", []store.StepCount{{Kind: firmward.StepAsk, Bucket: "plan", N: 2}, {Kind: firmward.StepPatch, Bucket: "act-now", N: 1}, {Kind: firmward.StepWait, Bucket: "watch", N: 1}}, must[[]store.StepCount](t)(s.CountSteps(ctx)))
+	diff(t, "counts", []store.StepCount{{Kind: firmward.StepAsk, Bucket: "plan", N: 3}, {Kind: firmward.StepPatch, Bucket: "act-now", N: 1}, {Kind: firmward.StepReplace, Bucket: "plan", N: 1}, {Kind: firmward.StepWait, Bucket: "watch", N: 1}}, must[[]store.StepCount](t)(s.CountSteps(ctx)))
 	put(t, s, t0, device("a", func(d *firmward.Device) { d.Site = "moved" }))
 	if got := order(store.StepFilter{Site: "moved"}); got != "a" {
 		t.Errorf("after the device moved: %q", got)

@@ -608,7 +608,7 @@ export interface paths {
         };
         /**
          * The one next step of every device
-         * @description The highest risk first, then the earliest due.
+         * @description The order of work: the earliest day of a deadline first, then the highest risk; what waits comes last. risk = 100 × likelihood × impact. Likelihood: 1 − product over exploit paths of (1 − exploited × reachable × certain), where exploited is 1 for what is known to be exploited, else EPSS, else the policy's prior, and all that one firmware mends is one path. Impact: the highest of safety, mission, data and lateral movement. The policy holds the weights.
          */
         get: operations["list-next-steps"];
         put?: never;
@@ -1251,10 +1251,14 @@ export interface components {
             references: string[];
             scores: components["schemas"]["Score"][];
             source: string;
+            /** @description what an authority decided */
+            ssvc?: components["schemas"]["SSVC"];
             title: string;
             weakness: string[];
         };
         AdvisoryDetail: {
+            /** @description earlier scores, the newest first */
+            earlier: components["schemas"]["Likelihood"][];
             exploited?: components["schemas"]["Exploited"];
             id: string;
             likelihood?: components["schemas"]["Likelihood"];
@@ -1434,6 +1438,22 @@ export interface components {
             others: components["schemas"]["Claim"][];
             why: string;
         };
+        Counterfactual: {
+            action: string;
+            /** Format: int64 */
+            risk: number;
+        };
+        Decision: {
+            /** @description worked out here: no authority's own decision */
+            derived: boolean;
+            source: string;
+            value: string;
+        };
+        DerivedMetric: {
+            from: string;
+            metric: string;
+            value: string;
+        };
         Device: {
             addresses: string[];
             class: string;
@@ -1515,6 +1535,42 @@ export interface components {
             site?: string;
             spare?: boolean;
             vendor?: string;
+        };
+        DueClock: {
+            /** @description the finding that set it */
+            advisory?: string;
+            /** @description what a directive asks for, in words */
+            asks?: string;
+            /**
+             * Format: date-time
+             * @description absent: at the next upgrade
+             */
+            due?: string;
+            rule: string;
+            /** Format: date-time */
+            started?: string;
+            startedBy?: string;
+        };
+        Environmental: {
+            /**
+             * Format: double
+             * @description worked out from the vector
+             */
+            base: number;
+            derived: components["schemas"]["DerivedMetric"][];
+            /**
+             * Format: double
+             * @description with the derived metrics
+             */
+            score: number;
+            /**
+             * Format: double
+             * @description what the source gives, where it differs
+             */
+            stated?: number;
+            /** @description with the derived metrics */
+            vector: string;
+            version: string;
         };
         ErrorDetail: {
             /** @description Where the error occurred, e.g. 'body.items[3].tags' or 'path.thing-id' */
@@ -1607,6 +1663,15 @@ export interface components {
             source?: string;
             value?: string;
         };
+        Factor: {
+            name: string;
+            /**
+             * Format: double
+             * @description 0 to 1
+             */
+            value: number;
+            why: string;
+        };
         Feed: {
             /**
              * Format: date-time
@@ -1669,6 +1734,10 @@ export interface components {
              * @description EPSS, 0 when unknown
              */
             likelihood: number;
+            /** @description version of the EPSS model */
+            likelihoodModel?: string;
+            /** @description how EPSS moved within 30 days */
+            likelihoodTrend?: string;
             noFix: boolean;
             open: boolean;
             /** Format: date-time */
@@ -1686,6 +1755,8 @@ export interface components {
              * @description generation of the feeds that was used
              */
             snapshot: number;
+            /** @description what an authority decided */
+            ssvc?: components["schemas"]["SSVC"];
             vector?: string;
             /** @enum {string} */
             verdict: "affected" | "likely" | "possible" | "not-affected";
@@ -1935,18 +2006,26 @@ export interface components {
             blockerCode?: string;
             /** @enum {string} */
             bucket: "act-now" | "plan" | "watch" | "accept";
+            /** @description one of each rule in force, the strictest first */
+            clocks: components["schemas"]["DueClock"][];
             counterfactual?: string;
             /** Format: date-time */
             decidedAt: string;
             /** @description its name */
             device: string;
             deviceId: string;
+            /** @description all that the risk was made of */
+            factors?: components["schemas"]["RiskFactors"];
             finally?: components["schemas"]["Phase"];
             /** @description what would mend it; steps with the same fix are one piece of work */
             fix?: components["schemas"]["Mending"];
+            /** @description what stands beside the risk and is not in it */
+            flags: string[];
             /** @description how deep the knowledge behind it is */
             knowledge: string;
             now: components["schemas"]["Phase"];
+            /** @description what each act that is open would make of the risk, the best first */
+            otherwise: components["schemas"]["Counterfactual"][];
             /** @description rollout, work order or containment that carries it */
             ref?: string;
             /**
@@ -1961,7 +2040,11 @@ export interface components {
             riskAfter: number;
             site?: string;
             support: components["schemas"]["Support"];
+            /** @description exploited and reachable from the internet: assume that somebody is in */
+            takenOver: boolean;
             then?: components["schemas"]["Phase"];
+            /** @enum {string} */
+            urgency?: "fix now" | "this week" | "at next check" | "watch";
             /** @description strongest first */
             why: string[];
         };
@@ -2125,6 +2208,30 @@ export interface components {
             /** @description tried from top to bottom */
             rollout: components["schemas"]["RolloutPolicy"][];
         };
+        Priority: {
+            advisory: string;
+            automatable: components["schemas"]["Decision"];
+            certainty: components["schemas"]["Factor"];
+            /** @description absent when no source gives a vector */
+            cvss?: components["schemas"]["Environmental"];
+            /** @description what CISA BOD 26-04 asks for */
+            directive: string;
+            exploitation: components["schemas"]["Decision"];
+            /** @description of the SSVC deployer tree: defer, scheduled, out-of-cycle, immediate */
+            outcome: string;
+            /** @description findings of one path are mended together: only the strongest counts */
+            path: string;
+            probability: components["schemas"]["Factor"];
+            reach: components["schemas"]["Factor"];
+            technicalImpact: components["schemas"]["Decision"];
+            /**
+             * Format: double
+             * @description probability times reach times certainty
+             */
+            value: number;
+            /** @enum {string} */
+            verdict: "affected" | "likely" | "possible";
+        };
         Problem: {
             /**
              * @description stable, for machines
@@ -2228,16 +2335,71 @@ export interface components {
             /** Format: date-time */
             withdrawn?: string;
         };
+        RiskFactors: {
+            exposure: components["schemas"]["Decision"];
+            /** @description the strongest first; a list of steps holds three of each */
+            findings: components["schemas"]["Priority"][];
+            humanImpact: components["schemas"]["Decision"];
+            /** @description the highest of impacts */
+            impact: components["schemas"]["Factor"];
+            impacts: components["schemas"]["Factor"][];
+            /**
+             * Format: double
+             * @description 0 to 1
+             */
+            likelihood: number;
+            /**
+             * Format: int64
+             * @description findings beyond those
+             */
+            more?: number;
+            /** @description name, version and digest of the risk policy */
+            policy: string;
+            /** @description what no source knows yet */
+            unfound: components["schemas"]["Factor"];
+        };
         RiskPolicy: {
             containWithin: string;
             critical: string;
+            /** @description of all values: printed with each score */
+            digest: string;
             exploited: string;
             exploitedAndExposed: string;
             high: string;
             lookEvery: string;
             name: string;
             other: string;
+            regimes: ("policy" | "ssvc" | "cisa-bod-26-04")[];
             replaceWithin: string;
+            /** @description exposure of the devices of a network */
+            segments?: {
+                [key: string]: string;
+            };
+            /** @description CEL over one device; absent: every device */
+            select?: string;
+            ssvc: components["schemas"]["SSVCTimes"];
+            version?: string;
+            weights: components["schemas"]["RiskWeights"];
+        };
+        RiskWeights: {
+            certainty: {
+                [key: string]: number;
+            };
+            /** Format: double */
+            data: number;
+            /** Format: double */
+            lateral: number;
+            /** Format: double */
+            mission: number;
+            /** Format: double */
+            prior: number;
+            reach: {
+                [key: string]: number;
+            };
+            /** Format: double */
+            safety: number;
+            /** Format: double */
+            unknownDevice: number;
         };
         Rollout: {
             approvals: components["schemas"]["Approval"][];
@@ -2335,6 +2497,22 @@ export interface components {
             /** @description maintenance window in the site's time zone */
             window: string;
         };
+        SSVC: {
+            /** @description no, yes */
+            automatable?: string;
+            /** Format: date-time */
+            dated?: string;
+            /** @description none, poc, active */
+            exploitation?: string;
+            source: string;
+            /** @description partial, total */
+            technicalImpact?: string;
+        };
+        SSVCTimes: {
+            immediate?: string;
+            outOfCycle?: string;
+            scheduled?: string;
+        };
         Scan: {
             /** Format: int64 */
             answered: number;
@@ -2387,8 +2565,16 @@ export interface components {
             targets: number;
         };
         Score: {
-            /** Format: double */
+            /**
+             * Format: double
+             * @description as the source gives it
+             */
             base: number;
+            /**
+             * Format: double
+             * @description worked out from the vector, where that gives another number
+             */
+            computed?: number;
             source?: string;
             vector: string;
             version: string;

@@ -10,7 +10,7 @@ import { text } from '../text';
 import { byBlocker, byFix, byKind, count, type Fix, type Step } from './group';
 import { Risk } from './Risk';
 
-const most = 5000; // steps that are read for the groups; the server gives the highest risk first
+const most = 5000; // steps that are read for the groups; the server gives the most urgent first
 
 async function readSteps(signal: AbortSignal) {
   const items: Step[] = [];
@@ -150,7 +150,7 @@ function Row({ step: s }: { step: Step }) {
   const isPast = useIsPast();
   return (
     <li className="card step">
-      <Risk risk={s.risk} after={s.riskAfter} />
+      <Risk risk={s.risk} after={s.riskAfter} bucket={s.bucket} />
       <div>
         <p><Link href={`/devices/${s.deviceId}`} className="strong">{s.device}</Link> {s.site && <span className="dim">{s.site}</span>}</p>
         <p>{s.now.action}{s.then && <span className="dim">. {text.then} {s.then.action}</span>}{s.finally && <span className="dim">. {text.finally} {s.finally.action}</span>}</p>

@@ -3,7 +3,7 @@ import { byBlocker, byFix, byKind, type Step } from './group';
 
 function step(device: string, more: Partial<Step>): Step {
   return {
-    device, deviceId: device, bucket: 'plan', now: { kind: 'patch', action: 'update it' }, why: [], risk: 50, riskAfter: 10,
+    device, deviceId: device, bucket: 'plan', now: { kind: 'patch', action: 'update it' }, why: [], risk: 50, riskAfter: 10, flags: [], clocks: [], otherwise: [], takenOver: false,
     knowledge: '', support: { state: 'unknown', forecast: 'unknown' }, decidedAt: '2026-11-25T00:00:00Z', ...more,
   };
 }
@@ -13,10 +13,10 @@ test('the fix that removes most risk per minute comes first', () => {
   const quick = { model: 'plug', version: '1.4', closes: 1, minutes: 2 };
   const { fixes, unfixed } = byFix([
     step('a', { fix: slow, risk: 90 }), step('b', { fix: slow, risk: 90 }), step('c', { fix: quick, risk: 20 }),
-    step('d', { risk: 80 }), step('e', { risk: 5 }),
+    step('d', { risk: 80 }), step('e', { risk: 5 }), step('f', { risk: 5, bucket: 'act-now' }),
   ]);
   expect(fixes.map((f) => [f.model, f.devices.length, f.closes, f.risk, f.minutes])).toEqual([['plug', 1, 1, 10, 2], ['camera', 2, 6, 160, 120]]);
-  expect(unfixed.map((s) => s.device)).toEqual(['d']);
+  expect(unfixed.map((s) => s.device)).toEqual(['d', 'f']);
 });
 
 test('a fix that takes no minutes is no division by zero', () => {

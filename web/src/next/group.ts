@@ -6,13 +6,13 @@ export type Step = Schemas['NextStep'];
 export type Fix = { model: string; version: string; release?: string; devices: Step[]; closes: number; risk: number; minutes: number };
 
 // byFix groups steps by what would mend them: most risk removed per minute of maintenance first, as
-// "firmward next --by fix" does. Devices of risk that no fix mends are counted, so that nobody forgets them.
+// "firmward next --by fix" does. Urgent devices that no fix mends are counted, so that nobody forgets them.
 export function byFix(steps: Step[], worth = 30): { fixes: Fix[]; unfixed: Step[] } {
   const groups = new Map<string, Fix>();
   const unfixed: Step[] = [];
   for (const s of steps) {
     if (!s.fix) {
-      if (s.risk >= worth) unfixed.push(s);
+      if (s.risk >= worth || s.bucket === 'act-now') unfixed.push(s);
       continue;
     }
     const key = JSON.stringify([s.fix.model, s.fix.version]);
@@ -41,7 +41,7 @@ export function byBlocker(steps: Step[]): { blocker: string; code: string; devic
 
 export const kinds = ['patch', 'contain', 'ask', 'replace', 'retire', 'look', 'accept', 'wait'] as const;
 
-// byKind groups steps by what is to be done, in the order of kinds; inside, the highest risk stays first.
+// byKind groups steps by what is to be done, in the order of kinds; inside, the most urgent stays first.
 export function byKind(steps: Step[]): { kind: (typeof kinds)[number]; steps: Step[] }[] {
   return kinds.map((kind) => ({ kind, steps: steps.filter((s) => s.now.kind === kind) })).filter((g) => g.steps.length > 0);
 }
