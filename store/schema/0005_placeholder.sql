@@ -1,3 +1,0 @@
--- placeholder
-
-CREATE TABLE placeholder5 (id @text PRIMARY KEY) @rowless
