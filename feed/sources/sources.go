@@ -3,6 +3,7 @@ package sources
 
 import (
 	"github.com/firmward/firmward/feed"
+	"github.com/firmward/firmward/feed/csaf"
 	"github.com/firmward/firmward/feed/cve5"
 	"github.com/firmward/firmward/feed/eol"
 	"github.com/firmward/firmward/feed/epss"
@@ -22,6 +23,7 @@ func All() []feed.Source {
 		epss.Source{},
 		eol.Source{},
 		cve5.Source{},
+		csaf.Source{},
 	}
 }
 

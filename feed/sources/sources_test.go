@@ -31,6 +31,9 @@ var samples = map[string]string{
 	"cve5": `{"dataType":"CVE_RECORD","dataVersion":"5.1","cveMetadata":{"cveId":"CVE-2031-0005","state":"PUBLISHED","datePublished":"2026-02-01T10:00:00Z","dateUpdated":"2026-02-03T10:00:00.123Z"},"containers":{"cna":{"providerMetadata":{"shortName":"acme"},"descriptions":[{"lang":"en","value":"A bell rings."}],"affected":[{"vendor":"Acme Inc.","product":"Bell","versions":[{"version":"1.0 through 1.4","status":"affected"}]}],"x_unheard":{"of":[1]}}}}
 {"dataType":"CVE_RECORD","dataVersion":"5.1","cveMetadata":{"cveId":"CVE-2031-0006","state":"REJECTED","datePublished":"2026-02-01T10:00:00Z"},"containers":{"cna":{"rejectedReasons":[{"lang":"en","value":"Not used."}]}}}
 `,
+	"csaf": `{"document":{"category":"csaf_vex","csaf_version":"2.0","title":"Bells","publisher":{"name":"Acme","namespace":"https://acme.example"},"tracking":{"id":"AC-31-7","status":"final","initial_release_date":"2026-02-01T10:00:00Z","current_release_date":"2026-02-03T10:00:00Z"}},
+"product_tree":{"branches":[{"category":"vendor","name":"Acme","branches":[{"category":"product_name","name":"Bell","product":{"product_id":"B","name":"Bell"}}]}]},
+"vulnerabilities":[{"cve":"CVE-2031-0007","product_status":{"known_not_affected":["B"]},"flags":[{"label":"component_not_present","product_ids":["B"]}]},{"cve":"CVE-2031-0008","product_status":{"under_investigation":["B"]}}]}`,
 	"kev": `{"title":"Catalog","catalogVersion":"2026.03.13","dateReleased":"2026-03-13T16:38:24.564Z","count":2,"vulnerabilities":[
 {"cveID":"CVE-2031-0001","dateAdded":"2026-03-01","dueDate":"2026-03-22","requiredAction":"Update.","knownRansomwareCampaignUse":"Known"},
 {"cveID":"CVE-2031-0003","dateAdded":"2026-03-02","dueDate":"2026-03-23","requiredAction":"Retire.","knownRansomwareCampaignUse":"Unknown"}]}`,
@@ -83,7 +86,7 @@ func TestDetectOnePerDocument(t *testing.T) {
 func TestOneBrokenRecord(t *testing.T) {
 	for name, swap := range map[string][2]string{
 		"nvd11": {`"ID":"CVE-2031-0001"`, `"ID":"CVE-x"`}, "nvd20": {`"published":"2026-01-01T09:15:51.113"`, `"published":7`},
-		"cve5": {`"CVE-2031-0005"`, `"CVE-31-5"`}, "kev": {`"dateAdded":"2026-03-01"`, `"dateAdded":"soon"`}, "epss": {"0.94436", "1.94436"}, "eol": {`"status":"announced"`, `"status":"rumour"`},
+		"cve5": {`"CVE-2031-0005"`, `"CVE-31-5"`}, "csaf": {`"CVE-2031-0007"`, `"CVE-31-7"`}, "kev": {`"dateAdded":"2026-03-01"`, `"dateAdded":"soon"`}, "epss": {"0.94436", "1.94436"}, "eol": {`"status":"announced"`, `"status":"rumour"`},
 	} {
 		doc := strings.Replace(samples[name], swap[0], swap[1], 1)
 		got, err := feedtest.Sync(t.Context(), source(t, []byte(doc)), strings.NewReader(doc), name)
