@@ -19,6 +19,8 @@ var knowledge = []check{
 	{"rejected advisories go", rejects},
 	{"knowledge never goes back", newest},
 	{"exploited, likelihood, lifecycle", starter},
+	{"a source says all again", renews},
+	{"documents in parts", parts},
 	{"findings", findings},
 	{"exceptions", exceptions},
 }
