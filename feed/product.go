@@ -2,6 +2,7 @@ package feed
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/firmward/firmward"
@@ -93,6 +94,22 @@ func Plain(product, text string) string {
 		}
 	}
 	return text
+}
+
+// update is how publishers name the version that repairs; what follows has to be one version and nothing else.
+var update = regexp.MustCompile(`(?i)^(?:please )?(?:update|upgrade|fixed|updated|upgraded) (?:to|in) (?:(?:the )?(?:firmware|software) )?(.+?)(?: (?:- |\()?(?:download|available|link)?:? ?https?://\S+)?$`)
+
+// FixedIn gives the one version that the words of a fix name: "Update to V2.0 or later version".
+func FixedIn(details string) (string, bool) {
+	m := update.FindStringSubmatch(strings.Join(strings.Fields(details), " "))
+	if m == nil {
+		return "", false
+	}
+	r, ok := version.ParseRange(m[1])
+	if _, single := r.One(); !ok || r.From == "" || r.After || !single && r.To != "" {
+		return "", false
+	}
+	return r.From, true
 }
 
 // Unique drops what stands in a list already.

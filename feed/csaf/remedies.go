@@ -1,9 +1,7 @@
 package csaf
 
 import (
-	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/cpe"
@@ -56,7 +54,7 @@ func (r *reader) notes(in vulnerability, left *int) (map[string]*note, error) {
 		text := feed.Clip(m.Details)
 		switch m.Category {
 		case "vendor_fix":
-			v, ok := named(m.Details)
+			v, ok := feed.FixedIn(m.Details)
 			f = func(n *note) {
 				n.mended, n.fix = true, text
 				if ok {
@@ -73,22 +71,6 @@ func (r *reader) notes(in vulnerability, left *int) (map[string]*note, error) {
 		}
 	}
 	return out, nil
-}
-
-// update is how publishers name the version that repairs; what follows has to be one version and nothing else.
-var update = regexp.MustCompile(`(?i)^(?:please )?(?:update|upgrade|fixed|updated|upgraded) (?:to|in) (?:(?:the )?(?:firmware|software) )?(.+?)(?: (?:- |\()?(?:download|available|link)?:? ?https?://\S+)?$`)
-
-// named gives the one version that the words of a fix name: "Update to V2.0 or later version".
-func named(details string) (string, bool) {
-	m := update.FindStringSubmatch(strings.Join(strings.Fields(details), " "))
-	if m == nil {
-		return "", false
-	}
-	r, ok := version.ParseRange(m[1])
-	if _, single := r.One(); !ok || r.From == "" || r.After || !single && r.To != "" {
-		return "", false
-	}
-	return r.From, true
 }
 
 // fixes names the versions that repair an affected product: those of fixed products of the same name, and the one
