@@ -10,6 +10,8 @@ import (
 	"github.com/firmward/firmward/feed/kev"
 	"github.com/firmward/firmward/feed/nvd11"
 	"github.com/firmward/firmward/feed/nvd20"
+	"github.com/firmward/firmward/feed/openvex"
+	"github.com/firmward/firmward/feed/overrides"
 	"github.com/firmward/firmward/feed/starter"
 )
 
@@ -24,6 +26,9 @@ func All() []feed.Source {
 		eol.Source{},
 		cve5.Source{},
 		csaf.Source{},
+		openvex.Source{},
+		overrides.Source{},
+		overrides.Own{},
 	}
 }
 
