@@ -150,6 +150,25 @@ func TestCollection(t *testing.T) {
 	}
 }
 
+func TestPack(t *testing.T) {
+	f := files{"2031/a.json": "{}", "2031/a.json.asc": "x", "index.txt": "2031/a.json\n", "notes.md": "x", ".git/config": "x"}
+	var b bytes.Buffer
+	n := 0
+	if err := feed.Pack(&b, f.made(t)["folder"], func(files int) { n = files }); err != nil || n != 3 {
+		t.Errorf("%d files, %v", n, err)
+	}
+	path := filepath.Join(t.TempDir(), "packed")
+	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, c := say(t, path); len(got) != 1 || got[0] != "2031/a.json {}" || c.Signed != 1 {
+		t.Errorf("%q", got)
+	}
+	if err := feed.Pack(io.Discard, files{"notes.md": "x"}.made(t)["folder"], func(int) {}); firmward.CodeOf(err) != firmward.Invalid {
+		t.Errorf("a folder without documents: %v", err)
+	}
+}
+
 func TestCollectionRefuses(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name string, b []byte) string {
