@@ -147,6 +147,9 @@ func (t *Tx) clearFeed(ctx context.Context, feed, kind string) error {
 	}
 	for _, table := range tables {
 		if table == "advisory" {
+			if err := t.put(ctx, "DELETE FROM advisory_withdrawn WHERE feed = $1", feed); err != nil {
+				return err
+			}
 			err := t.put(ctx, "DELETE FROM advisory_product WHERE (id, source) IN (SELECT id, source FROM advisory WHERE feed = $1)", feed)
 			if err != nil {
 				return err

@@ -26,7 +26,7 @@ type Import struct {
 	spill       *spill // of advisories, when they are many
 	inPart      bool
 	replaced    []replaced
-	rejected    [][2]string // id, source
+	withdrawn   []withdrawn
 	exploited   [][]any
 	likelihoods [][]any
 	lifecycles  [][]any
@@ -40,6 +40,12 @@ type replaced struct {
 	asOf   int64
 }
 
+// withdrawn is an advisory that its source took back, or with an empty id all that the source said.
+type withdrawn struct {
+	id, source string
+	modified   int64 // when; 0 where the source does not say
+}
+
 type advisoryRow struct {
 	id, source, title   string
 	published, modified int64
@@ -47,14 +53,15 @@ type advisoryRow struct {
 	products            []Product
 }
 
-// Advisory takes one advisory. A rejected one is removed. An empty Source means the feed's name.
+// Advisory takes one advisory. A rejected one is removed, and older forms of it do not come back. An empty Source means the
+// feed's name.
 func (i *Import) Advisory(a firmward.Advisory) error {
 	if a.Source == "" {
 		a.Source = i.feed
 	}
 	a.ID = clean(a.ID)
 	if a.Rejected {
-		i.rejected = append(i.rejected, [2]string{a.ID, a.Source})
+		i.withdrawn = append(i.withdrawn, withdrawn{a.ID, clean(a.Source), micros(a.Modified)})
 		return nil
 	}
 	packed, err := i.pack(a)
@@ -85,7 +92,7 @@ func (i *Import) Part(f func() error) error {
 	i.inPart = false
 	if err != nil {
 		i.dated, i.refused, i.replaced = was.dated, was.refused, was.replaced
-		i.advisories, i.rejected, i.exploited = was.advisories, was.rejected, was.exploited
+		i.advisories, i.withdrawn, i.exploited = was.advisories, was.withdrawn, was.exploited
 		i.likelihoods, i.lifecycles = was.likelihoods, was.lifecycles
 		return err
 	}
@@ -164,7 +171,7 @@ func (i *Import) pack(a firmward.Advisory) ([]byte, error) {
 
 // empty reports whether no record was taken.
 func (i *Import) empty() bool {
-	return i.spill == nil && len(i.replaced)+len(i.advisories)+len(i.rejected)+len(i.exploited)+len(i.likelihoods)+len(i.lifecycles) == 0
+	return i.spill == nil && len(i.replaced)+len(i.advisories)+len(i.withdrawn)+len(i.exploited)+len(i.likelihoods)+len(i.lifecycles) == 0
 }
 
 func (i *Import) storeExploited(ctx context.Context, tx *Tx) error {

@@ -95,13 +95,8 @@ func (i *Import) batches(f func([]advisoryRow) error) error {
 // advisoryKey is the key of an advisory.
 type advisoryKey struct{ id, source string }
 
-// leaveOlder drops the advisories of which a newer form is stored: yearly files come again and again beside the
-// short ones that hold the latest changes, in any order.
-func leaveOlder(ctx context.Context, tx *Tx, rows []advisoryRow) ([]advisoryRow, error) {
-	ids := make([]string, len(rows))
-	for k, a := range rows {
-		ids[k] = a.id
-	}
+// modifiedOf gives when the stored rows of these ids changed last.
+func modifiedOf(ctx context.Context, tx *Tx, table string, ids []string) (map[advisoryKey]int64, error) {
 	stored := make(map[advisoryKey]int64)
 	_, err := list(ctx, tx.Reader, func(s scan) (struct{}, error) {
 		var k advisoryKey
@@ -109,8 +104,75 @@ func leaveOlder(ctx context.Context, tx *Tx, rows []advisoryRow) ([]advisoryRow,
 		err := s(&k.id, &k.source, &modified)
 		stored[k] = modified
 		return struct{}{}, err
-	}, "SELECT id, source, modified FROM advisory WHERE id IN ("+tx.d.elements("$1")+")", js{ids})
-	return slices.DeleteFunc(rows, func(a advisoryRow) bool { return a.modified < stored[advisoryKey{a.id, a.source}] }), err
+	}, "SELECT id, source, modified FROM "+table+" WHERE id IN ("+tx.d.elements("$1")+")", js{ids})
+	return stored, err
+}
+
+// leaveOlder drops the advisories of which a newer form is stored, or was withdrawn: yearly files come again and again
+// beside the short ones that hold the latest changes, in any order.
+func leaveOlder(ctx context.Context, tx *Tx, rows []advisoryRow) ([]advisoryRow, error) {
+	ids := make([]string, len(rows))
+	for k, a := range rows {
+		ids[k] = a.id
+	}
+	stored, err := modifiedOf(ctx, tx, "advisory", ids)
+	if err != nil {
+		return nil, err
+	}
+	gone, err := modifiedOf(ctx, tx, "advisory_withdrawn", ids)
+	if err != nil {
+		return nil, err
+	}
+	rows = slices.DeleteFunc(rows, func(a advisoryRow) bool {
+		k := advisoryKey{a.id, a.source}
+		return a.modified < max(stored[k], gone[k])
+	})
+	for _, a := range rows {
+		if _, back := gone[advisoryKey{a.id, a.source}]; back {
+			if err := tx.put(ctx, "DELETE FROM advisory_withdrawn WHERE id = $1 AND source = $2", a.id, a.source); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return rows, nil
+}
+
+// withdraw removes what its source took back, unless what is stored is newer than that, and remembers it.
+func (i *Import) withdraw(ctx context.Context, tx *Tx, all []withdrawn) error {
+	ids := make([]string, len(all))
+	for k, w := range all {
+		ids[k] = w.id
+	}
+	stored, err := modifiedOf(ctx, tx, "advisory", ids)
+	if err != nil {
+		return err
+	}
+	known, err := modifiedOf(ctx, tx, "advisory_withdrawn", ids)
+	if err != nil {
+		return err
+	}
+	gone := make(map[string][]string) // source → ids
+	newest := make(map[advisoryKey]int64)
+	for _, w := range all {
+		k := advisoryKey{w.id, w.source}
+		if w.modified != 0 && w.modified < stored[k] {
+			continue
+		}
+		gone[w.source] = append(gone[w.source], w.id)
+		if w.modified > max(known[k], newest[k]) {
+			newest[k] = w.modified
+		}
+	}
+	for source, ids := range gone {
+		if err := tx.dropAdvisories(ctx, source, ids, true); err != nil {
+			return err
+		}
+	}
+	rows := make([][]any, 0, len(newest))
+	for k, modified := range newest {
+		rows = append(rows, []any{k.id, k.source, i.feed, modified})
+	}
+	return tx.bulk(ctx, load{table: "advisory_withdrawn", columns: []string{"id", "source", "feed", "modified"}, keys: 2, rows: rows})
 }
 
 func (i *Import) storeAdvisories(ctx context.Context, tx *Tx) error {
@@ -118,24 +180,34 @@ func (i *Import) storeAdvisories(ctx context.Context, tx *Tx) error {
 	if err != nil {
 		return err
 	}
-	gone := make(map[string][]string) // source → ids
-	for _, r := range i.rejected {
-		gone[r[1]] = append(gone[r[1]], r[0])
+	if err := i.withdraw(ctx, tx, i.withdrawn); err != nil {
+		return err
 	}
-	for source, ids := range gone {
-		if err := tx.dropAdvisories(ctx, source, ids, true); err != nil {
-			return err
-		}
-	}
-	return i.batches(func(rows []advisoryRow) (err error) {
+	said := make(map[string]bool) // of the sources that the import holds whole
+	err = i.batches(func(rows []advisoryRow) (err error) {
 		rows = slices.DeleteFunc(rows, func(a advisoryRow) bool { return a.modified < asOf[a.source] })
 		if !i.o.ReplaceAll {
 			if rows, err = leaveOlder(ctx, tx, rows); err != nil {
 				return err
 			}
 		}
+		for _, a := range rows {
+			if asOf[a.source] != 0 {
+				said[a.source] = true
+			}
+		}
 		return tx.putAdvisories(ctx, i.feed, rows)
 	})
+	if err != nil {
+		return err
+	}
+	var silent []withdrawn // a source that says nothing any more
+	for _, r := range i.replaced {
+		if !said[r.source] && asOf[r.source] == r.asOf {
+			silent = append(silent, withdrawn{"", r.source, r.asOf})
+		}
+	}
+	return i.withdraw(ctx, tx, silent)
 }
 
 // replace removes what is stored of the sources that the import holds whole. It gives the time before which an advisory
@@ -162,7 +234,8 @@ func (i *Import) replace(ctx context.Context, tx *Tx) (map[string]int64, error) 
 			all = slices.DeleteFunc(all, func(s string) bool { return s == source })
 		}
 		return struct{}{}, err
-	}, "SELECT source, MAX(modified) FROM advisory WHERE "+in+" GROUP BY source", i.feed, js{all})
+	}, "SELECT source, MAX(modified) FROM (SELECT source, modified FROM advisory WHERE "+in+
+		" UNION ALL SELECT source, modified FROM advisory_withdrawn WHERE id = '' AND "+in+") AS held GROUP BY source", i.feed, js{all})
 	if err != nil {
 		return nil, err
 	}

@@ -61,6 +61,10 @@ func renews(t *testing.T, s *store.Store) {
 	diff(t, "two revisions at once", []string{"CVE-2 csaf:a/1", "CVE-3 csaf:a/1", "CVE-4 csaf:a/2"}, held())
 	feed(t, s, "csaf", document, say("csaf:a/1", t0))
 	diff(t, "withdrawn", []string{"CVE-4 csaf:a/2"}, held())
+	feed(t, s, "csaf", document, say("csaf:a/1", second, "CVE-2"))
+	diff(t, "withdrawn for good", []string{"CVE-4 csaf:a/2"}, held())
+	feed(t, s, "csaf", document, say("csaf:a/1", t0.Add(time.Hour), "CVE-2"))
+	diff(t, "said anew", []string{"CVE-2 csaf:a/1", "CVE-4 csaf:a/2"}, held())
 }
 
 // Several documents in one import: one that fails leaves nothing, and many wait in a file.
