@@ -7,9 +7,11 @@ import (
 	"github.com/firmward/firmward/feed/cve5"
 	"github.com/firmward/firmward/feed/eol"
 	"github.com/firmward/firmward/feed/epss"
+	"github.com/firmward/firmward/feed/fda"
 	"github.com/firmward/firmward/feed/kev"
 	"github.com/firmward/firmward/feed/nvd11"
 	"github.com/firmward/firmward/feed/nvd20"
+	"github.com/firmward/firmward/feed/openeox"
 	"github.com/firmward/firmward/feed/openvex"
 	"github.com/firmward/firmward/feed/overrides"
 	"github.com/firmward/firmward/feed/starter"
@@ -29,6 +31,8 @@ func All() []feed.Source {
 		openvex.Source{},
 		overrides.Source{},
 		overrides.Own{},
+		openeox.Source{},
+		fda.Source{},
 	}
 }
 

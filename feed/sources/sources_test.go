@@ -40,6 +40,12 @@ var samples = map[string]string{
 	"overrides": `{"_annotation":{"cve_id":"CVE-2031-0011","reason":"Not analysed.","published":"2026-03-01"},"cve":{"configurations":[{"nodes":[{"operator":"OR","cpeMatch":[{"vulnerable":true,"criteria":"cpe:2.3:o:acme:bell_firmware:*:*:*:*:*:*:*:*"}]}]}]}}
 {"_annotation":{"cve_id":"CVE-2031-0012","reason":"Nor this.","published":"2026-03-01"},"cve":{}}
 `,
+	"openeox": `{"$schema":"https://docs.oasis-open.org/openeox/tbd/schema/shell.json","statements":[
+{"core":{"end_of_life":"2027-12-31T12:00:00Z","end_of_security_support":"tba","last_updated":"2026-02-01T12:00:00Z"},"vendorName":"Acme","productName":"Lamp OS","productVersion":"1.2"},
+{"core":{"end_of_life":"tba","end_of_security_support":"tba","last_updated":"2026-02-01T12:00:00Z"},"vendorName":"Acme","productName":"Door OS","productVersion":"1.2"}]}`,
+	"fda": `{"meta":{"terms":"https://open.fda.gov/terms/","last_updated":"2026-03-04"},"results":[
+{"recall_number":"Z-1234-2031","classification":"Class I","product_description":"Drip, Model 7","recalling_firm":"Acme","reason_for_recall":"It may stop.","recall_initiation_date":"20260102"},
+{"recall_number":"Z-1235-2031","classification":"Class II","product_description":"Lamp 9","recalling_firm":"Acme","reason_for_recall":"It burns.","recall_initiation_date":"20260102"}]}`,
 	"kev": `{"title":"Catalog","catalogVersion":"2026.03.13","dateReleased":"2026-03-13T16:38:24.564Z","count":2,"vulnerabilities":[
 {"cveID":"CVE-2031-0001","dateAdded":"2026-03-01","dueDate":"2026-03-22","requiredAction":"Update.","knownRansomwareCampaignUse":"Known"},
 {"cveID":"CVE-2031-0003","dateAdded":"2026-03-02","dueDate":"2026-03-23","requiredAction":"Retire.","knownRansomwareCampaignUse":"Unknown"}]}`,
@@ -92,7 +98,7 @@ func TestDetectOnePerDocument(t *testing.T) {
 func TestOneBrokenRecord(t *testing.T) {
 	for name, swap := range map[string][2]string{
 		"nvd11": {`"ID":"CVE-2031-0001"`, `"ID":"CVE-x"`}, "nvd20": {`"published":"2026-01-01T09:15:51.113"`, `"published":7`},
-		"cve5": {`"CVE-2031-0005"`, `"CVE-31-5"`}, "csaf": {`"CVE-2031-0007"`, `"CVE-31-7"`}, "openvex": {`"status":"fixed"`, `"status":"fine"`}, "overrides": {`"CVE-2031-0011"`, `"CVE-31-11"`}, "kev": {`"dateAdded":"2026-03-01"`, `"dateAdded":"soon"`}, "epss": {"0.94436", "1.94436"}, "eol": {`"status":"announced"`, `"status":"rumour"`},
+		"cve5": {`"CVE-2031-0005"`, `"CVE-31-5"`}, "csaf": {`"CVE-2031-0007"`, `"CVE-31-7"`}, "openvex": {`"status":"fixed"`, `"status":"fine"`}, "overrides": {`"CVE-2031-0011"`, `"CVE-31-11"`}, "openeox": {`"end_of_security_support":"tba"`, `"end_of_security_support":"soon"`}, "fda": {`"Class I"`, `"Class X"`}, "kev": {`"dateAdded":"2026-03-01"`, `"dateAdded":"soon"`}, "epss": {"0.94436", "1.94436"}, "eol": {`"status":"announced"`, `"status":"rumour"`},
 	} {
 		doc := strings.Replace(samples[name], swap[0], swap[1], 1)
 		got, err := feedtest.Sync(t.Context(), source(t, []byte(doc)), strings.NewReader(doc), name)
