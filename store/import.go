@@ -190,7 +190,7 @@ func (i *Import) storeLifecycles(ctx context.Context, tx *Tx) error {
 	})
 }
 
-// productsOf gives each distinct product that an advisory's configurations name, platforms included.
+// productsOf gives each distinct product that an advisory's configurations and statements name, platforms included.
 func productsOf(a firmward.Advisory) []Product {
 	seen := make(map[Product]bool)
 	var walk func([]firmward.Node)
@@ -206,6 +206,13 @@ func productsOf(a firmward.Advisory) []Product {
 	}
 	for _, c := range a.Configurations {
 		walk(c.Nodes)
+	}
+	for _, s := range a.Statements {
+		for _, name := range []string{s.Match.Criteria, s.Platform} {
+			if p, ok := productOf(name); ok {
+				seen[p] = true
+			}
+		}
 	}
 	out := make([]Product, 0, len(seen))
 	for p := range seen {

@@ -184,8 +184,8 @@ func TestVersionBranches(t *testing.T) {
 func TestContent(t *testing.T) {
 	got := read(t, strings.Replace(doc(
 		vuln(1, `"cwe":{"id":"CWE-78"},"cwes":[{"id":"CWE-79"}],"references":[{"url":"https://more.example/"}],"remediations":[{"category":"vendor_fix","details":"x","url":"https://fix.example/"}],`+
-			`"scores":[{"products":["D1"],"cvss_v3":{"version":"3.1","vectorString":"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H","baseScore":9.8}},{"cvss_v2":{"version":"2.0","vectorString":"AV:N","baseScore":10},"cvss_v3":{"version":"3.1","vectorString":"severe","baseScore":9}}],`+
-			`"metrics":[{"content":{"cvss_v4":{"version":"4.0","vectorString":"CVSS:4.0/AV:N","baseScore":6.9}}}]`),
+			`"scores":[{"products":["D1"],"cvss_v3":{"version":"3.1","vectorString":"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H","baseScore":9.8}},{"cvss_v2":{"version":"2.0","vectorString":"AV:N/AC:L/Au:N/C:C/I:C/A:C","baseScore":10},"cvss_v3":{"version":"3.1","vectorString":"severe","baseScore":9}}],`+
+			`"metrics":[{"content":{"cvss_v4":{"version":"4.0","vectorString":"CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N","baseScore":9.3}}}]`),
 		`{"title":"A lamp burns.","ids":[{"system_name":"bugs","text":"B-7"}]}`, `{"title":"Another."}`,
 	), `"WHITE"`, `"AMBER"`, 1))
 	a := got.Advisories[0]

@@ -21,6 +21,7 @@ var knowledge = []check{
 	{"exploited, likelihood, lifecycle", starter},
 	{"a source says all again", renews},
 	{"documents in parts", parts},
+	{"statements", stated},
 	{"findings", findings},
 	{"exceptions", exceptions},
 }

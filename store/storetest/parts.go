@@ -67,6 +67,17 @@ func renews(t *testing.T, s *store.Store) {
 	diff(t, "said anew", []string{"CVE-2 csaf:a/1", "CVE-4 csaf:a/2"}, held())
 }
 
+// What a source says of a product that is not affected is found by that product.
+func stated(t *testing.T, s *store.Store) {
+	a := firmward.Advisory{ID: "CVE-1", Title: "x", Published: t0, Modified: t0, Statements: []firmward.Statement{{
+		Status: firmward.StatedNotAffected, Match: firmward.CPEMatch{Criteria: "cpe:2.3:o:acme:door_firmware:*:*:*:*:*:*:*:*"}, Platform: "cpe:2.3:h:acme:door:-:*:*:*:*:*:*:*",
+	}}}
+	feed(t, s, "vex", document, func(i *store.Import) error { return i.Advisory(a) })
+	for _, product := range []string{"door_firmware", "door"} {
+		diff(t, product, []string{"CVE-1"}, ids(must[[]firmward.Advisory](t)(s.AdvisoriesFor(t.Context(), []store.Product{{Vendor: "acme", Product: product}}))))
+	}
+}
+
 // Several documents in one import: one that fails leaves nothing, and many wait in a file.
 func parts(t *testing.T, s *store.Store) {
 	broken := errors.New("at byte 77: unexpected end")
