@@ -53,7 +53,7 @@ func (c *Control) importMany(ctx context.Context, who firmward.Person, many *fee
 		documents := 0
 		for doc, err := range many.Documents() {
 			if doc == nil {
-				return err
+				return &firmward.Error{Code: firmward.CodeOf(err), Message: "nothing was imported, the last good data stays in use: " + err.Error()}
 			}
 			if err == nil {
 				if err = c.part(ctx, imp, info.Name, source, doc, document); err != nil && (ctx.Err() != nil || !refusable(err)) {

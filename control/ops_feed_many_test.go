@@ -96,12 +96,13 @@ func TestImportMany(t *testing.T) {
 		dir, source string
 		code        firmward.Code
 	}{
-		"nothing of any feed":  {folder(t, "a.json", `{"recipes":[]}`), "", firmward.Invalid},
-		"an empty folder":      {folder(t, "a.md", ""), "", firmward.Invalid},
-		"no such feed":         {mixed, "nobody", firmward.NotFound},
-		"none of that feed":    {mixed, "kev", firmward.Invalid},
-		"lists that are whole": {folder(t, "a.json", `{"catalogVersion":"2026.03.13","dateReleased":"2026-03-13T16:38:24.564Z","count":0,"vulnerabilities":[]}`, "b.json", "{}"), "", firmward.Invalid},
-		"all broken":           {folder(t, "a.json", first[:500], "b.json", first[:550]), "", firmward.Invalid},
+		"nothing of any feed":   {folder(t, "a.json", `{"recipes":[]}`), "", firmward.Invalid},
+		"an empty folder":       {folder(t, "a.md", ""), "", firmward.Invalid},
+		"no such feed":          {mixed, "nobody", firmward.NotFound},
+		"none of that feed":     {mixed, "kev", firmward.Invalid},
+		"lists that are whole":  {folder(t, "a.json", `{"catalogVersion":"2026.03.13","dateReleased":"2026-03-13T16:38:24.564Z","count":0,"vulnerabilities":[]}`, "b.json", "{}"), "", firmward.Invalid},
+		"an index that is none": {folder(t, "a.json", first, "changes.csv", "x\n"), "", firmward.Invalid},
+		"all broken":            {folder(t, "a.json", first[:500], "b.json", first[:550]), "", firmward.Invalid},
 	} {
 		if _, err := c.ImportFeed(ctx, anna, f.source, f.dir, "folder"); firmward.CodeOf(err) != f.code {
 			t.Errorf("%s: %v", what, err)
