@@ -3,6 +3,7 @@ package feed
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/firmward/firmward"
@@ -128,7 +129,7 @@ func Unique[T comparable](in []T) []T {
 // legal and trade are words at the end of a company's name that CPE vendors mostly lack.
 var (
 	legal = set("inc inc. ltd ltd. limited co co. co.,ltd co.,ltd. corp corp. corporation company gmbh ag llc ab kg s.a. b.v. plc pty")
-	trade = set("technologies technology communications communication systems networks network electronics")
+	trade = set("technologies technology communications communication systems networks network electronics software")
 )
 
 func set(list string) map[string]bool {
@@ -140,25 +141,27 @@ func set(list string) map[string]bool {
 }
 
 // vendorSlugs spells a vendor's plain name the ways CPE names do: "Mitsubishi Electric Corporation" as
-// mitsubishi_electric and mitsubishielectric, "QNAP Systems Inc." as qnap too.
+// mitsubishi_electric and mitsubishielectric, "QNAP Systems Inc." as qnap too, "General Electric (GE)" as ge too.
 func vendorSlugs(vendor string) []string {
-	w := strings.Fields(simple(vendor))
-	if len(w) == 0 || len(vendor) > maxName || nameless(strings.Join(w, " ")) {
+	name, short, _ := strings.Cut(simple(vendor), " (")
+	w := strings.Fields(name)
+	if len(w) == 0 || len(vendor) > maxName || nameless(name) {
 		return nil
 	}
 	w = without(w, legal)
-	short := without(w, trade)
-	return Unique([]string{
-		cpe.Vendor(strings.Join(short, "_")), cpe.Vendor(strings.Join(w, "_")), cpe.Vendor(strings.Join(w, "")),
-	})
+	bare := without(w, trade)
+	out := []string{cpe.Vendor(strings.Join(bare, "_")), cpe.Vendor(strings.Join(w, "_")), cpe.Vendor(strings.Join(w, ""))}
+	if short, ok := strings.CutSuffix(short, ")"); ok && short != "" && !strings.ContainsAny(short, " ()") {
+		out = append(out, cpe.Vendor(short))
+	}
+	return Unique(out)
 }
 
 func without(w []string, tail map[string]bool) []string {
-	for len(w) > 1 && tail[w[len(w)-1]] {
+	for len(w) > 1 && tail[strings.TrimRight(w[len(w)-1], ",")] {
 		w = w[:len(w)-1]
 	}
-	w[len(w)-1] = strings.TrimRight(w[len(w)-1], ",")
-	return w
+	return append(slices.Clone(w[:len(w)-1]), strings.TrimRight(w[len(w)-1], ","))
 }
 
 // productSlug spells a product the way CPE names do: "AXIS OS" as axis_os, "Fortinet FortiOS" as

@@ -24,7 +24,7 @@ const (
 	doors = `"product_tree":{"branches":[{"category":"vendor","name":"Acme Inc.","branches":[` +
 		`{"category":"product_name","name":"Door","branches":[{"category":"product_version_range","name":"vers:generic/<2.0","product":{"product_id":"D1","name":"Door < 2.0"}},{"category":"product_version","name":"2.0","product":{"product_id":"D2","name":"Door 2.0"}}],"product":{"product_id":"D3","name":"Door"}},` +
 		`{"category":"product_name","name":"Gate","branches":[{"category":"product_version_range","name":">=1.0|<1.5","product":{"product_id":"D4","name":"Gate","product_identification_helper":{"cpe":"cpe:2.3:o:acme:gate_firmware:*:*:*:*:*:*:*:*"}}}]},` +
-		`{"category":"product_name","name":"Bell (BX-1)","branches":[{"category":"product_version","name":"1.1","product":{"product_id":"D5","name":"Bell 1.1","product_identification_helper":{"model_numbers":["BX-1"]}}}]},` +
+		`{"category":"product_name","name":"Bell (6BX71-0AB)","branches":[{"category":"product_version","name":"1.1","product":{"product_id":"D5","name":"Bell 1.1"}}]},` +
 		`{"category":"product_family","name":"Lamp","branches":[{"category":"product_name","name":"Lamp 7","product":{"product_id":"H","name":"Lamp 7","product_identification_helper":{"cpe":"cpe:/h:acme:lamp_7:-"}}}]},` +
 		`{"category":"product_name","name":"Lamp firmware","branches":[{"category":"product_version_range","name":"< V3.1","product":{"product_id":"F","name":"Lamp firmware"}}]},` +
 		`{"category":"product_name","name":"libring","branches":[{"category":"product_version","name":"0.9","product":{"product_id":"L","name":"libring"}}]}]}],` +
@@ -94,13 +94,14 @@ func say(a firmward.Advisory) []string {
 
 func short(m firmward.CPEMatch) string {
 	p := strings.Split(m.Criteria, ":")
-	s := strings.Join(p[2:6], ":")
+	var s strings.Builder
+	s.WriteString(strings.Join(p[2:6], ":"))
 	for _, b := range [][2]string{{">=", m.VersionStartIncluding}, {">", m.VersionStartExcluding}, {"<=", m.VersionEndIncluding}, {"<", m.VersionEndExcluding}} {
 		if b[1] != "" {
-			s += " " + b[0] + b[1]
+			s.WriteString(" " + b[0] + b[1])
 		}
 	}
-	return s
+	return s.String()
 }
 
 func TestConformance(t *testing.T) {

@@ -3,6 +3,7 @@ package csaf
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -40,8 +41,7 @@ type fullProduct struct {
 	Name   string `json:"name"`
 	ID     string `json:"product_id"`
 	Helper struct {
-		CPE    string   `json:"cpe"`
-		Models []string `json:"model_numbers"`
+		CPE string `json:"cpe"`
 	} `json:"product_identification_helper"`
 }
 
@@ -151,6 +151,9 @@ func (b *builder) walk(br branch, p path, depth int) error {
 	return nil
 }
 
+// order is an order number behind a product's name, which says no more than the name: "CPU 1511-1 PN (6ES7511-1AK00-0AB0)".
+var order = regexp.MustCompile(`^(.*\S)\s*\((?:[0-9A-Z]{3,}-)+[0-9A-Z]{3,}\)$`)
+
 // add reads one product. One without a name that can be used stays in the tree and matches nothing.
 func (b *builder) add(f fullProduct, p path) {
 	switch {
@@ -180,8 +183,8 @@ func (b *builder) add(f fullProduct, p path) {
 		out.names, out.bare = []feed.Product{{Name: n}}, false
 	}
 	if len(out.names) == 0 {
-		for _, m := range f.Helper.Models { // "CPU 1511 (6ES7511-1AK00)"
-			named = strings.TrimSpace(strings.TrimSuffix(named, "("+m+")"))
+		if m := order.FindStringSubmatch(named); m != nil {
+			named = m[1]
 		}
 		if out.names, err = feed.InWords(p.vendor, named); err != nil {
 			b.refuse("product "+feed.Clip(f.ID), err.Error())
