@@ -150,6 +150,9 @@ func TestDeltasGiveTheEndState(t *testing.T) {
 		"the year last":           {second, first, year, kevs[0], kevs[1]},
 		"the deltas turned round": {year, second, kevs[0], kevs[1], first},
 	} {
+		if raceOn && name != "the year last" {
+			continue // the detector makes each of them take a minute
+		}
 		if diff := cmp.Diff(fresh, imported(files...)); diff != "" {
 			t.Errorf("%s:\n%.3000s", name, diff)
 		}

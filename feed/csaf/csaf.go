@@ -53,7 +53,8 @@ func (Source) Info() feed.Info {
 	}
 }
 
-var mark = regexp.MustCompile(`"csaf_version"\s*:|"csaf_(?:security_advisory|vex|base|informational_advisory|security_incident_response|withdrawn|superseded)"`)
+// mark is the format's version, the name of a profile, or the beginning of a document whose thanks come first and are long.
+var mark = regexp.MustCompile(`^\s*\{\s*"document"\s*:\s*\{\s*"acknowledgments"|"csaf_version"\s*:|"csaf_(?:security_advisory|vex|base|informational_advisory|security_incident_response|withdrawn|superseded)"`)
 
 // Detect looks for the format's version or the name of one of its profiles.
 func (Source) Detect(head []byte, _ string) bool {

@@ -107,6 +107,9 @@ func short(m firmward.CPEMatch) string {
 func TestConformance(t *testing.T) {
 	good := doc(vuln(1, `"product_status":{"known_affected":["D1"]}`), vuln(2, `"product_status":{"known_affected":["D4"],"fixed":["D2"]}`))
 	feedtest.Run(t, csaf.Source{}, []byte(good))
+	if !(csaf.Source{}).Detect([]byte(`{ "document": { "acknowledgments": [`+strings.Repeat(" ", 4000)), "x") {
+		t.Error("Detect does not know a document with long thanks")
+	}
 	if got := read(t, good); got.Replaced[0] != "csaf:acme.example/AC-31-1" || got.Cursor != "2026-04-01T00:00:00Z" {
 		t.Errorf("%v, %s", got.Replaced, got.Cursor)
 	}
