@@ -179,6 +179,7 @@ func label(c index.Criterion) string {
 // speakers names the feeds in sentences.
 var speakers = map[string]string{
 	"nvd": "NVD", "starter": "The starter set", "overrides": "A correction", "override": "A correction", "vendor": "The vendor", "cve": "The CVE record",
+	"fda": "The FDA",
 }
 
 // speaker names a source for a sentence. What stands behind a colon is whose word it is: "csaf:siemens", "vex:axis".

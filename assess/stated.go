@@ -75,7 +75,7 @@ func (r *reader) stated(s index.Statement) (*own, truth) {
 	return n, no
 }
 
-// on reports whether the device has the hardware for which a statement was made.
+// on reports whether the device is or has what a statement was made for. A platform in words may be of any part.
 func (r *reader) on(platform string) bool {
 	if platform == "" {
 		return true
@@ -85,7 +85,7 @@ func (r *reader) on(platform string) bool {
 		return false
 	}
 	for i := range r.names {
-		if r.names[i].CPE.Part == "h" && r.names[i].CPE.Key() == p.Key() {
+		if n := &r.names[i]; (p.Part == cpe.Any || n.ofPart(p.Part)) && bare(n.CPE.Key()) == bare(p.Key()) {
 			return true
 		}
 	}

@@ -54,6 +54,7 @@ type Config struct {
 	KeyFiles []string // paths of the keys of both, for backups
 	Clock    Clock
 	Log      *slog.Logger
+	Scratch  string        // folder for what does not fit into memory; the system's when empty
 	Lab      bool          // the network is simulated
 	Lease    time.Duration // real time a crashed owner keeps a command; 60 s when 0
 }
@@ -75,6 +76,7 @@ type Control struct {
 	byProbe  map[string]discover.Probe
 	byDriver map[string]driver.Driver
 	matcher  matcher
+	imports  sync.Map    // *importing: imports of many documents that are under way
 	walls    sync.Mutex  // one change of the desired state of walls at a time
 	halted   atomic.Bool // the red button was pressed in this process; the store may learn it a little later
 	unsealed atomic.Bool // leaves were written since the last sealing

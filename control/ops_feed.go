@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -12,9 +13,16 @@ import (
 	"github.com/firmward/firmward/store"
 )
 
-// ImportFeed takes one document file; document is the name shown to people. source may be empty: then the document's first bytes decide which
-// source it belongs to. Nothing is half-imported: on an error the last good data stays in use.
+// ImportFeed takes one document file, or many of one feed in a folder or an archive; document is the name shown to people. source may be
+// empty: then the first bytes decide which source a document belongs to. Nothing is half-imported: on an error the last good data stays in use.
 func (c *Control) ImportFeed(ctx context.Context, who firmward.Person, source, path, document string) (firmward.FeedStatus, error) {
+	many, err := feed.OpenCollection(path)
+	if err != nil {
+		return firmward.FeedStatus{}, err
+	}
+	if many != nil {
+		return c.importMany(ctx, who, many, source, document)
+	}
 	doc, err := feed.Open(path)
 	if err != nil {
 		return firmward.FeedStatus{}, err
@@ -26,21 +34,12 @@ func (c *Control) ImportFeed(ctx context.Context, who firmward.Person, source, p
 	}
 	info := src.Info()
 	status, err := c.Store.Import(ctx, info.Name, store.ImportOptions{
-		Kind: info.Kind, Document: document, Now: c.Clock.Now(), ReplaceAll: info.Whole,
+		Kind: info.Kind, Document: document, Now: c.Clock.Now(), ReplaceAll: info.Whole, Scratch: c.Scratch,
 	}, func(imp *store.Import) error {
-		_, err := src.Sync(ctx, "", feed.Input{Reader: doc, Document: document, Now: c.Clock.Now()}, feed.Sink{
-			Advisory: imp.Advisory, Exploited: imp.Exploited, Likelihood: imp.Likelihood, Lifecycle: imp.Lifecycle,
-			Refuse: imp.Refuse, Dated: imp.Dated,
-		})
-		if err != nil {
+		if _, err := src.Sync(ctx, "", feed.Input{Reader: doc, Document: document, Now: c.Clock.Now()}, c.sink(ctx, imp, document)); err != nil {
 			return err
 		}
-		imp.Then(func(tx *store.Tx, s firmward.FeedStatus) error {
-			if err := c.emit(ctx, tx, "feed", info.Name, fmt.Sprintf("%s: %d records from %s", info.Name, s.Records, document)); err != nil {
-				return err
-			}
-			return c.leaf(ctx, tx, who.Name, "feed-import", info.Name, map[string]string{"document": document, "records": fmt.Sprint(s.Records), "refused": fmt.Sprint(s.Refused), "dated": s.Dated.Format("2006-01-02")})
-		})
+		imp.Then(c.imported(ctx, who, document, nil))
 		return nil
 	})
 	if at, ok := errors.AsType[*feed.PositionError](err); ok {
@@ -51,6 +50,30 @@ func (c *Control) ImportFeed(ctx context.Context, who firmward.Person, source, p
 	}
 	c.touchAll()
 	return status, nil
+}
+
+// sink hands the records of one document to an import. What is refused is logged.
+func (c *Control) sink(ctx context.Context, imp *store.Import, document string) feed.Sink {
+	return feed.Sink{
+		Advisory: imp.Advisory, Exploited: imp.Exploited, Likelihood: imp.Likelihood, Lifecycle: imp.Lifecycle,
+		Dated: imp.Dated, Replace: imp.Replace,
+		Refuse: func(where, why string) {
+			c.Log.DebugContext(ctx, "record refused", "document", document, "record", where, "reason", why)
+			imp.Refuse(where, why)
+		},
+	}
+}
+
+// imported tells of an import, in its transaction.
+func (c *Control) imported(ctx context.Context, who firmward.Person, document string, more map[string]string) func(*store.Tx, firmward.FeedStatus) error {
+	return func(tx *store.Tx, s firmward.FeedStatus) error {
+		if err := c.emit(ctx, tx, "feed", s.Name, fmt.Sprintf("%s: %d records from %s", s.Name, s.Records, document)); err != nil {
+			return err
+		}
+		facts := map[string]string{"document": document, "records": fmt.Sprint(s.Records), "refused": fmt.Sprint(s.Refused), "dated": s.Dated.Format("2006-01-02")}
+		maps.Copy(facts, more)
+		return c.leaf(ctx, tx, who.Name, "feed-import", s.Name, facts)
+	}
 }
 
 func (c *Control) sourceFor(name string, doc *feed.Document) (feed.Source, error) {

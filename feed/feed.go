@@ -46,6 +46,10 @@ type Sink struct {
 	Lifecycle  func(firmward.Lifecycle) error
 	Refuse     func(where, why string) // a broken record: counted and shown
 	Dated      func(time.Time)         // the document's own date
+
+	// Replace says, before the first of them, that the advisories of one Advisory.Source that follow are all that it says
+	// as of that time: what it said before is gone. A newer state that is there already stays, whole.
+	Replace func(source string, asOf time.Time)
 }
 
 // Source reads one kind of document.
@@ -91,6 +95,9 @@ func (s Sink) Complete() Sink {
 	}
 	if s.Dated == nil {
 		s.Dated = func(time.Time) {}
+	}
+	if s.Replace == nil {
+		s.Replace = func(string, time.Time) {}
 	}
 	return s
 }

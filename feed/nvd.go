@@ -3,6 +3,7 @@ package feed
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -65,14 +66,31 @@ func Day(s string) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q is no date", s)
 }
 
+// ownIDs are the sources, up to the ":", whose records may have an id of the source's own instead of a CVE id.
+var ownIDs = []string{"csaf", "vex", "fda"}
+
+// ownID reports whether id can stand for a record that has no CVE id: short, without space, of printable ASCII.
+func ownID(id string) bool {
+	for i := range len(id) {
+		if id[i] <= ' ' || id[i] >= 0x7f {
+			return false
+		}
+	}
+	return id != "" && len(id) <= 100 && !strings.HasPrefix(strings.ToUpper(id), "CVE-")
+}
+
 // Finish bounds an advisory and checks its parts. Criteria that are no CPE names are refused one by
 // one and stay in the record, where they count as unknown; CVSS scores are worked out anew, and one whose vector cannot be
 // read is refused and taken out (priority.CheckScore); a record that says nothing usable is an error.
 func Finish(a *firmward.Advisory, put Sink) error {
-	if !CVE(a.ID) {
+	base, _, _ := strings.Cut(a.Source, ":")
+	switch own := slices.Contains(ownIDs, base); {
+	case !own && !CVE(a.ID):
 		return fmt.Errorf("%q is no CVE id", a.ID)
+	case own && !CVE(a.ID) && !ownID(a.ID):
+		return fmt.Errorf("%q is neither a CVE id nor an id of its source", a.ID)
 	}
-	if a.Published.IsZero() {
+	if a.Published.IsZero() && base != "overrides" { // they speak of a vulnerability, whose day others give
 		return errors.New("the record has no date of publication")
 	}
 	if len(a.References) > maxReferences {
@@ -90,6 +108,11 @@ func Finish(a *firmward.Advisory, put Sink) error {
 	a.Scores = kept
 	for i := range a.Configurations {
 		check(a.ID, a.Configurations[i].Nodes, put)
+	}
+	for _, s := range a.Statements {
+		if _, err := cpe.Parse(s.Match.Criteria); err != nil {
+			put.Refuse(a.ID+" statement", err.Error())
+		}
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ const (
 // Document is an open, decompressed and bounded feed document.
 type Document struct {
 	io.Reader
-	Name string // file name without its path
+	Name string // file name without its path; within a collection with it
 	head []byte
 	shut []io.Closer
 }
@@ -166,7 +166,7 @@ func stream(r io.Reader, name string) (*Document, error) {
 }
 
 func bounded(r io.Reader, in *counter, name string) (*Document, error) {
-	b := bufio.NewReaderSize(&bound{r: r, in: in, name: name}, 64<<10)
+	b := bufio.NewReaderSize(&bound{r: r, in: in, name: name, most: MaxDocument}, 64<<10)
 	head, err := b.Peek(headBytes)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
@@ -191,6 +191,7 @@ type bound struct {
 	r    io.Reader
 	in   *counter
 	name string
+	most int64 // bytes, decompressed
 	out  int64
 }
 
@@ -198,8 +199,8 @@ func (b *bound) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
 	b.out += int64(n)
 	switch {
-	case b.out > MaxDocument:
-		return 0, b.tooLarge(fmt.Sprintf("the document passes %d bytes", int64(MaxDocument)))
+	case b.out > b.most:
+		return 0, b.tooLarge(fmt.Sprintf("the document passes %d bytes", b.most))
 	case b.out > FreeRatio && b.out/MaxRatio > b.in.n:
 		return 0, b.tooLarge(fmt.Sprintf("the document expands more than %d times", MaxRatio))
 	case err != nil && !errors.Is(err, io.EOF):

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/control"
 	"github.com/firmward/firmward/remedy"
 )
 
@@ -29,20 +30,28 @@ func feedOf(f firmward.FeedStatus) Feed {
 
 // Feeds is what firmward knows of the world.
 type Feeds struct {
-	Items     []Feed `json:"items"`
-	Knowledge string `json:"knowledge" doc:"how deep it is, in one sentence"`
+	Items     []Feed      `json:"items"`
+	Knowledge string      `json:"knowledge" doc:"how deep it is, in one sentence"`
+	Importing []Importing `json:"importing,omitempty" doc:"imports of many documents that are under way"`
+}
+
+// Importing is an import of many documents that is under way.
+type Importing struct {
+	Feed     string `json:"feed"`
+	Document string `json:"document" doc:"name of the folder or archive"`
+	Read     int    `json:"read" doc:"documents so far"`
 }
 
 func (a *API) feedRoutes() {
 	serve(a, spec{method: http.MethodGet, path: "/feeds", id: "list-feeds", role: firmward.Viewer, tag: "Feeds", summary: "How deep and fresh the knowledge is"},
 		func(ctx context.Context, _ *struct{}) (Feeds, error) {
 			l, err := a.Control.FeedStatuses(ctx)
-			return Feeds{each(l, feedOf), remedy.Depth(l)}, err
+			return Feeds{each(l, feedOf), remedy.Depth(l), each(a.Control.Importing(), func(i control.Importing) Importing { return Importing(i) })}, err
 		})
 	serve(a, spec{
-		method: http.MethodPost, path: "/feeds/import", id: "import-feed", role: firmward.Admin, tag: "Feeds", summary: "Import one document",
+		method: http.MethodPost, path: "/feeds/import", id: "import-feed", role: firmward.Admin, tag: "Feeds", summary: "Import one document, or an archive of many",
 		upload: "application/octet-stream",
-		doc:    "JSON or CSV as its source publishes it, plain, gzip or zip. Nothing is half-imported: after an error the last good data stays in use.",
+		doc:    "JSON or CSV as its source publishes it, plain, gzip or zip; or a zip, tar or tar.gz of many documents of one feed, of which a broken one is left out and counted. Nothing is half-imported: after an error the last good data stays in use.",
 	}, func(ctx context.Context, in *struct {
 		Upload
 		Name   string `query:"name" required:"true" doc:"file name shown to people"`

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -23,14 +24,14 @@ import (
 // Build says what an index file is made of.
 type Build struct {
 	Sources []feed.Source
-	Files   []string // documents; each is read by the source that knows its content
+	Files   []string // documents, folders and archives; each document is read by the source that knows its content
 	Base    string   // an index file to which the documents are changes; empty: begin anew
 	Out     string   // the file to write; it is replaced as a whole or stays as it was
 	Now     time.Time
 	Read    func(Document) // called after each document, by one goroutine at a time; may be nil
 }
 
-// Document tells of one document that was read.
+// Document tells of one of the files that were read.
 type Document struct {
 	Name, Source string
 	Records      int
@@ -79,7 +80,7 @@ func (m Build) Run(ctx context.Context) (Built, error) {
 		defer close(records)
 		for i, path := range m.Files {
 			read.Go(func() (err error) {
-				docs[i], err = m.document(readCtx, path, records)
+				docs[i], err = m.file(readCtx, path, records)
 				if err == nil {
 					done <- i
 				}
@@ -101,26 +102,64 @@ func (m Build) Run(ctx context.Context) (Built, error) {
 	return m.write(b, docs)
 }
 
-// document reads one document into batches.
-func (m Build) document(ctx context.Context, path string, out chan<- []firmward.Advisory) (Document, error) {
-	d, err := feed.Open(path)
+// file reads one document, or all of a folder or an archive, into batches. A document of many that cannot be read is refused and
+// counted like a broken record.
+func (m Build) file(ctx context.Context, path string, out chan<- []firmward.Advisory) (Document, error) {
+	told := Document{Name: filepath.Base(path)}
+	many, err := feed.OpenCollection(path)
 	if err != nil {
-		return Document{}, err
+		return told, err
 	}
-	defer d.Close()
-	told := Document{Name: d.Name}
+	if many == nil {
+		d, err := feed.Open(path)
+		if err != nil {
+			return told, err
+		}
+		defer d.Close()
+		return told, m.document(ctx, d, &told, batch, out)
+	}
+	for d, err := range many.Documents() {
+		if d == nil {
+			return told, err
+		}
+		if err == nil {
+			err = m.document(ctx, d, &told, math.MaxInt, out)
+		}
+		if err != nil {
+			if firmward.CodeOf(err) != firmward.Invalid && firmward.CodeOf(err) != firmward.TooLarge {
+				return told, err
+			}
+			told.refuse(d.Name, err.Error())
+		}
+	}
+	if told.Records == 0 {
+		return told, firmward.Errorf(firmward.Invalid, fmt.Sprintf("%s holds no document with advisories: %s", told.Name, told.First))
+	}
+	return told, nil
+}
+
+func (d *Document) refuse(where, why string) {
+	if d.Refused++; d.First == "" {
+		d.First = where + ": " + why
+	}
+}
+
+// document reads one document and hands it over in batches of a size. With a batch that is never full nothing of a document that
+// breaks off is handed over; else such a document must end the build.
+func (m Build) document(ctx context.Context, d *feed.Document, told *Document, size int, out chan<- []firmward.Advisory) error {
 	at := slices.IndexFunc(m.Sources, func(s feed.Source) bool { return s.Detect(d.Head(), d.Name) })
 	if at < 0 {
-		return told, firmward.Errorf(firmward.Invalid, d.Name+": its beginning looks like no feed that is known")
+		return firmward.Errorf(firmward.Invalid, d.Name+": its beginning looks like no feed that is known")
 	}
 	src := m.Sources[at]
 	info := src.Info()
 	told.Source = info.Name
 	if info.Whole && m.Base != "" {
-		return told, firmward.Errorf(firmward.Invalid, d.Name+": a document of "+info.Name+" is all that it knows and no change to an index: build anew")
+		return firmward.Errorf(firmward.Invalid, d.Name+": a document of "+info.Name+" is all that it knows and no change to an index: build anew")
 	}
 	var dated time.Time
 	var held []firmward.Advisory
+	before := told.Records
 	send := func() error {
 		for i := range held {
 			if held[i].Origin.Dated.IsZero() {
@@ -135,31 +174,30 @@ func (m Build) document(ctx context.Context, path string, out chan<- []firmward.
 			return ctx.Err()
 		}
 	}
-	_, err = src.Sync(ctx, "", feed.Input{Reader: d, Document: d.Name, Now: m.Now}, feed.Sink{
+	_, err := src.Sync(ctx, "", feed.Input{Reader: d, Document: d.Name, Now: m.Now}, feed.Sink{
 		Advisory: func(a firmward.Advisory) error {
 			if a.Source == "" {
 				a.Source = info.Name
 			}
 			told.Records++
-			if held = append(held, a); len(held) < batch {
+			if held = append(held, a); len(held) < size {
 				return nil
 			}
 			return send()
 		},
-		Refuse: func(where, why string) {
-			if told.Refused++; told.First == "" {
-				told.First = where + ": " + why
-			}
-		},
-		Dated: func(t time.Time) { dated = t },
+		Refuse: told.refuse,
+		Dated:  func(t time.Time) { dated = t },
 	}.Complete())
-	if err == nil {
+	if err == nil && len(held) > 0 {
 		err = send()
 	}
-	if at, ok := errors.AsType[*feed.PositionError](err); ok {
-		return told, &firmward.Error{Code: firmward.Invalid, Message: "nothing was written: " + at.Error()}
+	if err != nil {
+		told.Records = before
 	}
-	return told, err
+	if at, ok := errors.AsType[*feed.PositionError](err); ok {
+		return &firmward.Error{Code: firmward.Invalid, Message: "nothing was written: " + at.Error()}
+	}
+	return err
 }
 
 // write makes the file beside its place and moves it there.

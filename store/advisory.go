@@ -71,7 +71,7 @@ func (r Reader) Advisory(ctx context.Context, id string) ([]firmward.Advisory, e
 
 // AdvisoryFilter chooses advisories. Zero fields choose nothing out.
 type AdvisoryFilter struct {
-	Source    string
+	Source    string    // a feed, or one source of it: "csaf", "csaf:cisa.gov/ICSA-24-030-02"
 	Text      string    // part of id or title, in any case
 	Modified  time.Time // not before
 	Exploited bool      // only those in a list of exploited ones
@@ -80,7 +80,11 @@ type AdvisoryFilter struct {
 // Advisories lists advisories by id and source.
 func (r Reader) Advisories(ctx context.Context, want AdvisoryFilter, p Page) ([]firmward.Advisory, string, error) {
 	var f filter
-	f.is("source", want.Source)
+	if strings.Contains(want.Source, ":") {
+		f.is("source", want.Source)
+	} else {
+		f.is("feed", want.Source)
+	}
 	if want.Text != "" {
 		like := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(want.Text)) + "%"
 		f.add(`(title LIKE ? ESCAPE '\' OR lower(id) LIKE ? ESCAPE '\')`, like, like)

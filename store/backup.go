@@ -36,6 +36,7 @@ var tables = []struct{ name, key string }{
 	{"feed", "name"},
 	{"advisory", "id, source"},
 	{"advisory_change", "generation, id, source"},
+	{"advisory_withdrawn", "id, source"},
 	{"exploited", "id, feed"},
 	{"likelihood", "id, feed"},
 	{"lifecycle", "vendor_key, product_key, branch, feed"},

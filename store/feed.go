@@ -45,16 +45,18 @@ type ImportOptions struct {
 	Kind       string // advisories, exploited, likelihood, lifecycle; starter holds all four
 	Document   string // name shown to people
 	Now        time.Time
-	ReplaceAll bool // the document is complete: what this feed held of its kind and the document lacks is removed
+	Scratch    string // folder for what does not fit into memory; empty for the system's own
+	ReplaceAll bool   // the document is complete: what this feed held of its kind and the document lacks is removed
 }
 
-// Import takes one document of a feed. f hands over the records; they are kept in memory while it reads, so writers are
-// held up only while the finished document is stored, in one transaction. When f or the storing fails, nothing
+// Import takes one document of a feed, or several at once. f hands over the records; they are kept in memory, and in a file
+// when they are many, while it reads, so writers are held up only while what was read is stored, in one transaction. When f or the storing fails, nothing
 // is changed, the last good data stays, and FeedStatus says why and when. A record that f refuses is counted; a
 // document of which every record is refused fails. Knowledge never goes back: an older form of an advisory does not
 // replace a newer one, and an older list of exploited or likely vulnerabilities is refused.
 func (s *Store) Import(ctx context.Context, feed string, o ImportOptions, f func(*Import) error) (firmward.FeedStatus, error) {
 	imp := &Import{feed: feed, o: o}
+	defer imp.close()
 	err := f(imp)
 	if err == nil && imp.refused > 0 && imp.empty() {
 		err = firmward.Errorf(firmward.Invalid, fmt.Sprintf("nothing was imported, the last good data stays in use: %s: none of its records could be read (%d)", o.Document, imp.refused))
@@ -145,10 +147,13 @@ func (r Reader) advisoriesOf(ctx context.Context, feed, kind string) ([][2]strin
 	if kind != "advisories" && kind != "starter" {
 		return nil, nil
 	}
-	return list(ctx, r, func(s scan) (k [2]string, err error) {
-		err = s(&k[0], &k[1])
-		return k, err
-	}, "SELECT id, source FROM advisory WHERE feed = $1", feed)
+	return list(ctx, r, changedKey, "SELECT id, source FROM advisory WHERE feed = $1", feed)
+}
+
+// changedKey scans the id and source of an advisory.
+func changedKey(s scan) (k [2]string, err error) {
+	err = s(&k[0], &k[1])
+	return k, err
 }
 
 // Changes calls f with the id and source of each advisory that an import of a later generation wrote or removed. It reports false,
@@ -186,6 +191,11 @@ func (t *Tx) clearFeed(ctx context.Context, feed, kind string) error {
 		return firmward.Errorf(firmward.Invalid, "unknown kind of document "+strconv.Quote(kind)+": want advisories, exploited, likelihood, lifecycle or starter")
 	}
 	for _, table := range tables {
+		if table == "advisory" {
+			if err := t.put(ctx, "DELETE FROM advisory_withdrawn WHERE feed = $1", feed); err != nil {
+				return err
+			}
+		}
 		if err := t.put(ctx, "DELETE FROM "+table+" WHERE feed = $1", feed); err != nil {
 			return err
 		}

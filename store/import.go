@@ -24,13 +24,28 @@ type Import struct {
 	then    []func(*Tx, firmward.FeedStatus) error
 
 	advisories  []advisoryRow
-	rejected    [][2]string // id, source
 	changed     [][2]string // id, source of what was written or removed
+	spill       *spill      // of advisories, when they are many
+	inPart      bool
+	replaced    []replaced
+	withdrawn   []withdrawn
 	exploited   [][]any
 	likelihoods [][]any
 	lifecycles  [][]any
 	buf         bytes.Buffer
 	deflate     *flate.Writer
+}
+
+// replaced is a source of which the import holds all that it says as of a time.
+type replaced struct {
+	source string
+	asOf   int64
+}
+
+// withdrawn is an advisory that its source took back, or with an empty id all that the source said.
+type withdrawn struct {
+	id, source string
+	modified   int64 // when; 0 where the source does not say
 }
 
 type advisoryRow struct {
@@ -39,14 +54,15 @@ type advisoryRow struct {
 	body                []byte
 }
 
-// Advisory takes one advisory. A rejected one is removed. An empty Source means the feed's name.
+// Advisory takes one advisory. A rejected one is removed, and older forms of it do not come back. An empty Source means the
+// feed's name.
 func (i *Import) Advisory(a firmward.Advisory) error {
 	if a.Source == "" {
 		a.Source = i.feed
 	}
 	a.ID = clean(a.ID)
 	if a.Rejected {
-		i.rejected = append(i.rejected, [2]string{a.ID, a.Source})
+		i.withdrawn = append(i.withdrawn, withdrawn{a.ID, clean(a.Source), micros(a.Modified)})
 		return nil
 	}
 	packed, err := i.pack(a)
@@ -57,7 +73,31 @@ func (i *Import) Advisory(a firmward.Advisory) error {
 		id: a.ID, source: clean(a.Source), title: strings.ToLower(clean(a.Title)), published: micros(a.Published), modified: micros(a.Modified),
 		body: packed,
 	})
+	if !i.inPart {
+		return i.flush()
+	}
 	return nil
+}
+
+// Replace says that the advisories of one source that the import holds are all that it says as of then: what is stored
+// of it goes, unless that is newer; then what the import holds of it is left out.
+func (i *Import) Replace(source string, asOf time.Time) {
+	i.replaced = append(i.replaced, replaced{clean(source), micros(asOf)})
+}
+
+// Part runs f, which takes the records of one document of several, and keeps none of them when f fails.
+func (i *Import) Part(f func() error) error {
+	i.inPart = true
+	was := *i
+	err := f()
+	i.inPart = false
+	if err != nil {
+		i.dated, i.refused, i.replaced = was.dated, was.refused, was.replaced
+		i.advisories, i.withdrawn, i.exploited = was.advisories, was.withdrawn, was.exploited
+		i.likelihoods, i.lifecycles = was.likelihoods, was.lifecycles
+		return err
+	}
+	return i.flush()
 }
 
 // Exploited takes one entry of a list of exploited vulnerabilities.
@@ -93,8 +133,12 @@ func (i *Import) Lifecycle(l firmward.Lifecycle) error {
 // Refuse counts a broken record. The caller logs where and why.
 func (i *Import) Refuse(string, string) { i.refused++ }
 
-// Dated takes the document's own date.
-func (i *Import) Dated(t time.Time) { i.dated = t }
+// Dated takes the document's own date; of several documents the newest counts.
+func (i *Import) Dated(t time.Time) {
+	if t.After(i.dated) {
+		i.dated = t
+	}
+}
 
 // Then adds what is to be written in the same transaction: the audit leaf, an event.
 func (i *Import) Then(f func(*Tx, firmward.FeedStatus) error) { i.then = append(i.then, f) }
@@ -128,68 +172,14 @@ func (i *Import) pack(a firmward.Advisory) ([]byte, error) {
 
 // empty reports whether no record was taken.
 func (i *Import) empty() bool {
-	return len(i.advisories)+len(i.rejected)+len(i.exploited)+len(i.likelihoods)+len(i.lifecycles) == 0
-}
-
-// leaveOlder drops the advisories of which a newer form is stored: yearly files come again and again beside the
-// short ones that hold the latest changes, in any order.
-func (i *Import) leaveOlder(ctx context.Context, tx *Tx) error {
-	bySource := make(map[string][]string)
-	for _, a := range i.advisories {
-		bySource[a.source] = append(bySource[a.source], a.id)
-	}
-	type key struct{ id, source string }
-	stored := make(map[key]int64)
-	for source, ids := range bySource {
-		_, err := list(ctx, tx.Reader, func(s scan) (struct{}, error) {
-			var id string
-			var modified int64
-			err := s(&id, &modified)
-			stored[key{id, source}] = modified
-			return struct{}{}, err
-		}, "SELECT id, modified FROM advisory WHERE source = $1 AND id IN ("+tx.d.elements("$2")+")", source, js{ids})
-		if err != nil {
-			return err
-		}
-	}
-	i.advisories = slices.DeleteFunc(i.advisories, func(a advisoryRow) bool { return a.modified < stored[key{a.id, a.source}] })
-	return nil
-}
-
-func (i *Import) storeAdvisories(ctx context.Context, tx *Tx) error {
-	if !i.o.ReplaceAll {
-		if err := i.leaveOlder(ctx, tx); err != nil {
-			return err
-		}
-	}
-	byKey := func(a, b advisoryRow) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.source, b.source)) }
-	slices.SortStableFunc(i.advisories, byKey)
-	i.advisories = lastOf(i.advisories, func(a, b advisoryRow) bool { return byKey(a, b) == 0 })
-	gone := make(map[string][]string) // source → ids
-	for _, r := range i.rejected {
-		gone[r[1]] = append(gone[r[1]], r[0])
-	}
-	i.changed = append(i.changed, i.rejected...)
-	for source, ids := range gone {
-		if err := tx.put(ctx, "DELETE FROM advisory WHERE source = $1 AND id IN ("+tx.d.elements("$2")+")", source, js{ids}); err != nil {
-			return err
-		}
-	}
-	rows := make([][]any, len(i.advisories))
-	for n, a := range i.advisories {
-		rows[n] = []any{a.id, a.source, i.feed, a.published, a.modified, a.title, a.body}
-		i.changed = append(i.changed, [2]string{a.id, a.source})
-	}
-	return tx.bulk(ctx, load{
-		table: "advisory", columns: []string{"id", "source", "feed", "published", "modified", "title", "body"}, keys: 2, rows: rows,
-	})
+	return i.spill == nil && len(i.replaced)+len(i.advisories)+len(i.withdrawn)+len(i.exploited)+len(i.likelihoods)+len(i.lifecycles) == 0
 }
 
 // The bounds of the list of changes. Beyond the first an import counts as a change of everything; older generations than the
 // second are forgotten.
 const (
-	changesListed = 20_000 // of one import
-	generationsKept   = 100    // generations
+	changesListed   = 20_000 // of one import
+	generationsKept = 100    // generations
 )
 
 // storeChanges notes what the generation changed, for Changes.

@@ -3,10 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -15,57 +12,8 @@ import (
 
 // FeedsCmd is about what the world knows.
 type FeedsCmd struct {
-	Import FeedsImportCmd `cmd:"" help:"Import documents: NVD, KEV, EPSS, support ends."`
+	Import FeedsImportCmd `cmd:"" help:"Import documents: NVD, CVE, CSAF, VEX, KEV, EPSS, support ends."`
 	Status FeedsStatusCmd `cmd:"" default:"withargs" help:"Show how deep and fresh the knowledge is."`
-}
-
-// FeedsImportCmd imports documents.
-type FeedsImportCmd struct {
-	Files  []string `arg:"" name:"file" type:"existingfile" help:"Documents as their source publishes them, plain, gzip or zip."`
-	Source string   `help:"Name of the feed; found by content unless given." placeholder:"FEED"`
-}
-
-// Help gives examples.
-func (FeedsImportCmd) Help() string {
-	return "Nothing is half-imported: after an error the last good data stays in use.\n\n" +
-		examples("firmward feeds import nvdcve-2.0-2026.json.gz", "firmward feeds import known_exploited_vulnerabilities.json epss.csv.gz")
-}
-
-// Run carries it out.
-func (c *FeedsImportCmd) Run(ctx context.Context, a *app) error {
-	for i, path := range c.Files {
-		if err := c.one(ctx, a, path); err != nil {
-			if rest := c.Files[i+1:]; len(rest) > 0 {
-				fmt.Fprintln(a.err, "Not tried after the error: "+strings.Join(rest, ", "))
-			}
-			return err
-		}
-	}
-	return nil
-}
-
-func (c *FeedsImportCmd) one(ctx context.Context, a *app, path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	var s httpapi.Feed
-	if err := a.client.do(ctx, call{
-		method: http.MethodPost, path: "/feeds/import", query: values("name", filepath.Base(path), "source", c.Source),
-		body: f, bodyType: "application/octet-stream", out: &s,
-	}); err != nil {
-		return err
-	}
-	if done, err := a.asJSON(s); done {
-		return err
-	}
-	fmt.Fprintf(a.out, "%s: %s from %s, dated %s", s.Name, plural(s.Records, "record", "records"), s.Document, day(s.Dated))
-	if s.Refused > 0 {
-		fmt.Fprintf(a.out, ", %s left out", plural(s.Refused, "broken one", "broken ones"))
-	}
-	fmt.Fprintln(a.out)
-	return nil
 }
 
 // FeedsStatusCmd shows the feeds.

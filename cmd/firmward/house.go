@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/audit"
@@ -21,6 +22,7 @@ import (
 	"github.com/firmward/firmward/discover/probes"
 	"github.com/firmward/firmward/driver/drivers"
 	"github.com/firmward/firmward/enforce"
+	"github.com/firmward/firmward/feed/overrides"
 	"github.com/firmward/firmward/feed/sources"
 	"github.com/firmward/firmward/feed/starter"
 	"github.com/firmward/firmward/httpapi"
@@ -128,15 +130,15 @@ func (h *house) open(ctx context.Context, cfg houseConfig) error {
 			}
 		}
 	}
+	tmp := filepath.Join(cfg.Dir, dirTmp)
 	h.Control, err = control.New(control.Config{
 		Store: h.Store, Network: cfg.Network, Catalog: families, Policies: policies, Probes: probes.All(), Drivers: drivers.All(),
 		Sources: sources.All(), Enforcers: cfg.Enforcers, Depot: files, Serve: cfg.DepotAddr, Self: cfg.Self, Witness: cfg.Witness,
-		Secrets: box, Signer: signer, KeyFiles: []string{filepath.Join(cfg.Dir, fileAudit), filepath.Join(cfg.Dir, fileSecrets)}, Clock: cfg.Clock, Log: cfg.Log, Lab: cfg.Lab,
+		Secrets: box, Signer: signer, KeyFiles: []string{filepath.Join(cfg.Dir, fileAudit), filepath.Join(cfg.Dir, fileSecrets)}, Clock: cfg.Clock, Log: cfg.Log, Lab: cfg.Lab, Scratch: tmp,
 	})
 	if err != nil {
 		return err
 	}
-	tmp := filepath.Join(cfg.Dir, dirTmp)
 	if err := errors.Join(os.RemoveAll(tmp), os.Mkdir(tmp, 0o700)); err != nil {
 		return fmt.Errorf("make directory for uploads: %w", err)
 	}
@@ -181,23 +183,40 @@ func (h *house) Close() error {
 	return errors.Join(errs...)
 }
 
-// firstKnowledge imports the starter set once.
+// firstKnowledge imports what the program brings: the starter set once, and firmward's own corrections again when the
+// program has newer ones.
 func (h *house) firstKnowledge(ctx context.Context, tmp string) error {
-	if _, err := h.Store.FeedStatus(ctx, "starter"); firmward.CodeOf(err) != firmward.NotFound {
-		return err
+	for _, k := range []struct {
+		feed, name string
+		document   io.Reader
+		newest     time.Time
+	}{
+		{"starter", starter.Name, starter.Document(), time.Time{}},
+		{overrides.OwnName, overrides.OwnName + ".json", overrides.Document(), overrides.Dated()},
+	} {
+		s, err := h.Store.FeedStatus(ctx, k.feed)
+		switch {
+		case err == nil && !s.Dated.Before(k.newest):
+			continue
+		case err != nil && firmward.CodeOf(err) != firmward.NotFound:
+			return err
+		}
+		path := filepath.Join(tmp, k.name)
+		doc, err := io.ReadAll(k.document)
+		if err == nil {
+			err = os.WriteFile(path, doc, 0o600)
+		}
+		if err == nil {
+			_, err = h.Control.ImportFeed(ctx, firmward.Person{Name: "firmward", Role: firmward.Admin}, k.feed, path, k.name)
+		}
+		if err != nil {
+			return fmt.Errorf("import %s, which the program brings: %w", k.name, err)
+		}
+		if err := os.Remove(path); err != nil {
+			return err
+		}
 	}
-	path := filepath.Join(tmp, starter.Name)
-	doc, err := io.ReadAll(starter.Document())
-	if err == nil {
-		err = os.WriteFile(path, doc, 0o600)
-	}
-	if err == nil {
-		_, err = h.Control.ImportFeed(ctx, firmward.Person{Name: "firmward", Role: firmward.Admin}, "starter", path, starter.Name)
-	}
-	if err != nil {
-		return fmt.Errorf("import the starter set: %w", err)
-	}
-	return os.Remove(path)
+	return nil
 }
 
 func makeDir(dir string) error {

@@ -11,7 +11,7 @@ import (
 
 // MatchBuildCmd makes an index file.
 type MatchBuildCmd struct {
-	Files []string `arg:"" name:"file" type:"existingfile" help:"Documents of NVD, CVE, CSAF and others, plain, gzip or zip."`
+	Files []string `arg:"" name:"file" type:"path" help:"Documents of NVD, CVE, CSAF and others, plain, gzip or zip; folders and archives of them."`
 	Out   string   `help:"The index file to write; it is replaced as a whole." required:"" type:"path" placeholder:"FILE"`
 	Base  string   `help:"An index file to which the documents are changes." type:"existingfile" placeholder:"FILE"`
 }

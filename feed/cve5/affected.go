@@ -8,6 +8,7 @@ import (
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/cpe"
+	"github.com/firmward/firmward/feed"
 	"github.com/firmward/firmward/version"
 )
 
@@ -41,12 +42,6 @@ type change struct {
 	Status string `json:"status"`
 }
 
-// piece is a range of affected versions; vague means that no version can be told.
-type piece struct {
-	version.Range
-	vague bool
-}
-
 const (
 	isAffected   = "affected"
 	isUnaffected = "unaffected"
@@ -54,7 +49,7 @@ const (
 
 // statement is what an entry says of the versions of its products.
 type statement struct {
-	pieces []piece
+	pieces []feed.Versions
 	fixes  []string
 }
 
@@ -67,7 +62,7 @@ func (e affected) read(a firmward.Advisory) statement {
 		switch v.Status {
 		case isAffected:
 			if !ok {
-				s.pieces = append(s.pieces, piece{vague: true})
+				s.pieces = append(s.pieces, feed.Versions{Vague: true})
 				if fix, known := e.one(v.Below); known && !reportDay(fix, a.Published) {
 					s.fixes = append(s.fixes, fix) // where the range starts cannot be read, its end can
 				}
@@ -88,18 +83,18 @@ func (e affected) read(a firmward.Advisory) statement {
 			}
 			silent = silent || span == version.Range{}
 		default:
-			s.pieces = append(s.pieces, piece{vague: true})
+			s.pieces = append(s.pieces, feed.Versions{Vague: true})
 		}
 	}
 	switch stated := len(s.pieces) > 0; {
 	case silent && !stated: // "unaffected: all"
 	case e.Default == isAffected && !bounded: // all, or all before the last that is spared
-		s.pieces = append(s.pieces, piece{Range: version.Range{To: spared, Exclude: spared != ""}, vague: sparing && spared == ""})
+		s.pieces = append(s.pieces, feed.Versions{Range: version.Range{To: spared, Exclude: spared != ""}, Vague: sparing && spared == ""})
 	case e.Default == isAffected, e.Default != isUnaffected && !bounded:
-		s.pieces = append(s.pieces, piece{vague: true}) // nothing, or nothing certain, is said of the others
+		s.pieces = append(s.pieces, feed.Versions{Vague: true}) // nothing, or nothing certain, is said of the others
 	}
-	s.pieces = unique(s.pieces)
-	s.fixes = unique(s.fixes)
+	s.pieces = feed.Unique(s.pieces)
+	s.fixes = feed.Unique(s.fixes)
 	return s
 }
 
@@ -113,13 +108,13 @@ func (s *statement) turns(span version.Range, changes []change, hit bool) {
 			continue
 		}
 		if hit {
-			s.pieces = append(s.pieces, piece{Range: version.Range{From: span.From, After: span.After, To: at, Exclude: true}})
+			s.pieces = append(s.pieces, feed.Versions{Range: version.Range{From: span.From, After: span.After, To: at, Exclude: true}})
 			s.fixes = append(s.fixes, at)
 		}
 		span.From, span.After, hit = at, false, turned
 	}
 	if hit {
-		s.pieces = append(s.pieces, piece{Range: span})
+		s.pieces = append(s.pieces, feed.Versions{Range: span})
 	}
 }
 
@@ -165,16 +160,8 @@ func bound(text string) (string, bool) {
 	return one, ok && single
 }
 
-// plain drops the product's own name before a version: "FortiOS 7.0.1".
-func (e affected) plain(text string) string {
-	text = strings.TrimSpace(text)
-	for _, own := range []string{e.Product, e.Product} { // some say it twice
-		if own != "" && len(text) > len(own) && strings.EqualFold(text[:len(own)], own) {
-			text = strings.TrimLeft(text[len(own):], " :")
-		}
-	}
-	return text
-}
+// plain drops the product's own name before a version.
+func (e affected) plain(text string) string { return feed.Plain(e.Product, text) }
 
 // open reports whether the start of a range means "from the first one".
 func open(start string) bool {
@@ -203,18 +190,6 @@ func later(a, b string) string {
 		return ""
 	}
 	return a
-}
-
-func unique[T comparable](in []T) []T {
-	var out []T
-	seen := make(map[T]bool, len(in))
-	for _, v := range in {
-		if !seen[v] {
-			seen[v] = true
-			out = append(out, v)
-		}
-	}
-	return out
 }
 
 var errTooMany = fmt.Errorf("it names more than %d products and versions", maxMatches)
@@ -254,7 +229,7 @@ func (r *reader) products() error {
 				}
 				s := e.read(r.advisory)
 				names := e.names(r.put, r.advisory.ID)
-				names = slices.DeleteFunc(names, func(n product) bool { return named[n.key()] })
+				names = slices.DeleteFunc(names, func(n feed.Product) bool { return named[n.Key()] })
 				matches := s.matches(names)
 				if total += len(matches); total > maxMatches {
 					return errTooMany
@@ -277,10 +252,10 @@ func (r *reader) products() error {
 }
 
 // fix keeps the versions from which on a product is repaired.
-func (r *reader) fix(names []product, fixes []string) {
+func (r *reader) fix(names []feed.Product, fixes []string) {
 	for _, n := range names {
 		for _, v := range fixes {
-			f := firmward.Fix{Vendor: n.name.Vendor.Text(), Product: n.name.Product.Text(), Version: v}
+			f := firmward.Fix{Vendor: n.Name.Vendor.Text(), Product: n.Name.Product.Text(), Version: v}
 			if !slices.Contains(r.advisory.Fixes, f) && len(r.advisory.Fixes) < maxFixes {
 				r.advisory.Fixes = append(r.advisory.Fixes, f)
 			}
@@ -289,15 +264,15 @@ func (r *reader) fix(names []product, fixes []string) {
 }
 
 // matches joins the products of an entry with its affected versions.
-func (s statement) matches(names []product) []firmward.CPEMatch {
+func (s statement) matches(names []feed.Product) []firmward.CPEMatch {
 	if len(names)*len(s.pieces) > maxMatches {
 		return make([]firmward.CPEMatch, maxMatches+1) // refused by the caller
 	}
 	var out []firmward.CPEMatch
 	for _, n := range names {
 		for _, p := range s.pieces {
-			out = append(out, n.match(p))
+			out = append(out, n.Match(p))
 		}
 	}
-	return unique(out)
+	return feed.Unique(out)
 }

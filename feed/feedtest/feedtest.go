@@ -2,12 +2,16 @@
 package feedtest
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
+	"iter"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +27,7 @@ type Result struct {
 	Likelihood []firmward.Likelihood
 	Lifecycle  []firmward.Lifecycle
 	Refused    []string // "where: why"
+	Replaced   []string // sources of which all was delivered
 	Dated      time.Time
 	Cursor     feed.Cursor
 }
@@ -42,6 +47,7 @@ func Sync(ctx context.Context, s feed.Source, r io.Reader, name string) (Result,
 		Lifecycle:  func(l firmward.Lifecycle) error { got.Lifecycle = append(got.Lifecycle, l); return nil },
 		Refuse:     func(where, why string) { got.Refused = append(got.Refused, where+": "+why) },
 		Dated:      func(t time.Time) { got.Dated = t },
+		Replace:    func(source string, _ time.Time) { got.Replaced = append(got.Replaced, source) },
 	})
 	if err != nil {
 		return Result{}, err
@@ -176,4 +182,54 @@ func Data(t testing.TB) string {
 		t.Skip("FIRMWARD_TEST_DATA is not set: the real documents are not read")
 	}
 	return dir
+}
+
+// Tar unpacks a .tar.xz under Data with the program xz and gives the path of the .tar. The test is skipped where that
+// program is missing, or fails as Data does.
+func Tar(t testing.TB, name string) string {
+	t.Helper()
+	in := filepath.Join(Data(t), name)
+	xz, err := exec.LookPath("xz")
+	if err != nil && os.Getenv("FIRMWARD_REQUIRE_DAEMONS") != "1" {
+		t.Skip("xz is not installed (Debian: xz-utils): " + name + " is not read")
+	}
+	path := filepath.Join(t.TempDir(), strings.TrimSuffix(filepath.Base(name), ".xz"))
+	out, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), xz, "-dc", in)
+	cmd.Stdout, cmd.Stderr = out, os.Stderr
+	if err := errors.Join(cmd.Run(), out.Close()); err != nil {
+		t.Fatalf("unpack %s: %v", name, err)
+	}
+	return path
+}
+
+// Files gives each regular file of a tar, in its order.
+func Files(t testing.TB, path string) iter.Seq2[string, []byte] {
+	t.Helper()
+	return func(yield func(string, []byte) bool) {
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		for r := tar.NewReader(f); ; {
+			h, err := r.Next()
+			if errors.Is(err, io.EOF) {
+				return
+			}
+			var b []byte
+			if err == nil {
+				b, err = io.ReadAll(r)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if h.Typeflag == tar.TypeReg && !yield(h.Name, b) {
+				return
+			}
+		}
+	}
 }

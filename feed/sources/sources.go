@@ -3,12 +3,17 @@ package sources
 
 import (
 	"github.com/firmward/firmward/feed"
+	"github.com/firmward/firmward/feed/csaf"
 	"github.com/firmward/firmward/feed/cve5"
 	"github.com/firmward/firmward/feed/eol"
 	"github.com/firmward/firmward/feed/epss"
+	"github.com/firmward/firmward/feed/fda"
 	"github.com/firmward/firmward/feed/kev"
 	"github.com/firmward/firmward/feed/nvd11"
 	"github.com/firmward/firmward/feed/nvd20"
+	"github.com/firmward/firmward/feed/openeox"
+	"github.com/firmward/firmward/feed/openvex"
+	"github.com/firmward/firmward/feed/overrides"
 	"github.com/firmward/firmward/feed/starter"
 )
 
@@ -22,6 +27,12 @@ func All() []feed.Source {
 		epss.Source{},
 		eol.Source{},
 		cve5.Source{},
+		csaf.Source{},
+		openvex.Source{},
+		overrides.Source{},
+		overrides.Own{},
+		openeox.Source{},
+		fda.Source{},
 	}
 }
 

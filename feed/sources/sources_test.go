@@ -31,6 +31,21 @@ var samples = map[string]string{
 	"cve5": `{"dataType":"CVE_RECORD","dataVersion":"5.1","cveMetadata":{"cveId":"CVE-2031-0005","state":"PUBLISHED","datePublished":"2026-02-01T10:00:00Z","dateUpdated":"2026-02-03T10:00:00.123Z"},"containers":{"cna":{"providerMetadata":{"shortName":"acme"},"descriptions":[{"lang":"en","value":"A bell rings."}],"affected":[{"vendor":"Acme Inc.","product":"Bell","versions":[{"version":"1.0 through 1.4","status":"affected"}]}],"x_unheard":{"of":[1]}}}}
 {"dataType":"CVE_RECORD","dataVersion":"5.1","cveMetadata":{"cveId":"CVE-2031-0006","state":"REJECTED","datePublished":"2026-02-01T10:00:00Z"},"containers":{"cna":{"rejectedReasons":[{"lang":"en","value":"Not used."}]}}}
 `,
+	"csaf": `{"document":{"category":"csaf_vex","csaf_version":"2.0","title":"Bells","publisher":{"name":"Acme","namespace":"https://acme.example"},"tracking":{"id":"AC-31-7","status":"final","initial_release_date":"2026-02-01T10:00:00Z","current_release_date":"2026-02-03T10:00:00Z"}},
+"product_tree":{"branches":[{"category":"vendor","name":"Acme","branches":[{"category":"product_name","name":"Bell","product":{"product_id":"B","name":"Bell"}}]}]},
+"vulnerabilities":[{"cve":"CVE-2031-0007","product_status":{"known_not_affected":["B"]},"flags":[{"label":"component_not_present","product_ids":["B"]}]},{"cve":"CVE-2031-0008","product_status":{"under_investigation":["B"]}}]}`,
+	"openvex": `{"@context":"https://openvex.dev/ns/v0.2.0","@id":"https://acme.example/vex/1","author":"Acme","timestamp":"2026-03-01T10:00:00Z","version":1,"statements":[
+{"vulnerability":{"name":"CVE-2031-0009"},"products":[{"@id":"cpe:2.3:o:acme:bell_firmware:1.2:*:*:*:*:*:*:*"}],"status":"fixed"},
+{"vulnerability":{"name":"CVE-2031-0010"},"products":[{"@id":"pkg:generic/acme/bell@1.2"}],"status":"not_affected","justification":"component_not_present"}]}`,
+	"overrides": `{"_annotation":{"cve_id":"CVE-2031-0011","reason":"Not analysed.","published":"2026-03-01"},"cve":{"configurations":[{"nodes":[{"operator":"OR","cpeMatch":[{"vulnerable":true,"criteria":"cpe:2.3:o:acme:bell_firmware:*:*:*:*:*:*:*:*"}]}]}]}}
+{"_annotation":{"cve_id":"CVE-2031-0012","reason":"Nor this.","published":"2026-03-01"},"cve":{}}
+`,
+	"openeox": `{"$schema":"https://docs.oasis-open.org/openeox/tbd/schema/shell.json","statements":[
+{"core":{"end_of_life":"2027-12-31T12:00:00Z","end_of_security_support":"tba","last_updated":"2026-02-01T12:00:00Z"},"vendorName":"Acme","productName":"Lamp OS","productVersion":"1.2"},
+{"core":{"end_of_life":"tba","end_of_security_support":"tba","last_updated":"2026-02-01T12:00:00Z"},"vendorName":"Acme","productName":"Door OS","productVersion":"1.2"}]}`,
+	"fda": `{"meta":{"terms":"https://open.fda.gov/terms/","last_updated":"2026-03-04"},"results":[
+{"recall_number":"Z-1234-2031","classification":"Class I","product_description":"Drip, Model 7","recalling_firm":"Acme","reason_for_recall":"It may stop.","recall_initiation_date":"20260102"},
+{"recall_number":"Z-1235-2031","classification":"Class II","product_description":"Lamp 9","recalling_firm":"Acme","reason_for_recall":"It burns.","recall_initiation_date":"20260102"}]}`,
 	"kev": `{"title":"Catalog","catalogVersion":"2026.03.13","dateReleased":"2026-03-13T16:38:24.564Z","count":2,"vulnerabilities":[
 {"cveID":"CVE-2031-0001","dateAdded":"2026-03-01","dueDate":"2026-03-22","requiredAction":"Update.","knownRansomwareCampaignUse":"Known"},
 {"cveID":"CVE-2031-0003","dateAdded":"2026-03-02","dueDate":"2026-03-23","requiredAction":"Retire.","knownRansomwareCampaignUse":"Unknown"}]}`,
@@ -83,7 +98,7 @@ func TestDetectOnePerDocument(t *testing.T) {
 func TestOneBrokenRecord(t *testing.T) {
 	for name, swap := range map[string][2]string{
 		"nvd11": {`"ID":"CVE-2031-0001"`, `"ID":"CVE-x"`}, "nvd20": {`"published":"2026-01-01T09:15:51.113"`, `"published":7`},
-		"cve5": {`"CVE-2031-0005"`, `"CVE-31-5"`}, "kev": {`"dateAdded":"2026-03-01"`, `"dateAdded":"soon"`}, "epss": {"0.94436", "1.94436"}, "eol": {`"status":"announced"`, `"status":"rumour"`},
+		"cve5": {`"CVE-2031-0005"`, `"CVE-31-5"`}, "csaf": {`"CVE-2031-0007"`, `"CVE-31-7"`}, "openvex": {`"status":"fixed"`, `"status":"fine"`}, "overrides": {`"CVE-2031-0011"`, `"CVE-31-11"`}, "openeox": {`"end_of_security_support":"tba"`, `"end_of_security_support":"soon"`}, "fda": {`"Class I"`, `"Class X"`}, "kev": {`"dateAdded":"2026-03-01"`, `"dateAdded":"soon"`}, "epss": {"0.94436", "1.94436"}, "eol": {`"status":"announced"`, `"status":"rumour"`},
 	} {
 		doc := strings.Replace(samples[name], swap[0], swap[1], 1)
 		got, err := feedtest.Sync(t.Context(), source(t, []byte(doc)), strings.NewReader(doc), name)

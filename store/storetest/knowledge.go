@@ -20,6 +20,9 @@ var knowledge = []check{
 	{"knowledge never goes back", newest},
 	{"exploited, likelihood, lifecycle", starter},
 	{"earlier scores", trend},
+	{"a source says all again", renews},
+	{"documents in parts", parts},
+	{"statements", stated},
 	{"findings", findings},
 	{"exceptions", exceptions},
 }
@@ -215,6 +218,24 @@ func rejects(t *testing.T, s *store.Store) {
 	wantCode(t, err, firmward.NotFound)
 	diff(t, "what is left", []string(nil), all(t, s))
 	diff(t, "what went", []string{"CVE-1 nvd"}, changes(t, s, 1))
+	// What was rejected does not come back with an older document, and a rejection takes nothing that is newer.
+	say := func(at time.Time, rejected bool) func(*store.Import) error {
+		return func(i *store.Import) error {
+			a := advisory("CVE-2", "axis", "m3045")
+			a.Modified, a.Rejected = at, rejected
+			return i.Advisory(a)
+		}
+	}
+	for n, step := range []struct {
+		at       time.Duration
+		rejected bool
+		there    bool
+	}{{0, false, true}, {2, true, false}, {1, false, false}, {3, false, true}, {2, true, true}, {2, false, true}, {4, true, false}, {3, false, false}} {
+		feed(t, s, "nvd", document, say(t0.Add(step.at*time.Hour), step.rejected))
+		if _, err := s.Advisory(t.Context(), "CVE-2"); (err == nil) != step.there {
+			t.Errorf("step %d: there %v, %v", n, !step.there, err)
+		}
+	}
 }
 
 func starter(t *testing.T, s *store.Store) {

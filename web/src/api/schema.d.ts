@@ -491,8 +491,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Import one document
-         * @description JSON or CSV as its source publishes it, plain, gzip or zip. Nothing is half-imported: after an error the last good data stays in use.
+         * Import one document, or an archive of many
+         * @description JSON or CSV as its source publishes it, plain, gzip or zip; or a zip, tar or tar.gz of many documents of one feed, of which a broken one is left out and counted. Nothing is half-imported: after an error the last good data stays in use.
          */
         post: operations["import-feed"];
         delete?: never;
@@ -1698,6 +1698,8 @@ export interface components {
             stale: boolean;
         };
         Feeds: {
+            /** @description imports of many documents that are under way */
+            importing?: components["schemas"]["Importing"][];
             items: components["schemas"]["Feed"][];
             /** @description how deep it is, in one sentence */
             knowledge: string;
@@ -1781,6 +1783,16 @@ export interface components {
             added: number;
             /** Format: int64 */
             changed: number;
+        };
+        Importing: {
+            /** @description name of the folder or archive */
+            document: string;
+            feed: string;
+            /**
+             * Format: int64
+             * @description documents so far
+             */
+            read: number;
         };
         Instruction: {
             date?: string;

@@ -1,0 +1,143 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"sync/atomic"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/feed"
+	"github.com/firmward/firmward/store"
+)
+
+// Importing is an import of many documents that is under way.
+type Importing struct {
+	Feed, Document string
+	Read           int // documents so far
+}
+
+// importing is shared between the import and those who ask.
+type importing struct {
+	feed, document string
+	read           atomic.Int64
+}
+
+// Importing gives the imports of many documents that are under way, in no order.
+func (c *Control) Importing() []Importing {
+	var out []Importing
+	c.imports.Range(func(key, _ any) bool {
+		i := key.(*importing)
+		out = append(out, Importing{i.feed, i.document, int(i.read.Load())})
+		return true
+	})
+	return out
+}
+
+// importMany takes all documents of a collection into one import. They have to be of one feed; with source given, only those
+// of that feed are read. A document that is broken is refused and counted like a broken record, and nothing of it is kept.
+func (c *Control) importMany(ctx context.Context, who firmward.Person, many *feed.Collection, source, document string) (firmward.FeedStatus, error) {
+	first, err := c.firstOf(many, source, document)
+	if err != nil {
+		return firmward.FeedStatus{}, err
+	}
+	info := first.Info()
+	if info.Whole {
+		return firmward.FeedStatus{}, firmward.Errorf(firmward.Invalid, fmt.Sprintf("%s: one document is all of %s, and this holds several files: import the newest alone", document, info.Name))
+	}
+	progress := &importing{feed: info.Name, document: document}
+	c.imports.Store(progress, nil)
+	defer c.imports.Delete(progress)
+	status, err := c.Store.Import(ctx, info.Name, store.ImportOptions{Kind: info.Kind, Document: document, Now: c.Clock.Now(), Scratch: c.Scratch}, func(imp *store.Import) error {
+		documents := 0
+		for doc, err := range many.Documents() {
+			if doc == nil {
+				return &firmward.Error{Code: firmward.CodeOf(err), Message: "nothing was imported, the last good data stays in use: " + err.Error()}
+			}
+			if err == nil {
+				if err = c.part(ctx, imp, info.Name, source, doc, document); err != nil && (ctx.Err() != nil || !refusable(err)) {
+					return err
+				}
+			}
+			progress.read.Add(1)
+			if err != nil {
+				c.Log.DebugContext(ctx, "document refused", "document", doc.Name, "reason", err)
+				imp.Refuse(doc.Name, err.Error())
+				continue
+			}
+			documents++
+		}
+		facts := map[string]string{"documents": fmt.Sprint(documents), "hashes checked": fmt.Sprint(many.Hashed)}
+		if many.Signed > 0 {
+			facts["signatures not verified"] = fmt.Sprint(many.Signed)
+		}
+		imp.Then(c.imported(ctx, who, document, facts))
+		return nil
+	})
+	if err != nil {
+		return status, err
+	}
+	c.touchAll()
+	return status, nil
+}
+
+// part reads one document of several.
+func (c *Control) part(ctx context.Context, imp *store.Import, name, source string, doc *feed.Document, document string) error {
+	src, err := c.sourceFor("", doc)
+	switch {
+	case err != nil && len(doc.Head()) > 0 && source != "":
+		return nil // left aside: those of one feed are asked for
+	case err != nil:
+		return err
+	case src.Info().Name != name && source != "":
+		return nil
+	case src.Info().Name != name:
+		return firmward.Errorf(firmward.Conflict, fmt.Sprintf("%s holds documents of %s and, with %s, of %s: nothing was imported; say which to read with --source", document, name, doc.Name, src.Info().Name))
+	}
+	return imp.Part(func() error {
+		_, err := src.Sync(ctx, "", feed.Input{Reader: doc, Document: path.Base(doc.Name), Now: c.Clock.Now()}, c.sink(ctx, imp, doc.Name))
+		return err
+	})
+}
+
+// refusable reports whether an error is the document's own, so that the others can be read.
+func refusable(err error) bool {
+	if _, ok := errors.AsType[*feed.PositionError](err); ok {
+		return true
+	}
+	switch firmward.CodeOf(err) {
+	case firmward.Invalid, firmward.TooLarge:
+		return true
+	}
+	return false
+}
+
+// firstOf finds the source of the first document that any source knows.
+func (c *Control) firstOf(many *feed.Collection, source, document string) (feed.Source, error) {
+	var last error
+	for doc, err := range many.Documents() {
+		if doc == nil {
+			return nil, err
+		}
+		if err != nil {
+			last = err
+			continue
+		}
+		src, err := c.sourceFor("", doc)
+		if err == nil && (source == "" || src.Info().Name == source) {
+			return src, nil
+		}
+		last = err
+	}
+	if source != "" {
+		if _, err := c.sourceFor(source, &feed.Document{}); err != nil {
+			return nil, err
+		}
+	}
+	text := document + " holds no document of any feed"
+	if last != nil {
+		text += ": " + last.Error()
+	}
+	return nil, firmward.Errorf(firmward.Invalid, text)
+}

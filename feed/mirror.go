@@ -1,0 +1,202 @@
+package feed
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/csv"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"path"
+	"regexp"
+	"strings"
+)
+
+// What a file of a collection is, by its name. A mirror of a CSAF provider has its documents in folders by year, with
+// hashes and a signature beside each, and indexes above them (CSAF 2.0 §7.1).
+const (
+	isAside = iota
+	isDocument
+	isHash
+	isSignature
+	isList     // index.txt, changes.csv
+	isProvider // provider-metadata.json
+)
+
+func role(name string) int {
+	base := strings.ToLower(path.Base(name))
+	switch base {
+	case "index.txt", "changes.csv":
+		return isList
+	case "provider-metadata.json":
+		return isProvider
+	case "aggregator.json", "service.json", "delta.json", "deltalog.json", "recent_activities.json":
+		return isAside
+	}
+	switch ext := path.Ext(strings.TrimSuffix(base, ".gz")); ext {
+	case ".sha256", ".sha512":
+		return isHash
+	case ".asc":
+		return isSignature
+	case ".json", ".jsonl", ".csv":
+		return isDocument
+	}
+	return isAside
+}
+
+// listing is one document that an index names.
+type listing struct {
+	index string
+	name  string // as the index has it: a path from the folder of the index, or from above
+}
+
+// take reads what stands beside the documents.
+func (c *Collection) take(what int, name string, b []byte) error {
+	switch what {
+	case isHash:
+		sum, _, _ := strings.Cut(strings.TrimSpace(string(b)), " ")
+		sum = strings.ToLower(sum)
+		if raw, err := hex.DecodeString(sum); err != nil || len(raw) != sha256.Size && len(raw) != sha512.Size {
+			sum = "-" // a hash that cannot be read fits nothing
+		}
+		doc := strings.TrimSuffix(name, path.Ext(name))
+		c.hashes[doc] = append(c.hashes[doc], sum)
+	case isList:
+		return c.list(name, b)
+	case isProvider:
+		c.Aside++
+		return provider(b)
+	}
+	return nil
+}
+
+// list reads index.txt, one path a line, or changes.csv, a path and a time a line.
+func (c *Collection) list(name string, b []byte) error {
+	c.Aside++
+	if path.Ext(name) == ".txt" {
+		for lines := bufio.NewScanner(bytes.NewReader(b)); lines.Scan(); {
+			if l := strings.TrimSpace(lines.Text()); l != "" {
+				c.listed = append(c.listed, listing{name, l})
+			}
+		}
+		return nil
+	}
+	rows, err := csv.NewReader(bytes.NewReader(b)).ReadAll()
+	for _, r := range rows {
+		if len(r) != 2 {
+			return fmt.Errorf("a line has %d columns, not a path and a time", len(r))
+		}
+		c.listed = append(c.listed, listing{name, r[0]})
+	}
+	return err
+}
+
+// provider checks a provider's metadata: who provides, by what name. Nothing else of it is used.
+func provider(b []byte) error {
+	var p struct {
+		Canonical string `json:"canonical_url"`
+		Publisher struct {
+			Namespace string `json:"namespace"`
+		} `json:"publisher"`
+	}
+	if err := json.Unmarshal(b, &p); err != nil {
+		return err
+	}
+	for _, u := range []string{p.Canonical, p.Publisher.Namespace} {
+		if parsed, err := url.Parse(u); err != nil || parsed.Host == "" {
+			return fmt.Errorf("canonical_url or the publisher's namespace is no URL: %q", Clip(u))
+		}
+	}
+	return nil
+}
+
+var rolie = regexp.MustCompile(`^\s*\{\s*"(?:feed|service|categories)"\s*:`)
+
+// isIndex knows a ROLIE feed, service or category document (RFC 8322, in JSON as CSAF 2.0 §7.1.15 has it).
+func isIndex(head []byte) bool { return rolie.Match(head) }
+
+// rolie takes the documents that a ROLIE feed names. They are known by their file name: the feed has addresses.
+func (c *Collection) rolie(d *Document, name string) error {
+	b, err := io.ReadAll(io.LimitReader(d, maxBeside+1))
+	if err == nil && len(b) > maxBeside {
+		err = fmt.Errorf("the index has more than %d bytes", maxBeside)
+	}
+	var in struct {
+		Feed struct {
+			Entry []struct {
+				Content struct {
+					Source string `json:"src"`
+				} `json:"content"`
+			} `json:"entry"`
+		} `json:"feed"`
+	}
+	if err == nil {
+		err = json.Unmarshal(b, &in)
+	}
+	for _, e := range in.Feed.Entry {
+		if u, err := url.Parse(e.Content.Source); err == nil && e.Content.Source != "" {
+			c.listed = append(c.listed, listing{name, path.Base(u.Path)})
+		}
+	}
+	return err
+}
+
+// missing are the listed documents that were not met, each once. A listed path counts from the folder of its index;
+// some count from folders above, so a path that ends like it will do.
+func (c *Collection) missing() []string {
+	if len(c.listed) == 0 {
+		return nil
+	}
+	ends := map[string]bool{}
+	for name := range c.there {
+		for end := name; ; {
+			ends[end] = true
+			_, rest, ok := strings.Cut(end, "/")
+			if !ok {
+				break
+			}
+			end = rest
+		}
+	}
+	var out []string
+	for _, l := range c.listed {
+		want := path.Clean(l.name)
+		for end := want; !ends[want]; { // the index may count from a folder that is above all of this
+			_, rest, ok := strings.Cut(end, "/")
+			if !ok {
+				out = append(out, path.Join(path.Dir(l.index), want))
+				break
+			}
+			if end = rest; strings.Contains(end, "/") && ends[end] {
+				break
+			}
+		}
+	}
+	return Unique(out)
+}
+
+// errHash says that a document is not the one that was published.
+var errHash = errors.New("its content does not fit the hash beside it: fetch it again")
+
+// hashed reads a document whole and checks it.
+func hashed(r io.Reader, want []string) (io.Reader, error) {
+	b, err := io.ReadAll(io.LimitReader(r, maxHashed+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(b) > maxHashed {
+		return nil, fmt.Errorf("it has more than %d bytes, too many to check its hash", maxHashed)
+	}
+	short, long := sha256.Sum256(b), sha512.Sum512(b)
+	for _, w := range want {
+		if w != hex.EncodeToString(short[:]) && w != hex.EncodeToString(long[:]) {
+			return nil, errHash
+		}
+	}
+	return bytes.NewReader(b), nil
+}
