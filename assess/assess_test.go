@@ -54,7 +54,7 @@ func TestVerdicts(t *testing.T) {
 	firm := weak
 	firm.Identity = firmward.Identity{Claims: []firmward.Claim{{Field: firmward.FieldModel, Value: "R7000", Confidence: 60}}}
 	noScheme := router("1.0.0.100")
-	noScheme.Model.Scheme = ""
+	noScheme.Model.Scheme = "generic"
 	noHardware := router("1.0.0.100")
 	noHardware.Model.CPE = []string{fw}
 	derived := router("1.0.0.100")

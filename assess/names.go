@@ -96,8 +96,11 @@ func software(part cpe.Attr) cpe.Attr {
 
 func add(out []Name, n cpe.Name, m firmward.Model, d firmward.Device, derived bool) []Name {
 	own, scheme := d.Firmware, m.Scheme
-	if n.Part == "h" {
+	switch k := n.Key(); {
+	case n.Part == "h":
 		own, scheme = d.Hardware, ""
+	case scheme == "": // no card tells, the product may
+		scheme = version.ForProduct(k.Vendor, k.Product)
 	}
 	n.Version = cpe.Literal(own)
 	for _, o := range out {

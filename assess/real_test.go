@@ -162,7 +162,7 @@ func TestRealFeeds(t *testing.T) {
 		{device("h", "Hikvision", "DS-2CD2032-I", "V5.4.0 build 160401", none), "CVE-2017-7921", firmward.Possible},
 		{device("a", "AXIS", "P1365", "6.50.1.2", none), "CVE-2018-10660", firmward.Likely},
 		{device("a2", "AXIS", "P1365", "6.50.5.3", none), "CVE-2018-10660", firmward.NotAffected},
-		{device("p", "HP", "LaserJet Pro MFP M478-M479 W1A75A", "20200612", none), "CVE-2022-24292", firmward.Possible},
+		{device("p", "HP", "LaserJet Pro MFP M478-M479 W1A75A", "20200612", none), "CVE-2022-24292", firmward.Likely},
 		{demo()[2], "CVE-2022-24292", firmward.Likely},
 		{device("d", "D-Link", "DNS-320L", "1.03", none), "CVE-2014-7857", firmward.Likely},
 		{demo()[4], "CVE-2014-7857", firmward.NotAffected},

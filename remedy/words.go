@@ -39,7 +39,8 @@ func best(f Facts) (rel, held *firmward.Release) {
 // personal names the kind of work order where no machine may or can update the device, or "".
 func personal(f Facts) string {
 	switch {
-	case f.Model.MayPatch.Value == firmward.VendorMayPatch || f.Model.Mechanism.Value == string(firmward.ByVendorService):
+	case f.Model.MayPatch.Value == firmward.VendorMayPatch || f.Model.Mechanism.Value == string(firmward.ByVendorService),
+		f.Model.MayPatch.Value == "" && f.Device.Class.LifeSupport(): // nobody knows who may, and lives hang on it
 		return "vendor-service"
 	case !f.HasDriver || f.Device.Network == "":
 		return "update"
@@ -51,6 +52,9 @@ func ask(f Facts, kind, want string) string {
 	to := "update it"
 	if want != "" {
 		to = "update it to " + want
+	}
+	if kind == "vendor-service" && f.Model.MayPatch.Value == "" && f.Model.Mechanism.Value == "" {
+		return "ask the vendor whether and how to " + to + ": people's safety hangs on it"
 	}
 	if kind == "vendor-service" {
 		return "ask the vendor to " + to + "; the vendor alone may"
