@@ -19,7 +19,9 @@ type Builder struct {
 	list     []string
 	criteria map[row]uint32
 	rows     []row
-	records  map[[2]uint32]record // by the texts of id and source
+	records  map[[2]uint32]int // by the texts of id and source: place in all
+	all      []record
+	live     int
 	scratch  []byte
 }
 
@@ -33,13 +35,14 @@ type row struct {
 
 // record is an advisory in the form of the block, with the numbers of the builder.
 type record struct {
+	key      [2]uint32
 	modified time.Time
-	body     []byte
+	body     []byte // nil once it was removed
 }
 
 // NewBuilder gives an empty builder.
 func NewBuilder() *Builder {
-	return &Builder{texts: map[string]uint32{"": 0}, list: []string{""}, criteria: map[row]uint32{}, records: map[[2]uint32]record{}}
+	return &Builder{texts: map[string]uint32{"": 0}, list: []string{""}, criteria: map[row]uint32{}, records: map[[2]uint32]int{}}
 }
 
 // From gives a builder that holds what a block holds, to apply changes to it. It reads the block where it lies: it must stay
@@ -57,7 +60,7 @@ func From(x *Index) *Builder {
 		b.rows[i] = x.row(i)
 		b.criteria[b.rows[i]] = uint32(i)
 	}
-	b.records = make(map[[2]uint32]record, x.Records())
+	b.records, b.all, b.live = make(map[[2]uint32]int, x.Records()), make([]record, x.Records()), x.Records()
 	for i := range x.Records() {
 		raw := x.raw(uint32(i))
 		c := cursor{raw}
@@ -65,7 +68,7 @@ func From(x *Index) *Builder {
 		c.next()
 		c.next()
 		c.next()
-		b.records[key] = record{modified: when(c.next()), body: raw}
+		b.records[key], b.all[i] = i, record{key, when(c.next()), raw}
 	}
 	return b
 }
@@ -86,20 +89,34 @@ func (b *Builder) Add(a firmward.Advisory) {
 	key := [2]uint32{b.text(a.ID), b.text(a.Source)}
 	body := b.encode(a, key)
 	modified := when(second(a.Modified))
-	if old, ok := b.records[key]; ok {
-		c := old.modified.Compare(modified)
-		if c > 0 || c == 0 && slices.Compare(b.plain(old.body), b.plain(body)) > 0 { // any order of equal ones ends the same
+	at, ok := b.records[key]
+	if !ok {
+		at = len(b.all)
+		b.records[key] = at
+		b.all = append(b.all, record{key: key})
+	}
+	r := &b.all[at]
+	if r.body != nil {
+		c := r.modified.Compare(modified)
+		if c > 0 || c == 0 && slices.Compare(b.plain(r.body), b.plain(body)) > 0 { // any order of equal ones ends the same
 			return
 		}
+		b.live--
 	}
-	b.records[key] = record{modified: modified, body: slices.Clone(body)}
+	r.modified, r.body = modified, slices.Clone(body)
+	b.live++
 }
 
 // Remove takes back what a source said of an advisory.
-func (b *Builder) Remove(id, source string) { delete(b.records, [2]uint32{b.text(id), b.text(source)}) }
+func (b *Builder) Remove(id, source string) {
+	if at, ok := b.records[[2]uint32{b.text(id), b.text(source)}]; ok && b.all[at].body != nil {
+		b.all[at].body = nil
+		b.live--
+	}
+}
 
 // Len gives the number of records.
-func (b *Builder) Len() int { return len(b.records) }
+func (b *Builder) Len() int { return b.live }
 
 func (b *Builder) text(s string) uint32 {
 	id, ok := b.texts[s]
@@ -314,7 +331,7 @@ func (b *Builder) Build() ([]byte, error) {
 // writer turns the builder's numbers, which depend on the order of Add, into those of the block, which do not.
 type writer struct {
 	b        *Builder
-	keys     [][2]uint32 // of records, sorted by text
+	records  []record // sorted by text
 	newText  []uint32
 	texts    []uint32 // builder's numbers in the block's order
 	newRow   []uint32
@@ -334,8 +351,11 @@ func (w *writer) order() {
 	usedText, usedRow := make([]bool, len(b.list)), make([]bool, len(b.rows))
 	usedText[0] = true
 	w.rejected = map[uint32]bool{}
-	for k, r := range b.records {
-		w.keys = append(w.keys, k)
+	for _, r := range b.all {
+		if r.body == nil {
+			continue
+		}
+		w.records = append(w.records, r)
 		c, n := cursor{r.body}, 0
 		shape(func(of kind) uint64 {
 			v := c.read(of)
@@ -348,7 +368,7 @@ func (w *writer) order() {
 				usedRow[v>>1] = true
 			}
 			if n++; n == flagsAt && v&flagRejected != 0 {
-				w.rejected[k[0]] = true
+				w.rejected[r.key[0]] = true
 			}
 			return v
 		})
@@ -365,13 +385,13 @@ func (w *writer) order() {
 			w.texts = append(w.texts, uint32(i))
 		}
 	}
-	slices.SortFunc(w.texts, func(x, y uint32) int { return strings.Compare(b.list[x], b.list[y]) })
+	w.texts = sorted(w.texts, func(x, y uint32) int { return strings.Compare(b.list[x], b.list[y]) })
 	w.newText = make([]uint32, len(b.list))
 	for i, t := range w.texts {
 		w.newText[t] = uint32(i)
 	}
-	slices.SortFunc(w.keys, func(x, y [2]uint32) int {
-		return cmp.Or(cmp.Compare(w.newText[x[0]], w.newText[y[0]]), cmp.Compare(w.newText[x[1]], w.newText[y[1]]))
+	w.records = sorted(w.records, func(x, y record) int {
+		return cmp.Or(cmp.Compare(w.newText[x.key[0]], w.newText[y.key[0]]), cmp.Compare(w.newText[x.key[1]], w.newText[y.key[1]]))
 	})
 	w.newRow = make([]uint32, len(b.rows))
 	for i, used := range usedRow {
@@ -398,7 +418,7 @@ func (w *writer) number() {
 		}
 		all = append(all, numbered{r, uint32(i)})
 	}
-	slices.SortFunc(all, func(x, y numbered) int { return x.compare(y.row) })
+	all = sorted(all, func(x, y numbered) int { return x.compare(&y.row) })
 	w.rows = make([]row, len(all))
 	for i, r := range all {
 		w.rows[i], w.newRow[r.old] = r.row, uint32(i)
@@ -411,18 +431,37 @@ func (w *writer) number() {
 	w.first = append(w.first, uint32(end))
 }
 
+// sorted sorts what mostly is sorted already: what came from a block stands before what was added to it.
+func sorted[T any](s []T, compare func(x, y T) int) []T {
+	n := 1
+	for n < len(s) && compare(s[n-1], s[n]) <= 0 {
+		n++
+	}
+	if n >= len(s) {
+		return s
+	}
+	tail := s[n:]
+	slices.SortFunc(tail, compare)
+	out := make([]T, 0, len(s))
+	for head := s[:n]; len(head) > 0 || len(tail) > 0; {
+		if len(tail) == 0 || len(head) > 0 && compare(head[0], tail[0]) <= 0 {
+			out, head = append(out, head[0]), head[1:]
+		} else {
+			out, tail = append(out, tail[0]), tail[1:]
+		}
+	}
+	return out
+}
+
 // compare orders rows by product first; names that cannot be read come last.
-func (r row) compare(o row) int {
+func (r *row) compare(o *row) int {
 	if c := cmp.Compare(r.marks&markBroken, o.marks&markBroken); c != 0 {
 		return c
 	}
-	x, y := r.texts(), o.texts()
-	for i := range x {
-		if c := cmp.Compare(*x[i], *y[i]); c != 0 {
-			return c
-		}
-	}
-	return cmp.Compare(r.marks, o.marks)
+	return cmp.Or(
+		cmp.Compare(r.keyVendor, o.keyVendor), cmp.Compare(r.keyProduct, o.keyProduct), cmp.Compare(r.vendor, o.vendor), cmp.Compare(r.product, o.product),
+		cmp.Compare(r.version, o.version), cmp.Compare(r.tail, o.tail), cmp.Compare(r.words, o.words), cmp.Compare(r.startIncl, o.startIncl),
+		cmp.Compare(r.startExcl, o.startExcl), cmp.Compare(r.endIncl, o.endIncl), cmp.Compare(r.endExcl, o.endExcl), cmp.Compare(r.marks, o.marks))
 }
 
 // product gives the number of a row's product in the block.
@@ -450,9 +489,9 @@ func (w *writer) block() ([]byte, error) {
 		}
 	}
 	w.refs = make([][]uint32, len(w.products))
-	for n, k := range w.keys {
+	for n, r := range w.records {
 		parts[5] = u(parts[5], uint32(len(parts[6])))
-		parts[6] = w.record(parts[6], uint32(n), k, of)
+		parts[6] = w.record(parts[6], uint32(n), r, of)
 	}
 	parts[5] = u(parts[5], uint32(len(parts[6])))
 	for i, p := range w.products {
@@ -484,9 +523,9 @@ func (w *writer) block() ([]byte, error) {
 }
 
 // record writes a record with the block's numbers and notes the products for which it is to be found.
-func (w *writer) record(out []byte, n uint32, key [2]uint32, of []uint32) []byte {
-	c := cursor{w.b.records[key].body}
-	find := !w.rejected[key[0]]
+func (w *writer) record(out []byte, n uint32, r record, of []uint32) []byte {
+	c := cursor{r.body}
+	find := !w.rejected[r.key[0]]
 	ref := func(criterion uint32) {
 		p := of[criterion]
 		if !find || p == uint32(None) {

@@ -184,7 +184,9 @@ func (x *Index) soundRecord(n, texts uint32) bool {
 		case !ok, k == aRest:
 			return 0
 		case k == aConfiguration:
-			starts = append(starts, len(b))
+			if len(places) > 0 {
+				starts = append(starts, len(b))
+			}
 			return 0
 		case k == aLeaf && len(b) >= 4:
 			v, size = uint64(u32(b, 0)), 4

@@ -245,6 +245,7 @@ func Open(path string) (*File, error) {
 	if err != nil {
 		return nil, errors.Join(&firmward.Error{Code: firmward.Invalid, Message: filepath.Base(path) + ": " + strings.TrimSpace(err.Error()), Err: nil}, unmap())
 	}
+	giveBack(block) // the check has read all of it
 	return &File{Index: x, unmap: unmap}, nil
 }
 

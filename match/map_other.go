@@ -9,3 +9,5 @@ func mapped(path string) (block []byte, unmap func() error, err error) {
 	block, err = os.ReadFile(path)
 	return block, func() error { return nil }, err
 }
+
+func giveBack([]byte) {}

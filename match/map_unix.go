@@ -31,3 +31,10 @@ func mapped(path string) (block []byte, unmap func() error, err error) {
 	}
 	return block, func() error { return unix.Munmap(block) }, nil
 }
+
+// giveBack drops the pages of a mapped file that nobody needs at the moment; they come again when they are read.
+func giveBack(block []byte) {
+	if len(block) > 0 {
+		_ = unix.Madvise(block, unix.MADV_DONTNEED) // only a saving
+	}
+}

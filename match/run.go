@@ -47,9 +47,9 @@ type Judged struct {
 
 // Bounds of an input.
 const (
-	chunk   = 4096    // lines that are judged together
-	maxLine = 1 << 20 // bytes
-	maxKept = 1 << 16 // answers of fingerprints that are kept for lines to come
+	chunk   = 512      // lines that are judged together
+	maxLine = 1 << 20  // bytes
+	maxKept = 16 << 20 // bytes of answers that are kept for lines to come
 )
 
 // Lines reads devices, one a line: an id, a tab, and CPE 2.3 names with commas between them. It writes one Answer a line, in
@@ -65,7 +65,7 @@ func (m Run) Lines(ctx context.Context, in io.Reader, out io.Writer) (Judged, er
 	for i := range workers {
 		workers[i] = &worker{Run: m, e: assess.NewEvaluator(m.Index)}
 	}
-	kept := map[string][]byte{}
+	kept, keptSize := map[string][]byte{}, 0
 	lines := bufio.NewScanner(in)
 	lines.Buffer(make([]byte, 1<<16), maxLine)
 	number := 0
@@ -91,8 +91,9 @@ func (m Run) Lines(ctx context.Context, in io.Reader, out io.Writer) (Judged, er
 		if err := ctx.Err(); err != nil {
 			return done, err
 		}
-		fresh := judge(workers, prints, kept)
+		fresh, size := judge(workers, prints, kept)
 		done.Fingerprints += fresh
+		keptSize += size
 		for i, id := range ids {
 			body := kept[prints[i]]
 			if len(body) > 0 && body[0] == badMark {
@@ -107,8 +108,8 @@ func (m Run) Lines(ctx context.Context, in io.Reader, out io.Writer) (Judged, er
 			}
 			done.Verdicts += n
 		}
-		if len(kept) > maxKept {
-			clear(kept)
+		if keptSize > maxKept {
+			kept, keptSize = map[string][]byte{}, 0
 		}
 	}
 	if err := lines.Err(); err != nil {
@@ -136,8 +137,8 @@ func device(line string) (id, names string, ok bool) {
 	return id, strings.TrimSpace(names), true
 }
 
-// judge fills kept with the answers on prints that are not there yet, and tells how many that were.
-func judge(workers []*worker, prints []string, kept map[string][]byte) int {
+// judge fills kept with the answers on prints that are not there yet, and tells how many and how many bytes that were.
+func judge(workers []*worker, prints []string, kept map[string][]byte) (n, size int) {
 	var fresh []string
 	for _, p := range prints {
 		if _, ok := kept[p]; !ok {
@@ -157,8 +158,9 @@ func judge(workers []*worker, prints []string, kept map[string][]byte) int {
 	wg.Wait()
 	for i, p := range fresh {
 		kept[p] = results[i]
+		size += len(p) + len(results[i])
 	}
-	return len(fresh)
+	return len(fresh), size
 }
 
 // worker judges in one goroutine.
