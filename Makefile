@@ -15,7 +15,7 @@ SOAK      ?= 5
 
 ARCHS     ?= amd64 arm64
 
-.PHONY: help build release web demo test check race web-test nmap bench soak fuzz cover clean
+.PHONY: help build release web demo test check race peers web-test nmap bench soak fuzz cover clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,7 +42,7 @@ web/node_modules/.package-lock.json: web/package-lock.json
 demo: ## the main job on simulated devices, as any user
 	CGO_ENABLED=0 $(GO) run ./cmd/firmward demo
 
-test: check web-test race ## everything that CI runs
+test: check web-test race peers ## everything that CI runs
 
 check: ## format, vet, modernisation and static checks: each must be silent
 	@echo "gofumpt";     out=$$($(GO) tool gofumpt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "$$out"; echo "run: $(GO) tool gofumpt -w FILE"; exit 1; }
@@ -62,6 +62,9 @@ web-test: ## walk through the web app of the real program in Chromium (SHOTS=DIR
 		$(MAKE) --no-print-directory web build && cd web && FIRMWARD=../bin/firmward CHROMIUM=$$(command -v chromium) timeout 240 npm run -s walk; \
 	fi
 
+peers: ## the same input through other tools' libraries: versions, and verdicts on real NVD files
+	cd bench/nvdtools && $(GO) vet ./... && $(GO) test ./...
+
 nmap: ## side by side with nmap on all simulated devices: a table, in four minutes (needs root and nmap)
 	FIRMWARD_NMAP=all FIRMWARD_REQUIRE_DAEMONS=1 $(GO) test -count 1 -run '^TestNmap$$' -v ./cmd/firmward/demo
 
@@ -71,6 +74,8 @@ bench: ## measured tables: start, memory, build, feeds, store, index, API (BENCH
 		/^Benchmark/ { sub(/^Benchmark/, ""); sub(/-[0-9]+$$/, "", $$1); if (pkg != last) { print "\n" pkg; last = pkg } \
 			printf "  %-32s", $$1; for (i = 3; i < NF; i += 2) printf "  %12s %s", $$i, $$(i + 1); print "" } \
 		/SKIP|FAIL|_test.go:/ { print }'
+	@if [ -n "$${FIRMWARD_TEST_DATA:-}" ] && [ "$(BENCH)" = . ]; then echo; echo "beside nvdtools, on all its NVD 1.1 files"; \
+		cd bench/nvdtools && $(GO) run ./versions && $(GO) run ./differential -pairs 20000 $$FIRMWARD_TEST_DATA/nvd-1.1/*.json.gz; fi
 
 soak: ## the slow ones again and again: kills, walls, both databases (SOAK=times)
 	CGO_ENABLED=1 $(GO) test -race -count $(SOAK) -timeout 120m ./control/... ./enforce/... ./wire/... ./rollout/... ./store/... ./discover/...
