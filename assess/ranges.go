@@ -106,6 +106,8 @@ func (r *reader) exact(n *own, c index.Criterion) outcome {
 	order, precision := r.compare(n, is, named)
 	var o outcome
 	switch {
+	case order == version.Incomparable && n.ranks && is.Differs(n.Scheme, named):
+		return r.outside(text, runs, version.Exact)
 	case order == version.Incomparable:
 		return r.incomparable(text, runs)
 	case order == version.Equal && precision == version.Exact:

@@ -75,6 +75,14 @@ func (v *Version) Compare(name string, o *Version) (Order, Precision) {
 	return s.compare(x, y)
 }
 
+// Differs reports whether v and o are certainly two versions although the scheme gives them no order: both can be read, and they
+// belong to what the vendor keeps apart, such as another release train or another model's code.
+func (v *Version) Differs(name string, o *Version) bool {
+	s := lookup(name)
+	x, y := v.read(s), o.read(s)
+	return x.ok && y.ok && x.group != "" && y.group != "" && x.group != y.group
+}
+
 // Guess names the scheme that the shapes of v and o suggest, as the function Guess does.
 func (v *Version) Guess(o *Version) string { return guess(v.marks & o.marks) }
 

@@ -219,6 +219,25 @@ func TestComparer(t *testing.T) {
 }
 
 // FuzzCompare: the laws hold for any text, under every scheme.
+func TestDiffers(t *testing.T) {
+	var c version.Comparer
+	for _, x := range []struct {
+		scheme, a, b string
+		want         bool
+	}{
+		{"cisco-ios", "12.4(25e)JAO3a", "12.4(25e)JAP1", true},
+		{"cisco-ios", "12.4(25e)JAO3a", "12.4(25e)JAO3a", false},
+		{"cisco-ios", "12.4(25e)JAO3a", "unreadable", false},
+		{"zyxel", "V4.60(ABFA.1)C0", "V4.60(ABCD.1)C0", true},
+		{"zyxel", "V5.36(ABUH.0)", "5.36", false}, // of any model, so of this one too
+		{"hikvision", "V5.5.0 build 170725", "V5.5.0", false},
+	} {
+		if got := c.Version(x.a).Differs(x.scheme, c.Version(x.b)); got != x.want {
+			t.Errorf("%s: %q, %q: %v", x.scheme, x.a, x.b, got)
+		}
+	}
+}
+
 func FuzzCompare(f *testing.F) {
 	all := corpus(f)
 	for i, p := range all {
