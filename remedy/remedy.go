@@ -341,6 +341,10 @@ func unmended(f Facts, open []firmward.Finding, s *firmward.NextStep, now time.T
 		s.Fix = fix(f, open, want, "", nil)
 	}
 	switch kind := personal(f); {
+	case want == "" && !slices.ContainsFunc(sure, func(fd firmward.Finding) bool { return !fd.NoFix }): // an update would mend nothing
+		s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: "limit who can reach it: no fix exists; or accept the risk for a time", By: due, Rule: rule}
+		s.Then = &firmward.Phase{Kind: firmward.StepLook, Action: "look again whether its vendor mends it", Rule: rule}
+		s.Blocker, s.BlockerCode = "the sources say that no fix exists", "no-fix"
 	case bySelf(f, sure, want, s, now):
 	case kind != "":
 		s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: ask(f, kind, want), By: due, Rule: rule}

@@ -213,6 +213,9 @@ func TestChoose(t *testing.T) {
 		{"unmended, no fix known", func(f *remedy.Facts) {
 			f.Findings = []firmward.Finding{finding(func(x *firmward.Finding) { x.FixedIn, x.Score = "", 7.5 })}
 		}, firmward.StepAsk, "ask the vendor for a fix", "no-fix-known", "policy-high"},
+		{"unmended, no fix exists", func(f *remedy.Facts) {
+			f.Findings = []firmward.Finding{finding(func(x *firmward.Finding) { x.FixedIn, x.Score, x.NoFix = "", 7.5, true })}
+		}, firmward.StepAsk, "limit who can reach it", "no-fix", "policy-high"},
 		{"possible only", func(f *remedy.Facts) {
 			f.Findings = []firmward.Finding{finding(func(x *firmward.Finding) { x.Verdict, x.Score = firmward.Possible, 5 })}
 		}, firmward.StepAsk, "ask the vendor whether 1.0 is affected by CVE-2026-0001", "unspecified", "policy-other"},
