@@ -150,7 +150,7 @@ func (e *Evaluator) take(s Subject) {
 		if o.plain = o.is; n.Listed {
 			o.plain = e.versions.Version(n.CPE.Version.Text())
 		}
-		for _, p := range [...]index.Product{o.exact, o.bare, o.firm} {
+		for _, p := range [...]index.Product{o.exact, o.bare, o.firm, e.x.Product(k.Vendor, index.AnyOf)} {
 			e.speaks(p)
 		}
 		e.names = append(e.names, o)

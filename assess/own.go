@@ -27,7 +27,7 @@ func (e *Evaluator) find(c index.Criterion) *own {
 		case found != nil && (!found.Derived || n.Derived):
 		case !n.ofPart(c.Part()):
 		case c.Wild():
-			if covers(c.Vendor(), n.CPE.Vendor) && covers(c.ProductName(), n.CPE.Product) {
+			if (covers(c.Vendor(), n.CPE.Vendor) || cpe.Vendor(c.Vendor().Text()) == n.CPE.Key().Vendor) && covers(c.ProductName(), n.CPE.Product) {
 				found = n
 			}
 		case c.Product() == n.exact, c.InWords() && (c.Product() == n.bare || c.Product() == n.firm):

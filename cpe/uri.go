@@ -6,6 +6,14 @@ import (
 	"strings"
 )
 
+// Read reads a name in either binding, for lists of names that people and tools write.
+func Read(s string) (Name, error) {
+	if strings.HasPrefix(strings.ToLower(s), "cpe:/") {
+		return ParseURI(s)
+	}
+	return Parse(s)
+}
+
 // ParseURI reads a name in the URI binding of CPE 2.2, "cpe:/o:vendor:product:1.0" (NISTIR 7695 §6.1). What an
 // advisory writes there is a name and no pattern: the percent forms of wildcards are refused. A packed fifth part
 // ("~edition~software edition~target software~target hardware~other") is unpacked.

@@ -38,10 +38,32 @@ func InWords(vendor, name string) ([]Product, error) {
 	}
 	var out []Product
 	for _, v := range vendorSlugs(vendor) {
-		n := cpe.Name{Part: cpe.Any, Vendor: cpe.Literal(v), Product: cpe.Literal(slug), Version: cpe.Any}
-		out = append(out, Product{Name: n, Words: strings.TrimSpace(vendor) + " " + strings.TrimSpace(name)})
+		for _, p := range models(slug) {
+			n := cpe.Name{Part: cpe.Any, Vendor: cpe.Literal(v), Product: p, Version: cpe.Any}
+			out = append(out, Product{Name: n, Words: strings.TrimSpace(vendor) + " " + strings.TrimSpace(name)})
+		}
 	}
 	return Unique(out), nil
+}
+
+// bracketed is what stands in brackets behind a name, such as the letter of a variant.
+var bracketed = regexp.MustCompile(`_?\([^()]*\)`)
+
+// models gives the product that a slug names, or a pattern where it names a whole series: "usg_flex_series" is every model that
+// begins with usg_flex, "zywall/usg_series" those of two lines. A beginning of one or two signs says too little.
+func models(slug string) []cpe.Attr {
+	line, ok := strings.CutSuffix(slug, "_series")
+	if !ok {
+		return []cpe.Attr{cpe.Literal(slug)}
+	}
+	var out []cpe.Attr
+	for stem := range strings.SplitSeq(bracketed.ReplaceAllString(line, ""), "/") {
+		if stem = strings.Trim(stem, "_- "); len(stem) < 3 {
+			return []cpe.Attr{cpe.Literal(slug)}
+		}
+		out = append(out, cpe.Literal(stem)+"*")
+	}
+	return out
 }
 
 // Key is the product's name without what NVD hangs on it for firmware, so that "DNS-320L" in words

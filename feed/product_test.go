@@ -17,6 +17,10 @@ func TestInWords(t *testing.T) {
 		{"n/a", "Door", ""},
 		{"Acme", "n/a", ""},
 		{"Software", "Door", "software:door"},
+		{"Zyxel", "USG FLEX series firmware", "zyxel:usg_flex*"},
+		{"Zyxel", "ZyWALL/USG series firmware", "zyxel:zywall* zyxel:usg*"},
+		{"Zyxel", "USG FLEX 50(W) series firmware", "zyxel:usg_flex_50*"},
+		{"Acme", "X Series", "acme:x_series"},
 	} {
 		all, err := feed.InWords(c.vendor, c.name)
 		var got []string

@@ -304,10 +304,14 @@ func (b *Builder) criterion(m firmward.CPEMatch) uint32 {
 		if tail != [...]string{"*", "*", "*", "*", "*", "*", "*"} {
 			r.tail = b.text(strings.Join(tail[:], "\x00"))
 		}
-		if n.Vendor.Wild() || n.Product.Wild() || n.Vendor == cpe.Any || n.Product == cpe.Any {
+		k := n.Key()
+		switch anyVendor := n.Vendor.Wild() || n.Vendor == cpe.Any; {
+		case anyVendor:
 			r.marks |= markWild
-		} else {
-			k := n.Key()
+		case n.Product.Wild() || n.Product == cpe.Any:
+			r.marks |= markWild
+			r.keyVendor, r.keyProduct = b.text(k.Vendor), b.text(AnyOf)
+		default:
 			r.keyVendor, r.keyProduct = b.text(k.Vendor), b.text(k.Product)
 		}
 	}

@@ -58,7 +58,7 @@ var ErrTooLarge = errors.New("the advisory index would pass 4 GiB")
 type Index struct {
 	offsets, products, postings, criteria, starts, records []byte
 	texts                                                  string
-	any                                                    uint32 // the product of criteria with wildcards in their names
+	any                                                    uint32 // the product of criteria with wildcards in the vendor's name
 }
 
 // Product is the number of a product in one block.
@@ -193,14 +193,14 @@ func (x *Index) Span(p Product) (from, to uint32) {
 	return u32(x.products, 4*int(p)+3), u32(x.products, 4*int(p)+7)
 }
 
-// Any is the product that stands for all criteria that name products by a pattern; None when there are none.
+// AnyOf is the product under which a vendor's criteria stand that name products by a pattern.
+const AnyOf = "*"
+
+// Any is the product that stands for all criteria that name vendors by a pattern; None when there are none.
 func (x *Index) Any() Product { return Product(x.any) }
 
 // Texts gives the number of distinct texts.
 func (x *Index) Texts() int { return len(x.offsets)/4 - 1 }
-
-// Wild appends the records that name products by a pattern. They may concern every device.
-func (x *Index) Wild(out []uint32) []uint32 { return x.Naming(Product(x.any), out) }
 
 // Record is one source's record on one advisory.
 type Record struct {

@@ -82,18 +82,19 @@ func TestRun(t *testing.T) {
 	index := build(t, "", document(t, "nvd.json",
 		record("CVE-2026-0001", "2026-01-03T00:00:00", "Analyzed", "cam", "2.0"), record("CVE-2026-0002", "2026-01-03T00:00:00", "Deferred", "cam", "1.5"),
 		record("CVE-2026-0003", "2026-01-03T00:00:00", "Analyzed", "lock", "9")))
-	devices := "# a comment\n\n" + device("a", "cam", "1.7") + device("b", "cam", "1.7") + "broken\n" + device("c", "cam", "*") + "d\tcpe:/o:old\n" + device("e \"q\"", "lock", "8.1") + device("f", "other", "1")
+	devices := "# a comment\n\n" + device("a", "cam", "1.7") + device("b", "cam", "1.7") + "broken\n" + device("c", "cam", "*") + "d\tcpe:/x:old\n" + "g\tcpe:/o:acme:cam_firmware:1.7,cpe:/h:acme:cam\n" + device("e \"q\"", "lock", "8.1") + device("f", "other", "1")
 	var bad []string
 	got, done := run(t, index, devices, match.Run{Bad: func(line int, err error) { bad = append(bad, fmt.Sprint(line, " ", err)) }})
 	want := []string{
 		"a CVE-2026-0001 likely version-in-range", "b CVE-2026-0001 likely version-in-range",
 		"c CVE-2026-0001 possible device-version-unknown", "c CVE-2026-0002 possible device-version-unknown",
+		"g CVE-2026-0001 likely version-in-range",
 		`e "q" CVE-2026-0003 likely version-in-range`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if done != (match.Judged{Devices: 5, Fingerprints: 5, Verdicts: 5, Bad: 2}) {
+	if done != (match.Judged{Devices: 6, Fingerprints: 6, Verdicts: 6, Bad: 2}) {
 		t.Errorf("%+v", done)
 	}
 	if len(bad) != 2 || !strings.HasPrefix(bad[0], "5 ") || !strings.HasPrefix(bad[1], "7 ") {

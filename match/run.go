@@ -225,7 +225,7 @@ func answers(w *bufio.Writer, id string, body []byte) (n int, err error) {
 	return n, nil
 }
 
-// Names reads CPE 2.3 names with commas between them; a comma within a name is escaped.
+// Names reads CPE names with commas between them, as 2.3 formatted strings or 2.2 URIs; a comma within a name is escaped.
 func Names(list string) ([]assess.Name, error) {
 	var out []assess.Name
 	for from, i := 0, 0; i <= len(list); i++ {
@@ -236,7 +236,7 @@ func Names(list string) ([]assess.Name, error) {
 		case i < len(list) && list[i] != ',':
 			continue
 		}
-		n, err := cpe.Parse(strings.TrimSpace(list[from:i]))
+		n, err := cpe.Read(strings.TrimSpace(list[from:i]))
 		if err != nil {
 			return nil, err
 		}

@@ -201,14 +201,10 @@ func (b *builder) add(f fullProduct, p path) {
 
 // cpe gives the CPE name of the helper, of which both bindings are in use. The zero name when there is none.
 func (f fullProduct) cpe() (cpe.Name, error) {
-	switch text := f.Helper.CPE; {
-	case text == "":
+	if f.Helper.CPE == "" {
 		return cpe.Name{}, nil
-	case strings.HasPrefix(strings.ToLower(text), "cpe:/"):
-		return cpe.ParseURI(text)
-	default:
-		return cpe.Parse(text)
 	}
+	return cpe.Read(f.Helper.CPE)
 }
 
 // resolve works out a product that is a relation between others.

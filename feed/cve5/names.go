@@ -20,7 +20,7 @@ func mark(named map[cpe.Key]bool, matches []firmward.CPEMatch) {
 func (e affected) names(put feed.Sink, id string) []feed.Product {
 	var out []feed.Product
 	for _, text := range e.CPEs {
-		n, err := cpe.Parse(text)
+		n, err := cpe.Read(text)
 		if err != nil {
 			put.Refuse(id+" product", err.Error())
 			continue
