@@ -135,6 +135,7 @@ func TestProducts(t *testing.T) {
 		{"no names", words("n/a", "n/a") + "," + words("", "x") + "," + words("Acme", "-"), "", nil},
 		{"CPE before words", words("Acme", "Door"), named(`"cpe:2.3:o:acme:door_firmware:1.0:beta:*:*:*:*:*:*"`), []string{"o:acme:door_firmware:* (,2)"}},
 		{"words beside CPE", words("Acme", "Gate"), named(`"cpe:2.3:o:acme:door_firmware:*:*:*:*:*:*:*:*"`), []string{"o:acme:door_firmware:* (,2)", "*:acme:gate:* (,2) in words: Acme Gate"}},
+		{"a CPE 2.2 URI", named(`"cpe:/o:acme:door_firmware"`), "", []string{"o:acme:door_firmware:* (,2)"}},
 		{"hardware and one version", `{"cpes":["cpe:2.3:h:acme:door:*:*:*:*:*:*:*:*"],"defaultStatus":"unaffected","versions":[{"version":"2","status":"affected"}]}`, "", []string{"h:acme:door:-"}},
 		{"hardware and its firmware's versions", named(`"cpe:2.3:h:acme:door:-:*:*:*:*:*:*:*"`), "", []string{"*:acme:door:* (,2)"}},
 	} {
@@ -152,7 +153,7 @@ func TestProducts(t *testing.T) {
 	if diff := cmp.Diff([]string{"o:acme:door_firmware:* (,1.5)", "h:acme:door:-"}, say(a)); diff != "" || a.Configurations[0].Operator != "AND" {
 		t.Error(diff)
 	}
-	long := read(t, doc(`"affected":[`+words("Acme", strings.Repeat("door ", 30))+`,`+named(`"cpe:/o:acme:door"`)+`]`, noADP))
+	long := read(t, doc(`"affected":[`+words("Acme", strings.Repeat("door ", 30))+`,`+named(`"cpe:/x:acme:door"`)+`]`, noADP))
 	if len(long.Refused) != 2 || len(long.Advisories) != 1 {
 		t.Errorf("names that are none: %v", long.Refused)
 	}
