@@ -183,14 +183,14 @@ func (b *Builder) encode(a firmward.Advisory, key [2]uint32) []byte {
 		}
 	}
 	put(flags)
-	best := firmward.Score{}
-	for _, s := range a.Scores {
-		if s.Base > best.Base {
-			best = s
+	base, vector := 0.0, ""
+	for _, s := range a.Scores { // what follows from a vector counts before the number beside it
+		if b := cmp.Or(s.Computed, s.Base); b > base {
+			base, vector = b, s.Vector
 		}
 	}
-	put(uint64(math.Round(min(best.Base, 10) * 10)))
-	word(best.Vector)
+	put(uint64(math.Round(min(base, 10) * 10)))
+	word(vector)
 	put(0) // places: known when the block is written
 	configurations := alternatives(a.Configurations)
 	put(uint64(len(configurations)))

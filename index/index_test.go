@@ -59,7 +59,7 @@ func camera() firmward.Advisory {
 	words.Words = "M3046 and others"
 	return firmward.Advisory{
 		ID: "CVE-2026-0002", Source: "nvd", Published: day, Modified: day.Add(time.Hour), NoFix: true,
-		Scores: []firmward.Score{{Base: 5.1, Vector: "low"}, {Base: 9.8, Vector: "high"}},
+		Scores: []firmward.Score{{Base: 9.9, Computed: 5.1, Vector: "low"}, {Base: 9.8, Vector: "high"}},
 		Origin: firmward.Origins{Document: "nvd.json", Dated: day},
 		Configurations: []firmward.Configuration{
 			{Operator: "AND", Nodes: []firmward.Node{{Operator: "OR", Matches: []firmward.CPEMatch{ranged}}, {Matches: []firmward.CPEMatch{match("cpe:2.3:h:axis:m3045:-:*:*:*:*:*:*:*", false)}}}},
