@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/firmward/firmward/wire/wiretest/needs"
 )
 
 // modbusClient asks as pymodbus does: its own code for the frame, the message and the objects in the answer.
@@ -156,7 +158,7 @@ func TestIndependentClients(t *testing.T) {
 				case r.debian == "python3-pymodbus":
 					module(t, "pymodbus.client", r.debian)
 				case slices.Contains(r.args, "-sU") && os.Geteuid() != 0:
-					missing(t, "nmap asks UDP ports for root alone")
+					needs.Missing(t, "nmap asks UDP ports for root alone")
 				}
 				place := strings.NewReplacer("{at}", at.String(), "{host}", at.Addr().String(), "{port}", fmt.Sprint(at.Port()), "{dir}", dir)
 				var args []string

@@ -17,23 +17,16 @@ import (
 	"syscall"
 	"testing"
 	"time"
-)
 
-// missing skips the test, or fails it where the build demands all programs.
-func missing(t *testing.T, what string) {
-	t.Helper()
-	if os.Getenv("FIRMWARD_REQUIRE_DAEMONS") == "1" {
-		t.Fatal(what)
-	}
-	t.Skip(what)
-}
+	"github.com/firmward/firmward/wire/wiretest/needs"
+)
 
 // module asks for a module of Debian's Python, as tool for a program.
 func module(t *testing.T, name, debianPackage string) (python string) {
 	t.Helper()
 	python = tool(t, "/usr/bin/python3", "python3")
 	if exec.CommandContext(t.Context(), python, "-c", "import "+name).Run() != nil {
-		missing(t, fmt.Sprintf("%s is not installed: Debian package %s", name, debianPackage))
+		needs.Missing(t, fmt.Sprintf("%s is not installed: Debian package %s", name, debianPackage))
 	}
 	return python
 }
@@ -45,7 +38,7 @@ func tool(t *testing.T, name, debianPackage string) string {
 	if err == nil {
 		return path
 	}
-	missing(t, fmt.Sprintf("%s is not installed: Debian package %s", name, debianPackage))
+	needs.Missing(t, fmt.Sprintf("%s is not installed: Debian package %s", name, debianPackage))
 	return ""
 }
 

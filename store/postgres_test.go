@@ -18,6 +18,7 @@ import (
 
 	"github.com/firmward/firmward/store"
 	"github.com/firmward/firmward/store/storetest"
+	"github.com/firmward/firmward/wire/wiretest/needs"
 )
 
 // server is a PostgreSQL server for one test, on a loopback port.
@@ -58,10 +59,7 @@ func startPostgres(t testing.TB) *server {
 	t.Helper()
 	bin := postgresBin(t.Context())
 	if bin == "" {
-		if os.Getenv("FIRMWARD_REQUIRE_DAEMONS") == "1" {
-			t.Fatal("install postgresql: FIRMWARD_REQUIRE_DAEMONS=1 asks for it")
-		}
-		t.Skip("install postgresql to run this test")
+		needs.Missing(t, "install postgresql to run this test")
 	}
 	dir, err := os.MkdirTemp("", "firmward-pg-")
 	if err != nil {

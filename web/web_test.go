@@ -2,9 +2,10 @@ package web
 
 import (
 	"io/fs"
-	"os"
 	"strings"
 	"testing"
+
+	"github.com/firmward/firmward/wire/wiretest/needs"
 )
 
 // TestApp: without Node there is no app, which is no error; a built one is whole and brings nothing inline, so
@@ -12,10 +13,7 @@ import (
 func TestApp(t *testing.T) {
 	app := App()
 	if app == nil {
-		if os.Getenv("FIRMWARD_REQUIRE_DAEMONS") != "" {
-			t.Fatal(`the app is not built, and FIRMWARD_REQUIRE_DAEMONS asks for all of it: run "make web"`)
-		}
-		t.Skip(`the app is not built here: "make web" builds it`)
+		needs.Missing(t, `the app is not built here: "make web" builds it`)
 	}
 	page, err := fs.ReadFile(app, "index.html")
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/feed"
+	"github.com/firmward/firmward/wire/wiretest/needs"
 )
 
 // Result is what one import delivered.
@@ -175,11 +176,8 @@ func positioned(t *testing.T, what string, err error, size int64) {
 func Data(t testing.TB) string {
 	t.Helper()
 	dir := os.Getenv("FIRMWARD_TEST_DATA")
-	if dir == "" && os.Getenv("FIRMWARD_REQUIRE_DAEMONS") == "1" {
-		t.Fatal("FIRMWARD_TEST_DATA is not set, and FIRMWARD_REQUIRE_DAEMONS=1 asks for the real documents")
-	}
 	if dir == "" {
-		t.Skip("FIRMWARD_TEST_DATA is not set: the real documents are not read")
+		needs.Missing(t, "FIRMWARD_TEST_DATA is not set: the real documents are not read")
 	}
 	return dir
 }
@@ -190,8 +188,8 @@ func Tar(t testing.TB, name string) string {
 	t.Helper()
 	in := filepath.Join(Data(t), name)
 	xz, err := exec.LookPath("xz")
-	if err != nil && os.Getenv("FIRMWARD_REQUIRE_DAEMONS") != "1" {
-		t.Skip("xz is not installed (Debian: xz-utils): " + name + " is not read")
+	if err != nil {
+		needs.Missing(t, "xz is not installed (Debian: xz-utils): "+name+" is not read")
 	}
 	path := filepath.Join(t.TempDir(), strings.TrimSuffix(filepath.Base(name), ".xz"))
 	out, err := os.Create(path)

@@ -17,15 +17,13 @@ import (
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/wire/netns"
+	"github.com/firmward/firmward/wire/wiretest/needs"
 )
 
-// Missing skips the test, or fails it where FIRMWARD_REQUIRE_DAEMONS=1 demands that everything is there.
+// Missing is needs.Missing, for tests that need more of this package too.
 func Missing(t testing.TB, why string) {
 	t.Helper()
-	if os.Getenv("FIRMWARD_REQUIRE_DAEMONS") == "1" {
-		t.Fatal(why + "; FIRMWARD_REQUIRE_DAEMONS=1 asks for it")
-	}
-	t.Skip(why)
+	needs.Missing(t, why)
 }
 
 // Tool finds a program, also where only root's PATH leads.
