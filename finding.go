@@ -70,6 +70,25 @@ type RecordRef struct {
 	Modified time.Time `json:",omitzero"`
 }
 
+// Judged is the device as a verdict saw it: with the records, all that is needed to judge it again.
+type Judged struct {
+	Vendor, Model, Hardware, Firmware string
+	Origin                            Origin
+	CardVendor, CardName, Scheme      string   // of the model card
+	CPE                               []string `json:",omitempty"`
+	Claimed                           bool     // a claim says which model it is
+	Confidence                        int      `json:",omitempty"` // of that claim
+	By                                string   // version of the program that judged
+}
+
+// Form is what a finding said for a time.
+type Form struct {
+	Finding
+	Since  time.Time
+	Until  time.Time `json:",omitzero"`  // zero while it is in force
+	Judged *Judged   `json:",omitempty"` // nil when that was not recorded
+}
+
 // Open reports whether the finding needs an answer.
 func (f Finding) Open() bool { return f.ClosedAt.IsZero() && f.Verdict != NotAffected }
 

@@ -55,6 +55,7 @@ type Config struct {
 	Clock    Clock
 	Log      *slog.Logger
 	Lab      bool          // the network is simulated
+	Version  string        // of the program, kept with each verdict
 	Lease    time.Duration // real time a crashed owner keeps a command; 60 s when 0
 }
 

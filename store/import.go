@@ -1,9 +1,7 @@
 package store
 
 import (
-	"bytes"
 	"cmp"
-	"compress/flate"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -29,8 +27,7 @@ type Import struct {
 	exploited   [][]any
 	likelihoods [][]any
 	lifecycles  [][]any
-	buf         bytes.Buffer
-	deflate     *flate.Writer
+	packer      packer
 }
 
 type advisoryRow struct {
@@ -49,7 +46,7 @@ func (i *Import) Advisory(a firmward.Advisory) error {
 		i.rejected = append(i.rejected, [2]string{a.ID, a.Source})
 		return nil
 	}
-	packed, err := i.pack(a)
+	packed, err := i.packer.pack(a)
 	if err != nil {
 		return fmt.Errorf("advisory %s: %w", a.ID, err)
 	}
@@ -99,33 +96,6 @@ func (i *Import) Dated(t time.Time) { i.dated = t }
 // Then adds what is to be written in the same transaction: the audit leaf, an event.
 func (i *Import) Then(f func(*Tx, firmward.FeedStatus) error) { i.then = append(i.then, f) }
 
-// packed bodies start with a letter: j is JSON as it is, z deflated JSON.
-func (i *Import) pack(a firmward.Advisory) ([]byte, error) {
-	b, err := json.Marshal(a)
-	if err != nil {
-		return nil, err
-	}
-	if len(b) < 400 {
-		return append([]byte("j"), b...), nil
-	}
-	i.buf.Reset()
-	i.buf.WriteByte('z')
-	if i.deflate == nil {
-		if i.deflate, err = flate.NewWriter(&i.buf, flate.BestSpeed); err != nil {
-			return nil, err
-		}
-	} else {
-		i.deflate.Reset(&i.buf)
-	}
-	if _, err := i.deflate.Write(b); err != nil {
-		return nil, err
-	}
-	if err := i.deflate.Close(); err != nil {
-		return nil, err
-	}
-	return bytes.Clone(i.buf.Bytes()), nil
-}
-
 // empty reports whether no record was taken.
 func (i *Import) empty() bool {
 	return len(i.advisories)+len(i.rejected)+len(i.exploited)+len(i.likelihoods)+len(i.lifecycles) == 0
@@ -161,6 +131,9 @@ func (i *Import) storeAdvisories(ctx context.Context, tx *Tx) error {
 		if err := i.leaveOlder(ctx, tx); err != nil {
 			return err
 		}
+		if err := i.keepBodies(ctx, tx); err != nil {
+			return err
+		}
 	}
 	byKey := func(a, b advisoryRow) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.source, b.source)) }
 	slices.SortStableFunc(i.advisories, byKey)
@@ -170,6 +143,9 @@ func (i *Import) storeAdvisories(ctx context.Context, tx *Tx) error {
 		gone[r[1]] = append(gone[r[1]], r[0])
 	}
 	i.changed = append(i.changed, i.rejected...)
+	if err := i.storeRejected(ctx, tx); err != nil {
+		return err
+	}
 	for source, ids := range gone {
 		if err := tx.put(ctx, "DELETE FROM advisory WHERE source = $1 AND id IN ("+tx.d.elements("$2")+")", source, js{ids}); err != nil {
 			return err

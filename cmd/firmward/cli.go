@@ -67,6 +67,7 @@ type CLI struct {
 	Match      MatchCmd      `cmd:"" group:"know" help:"Judge lists of products, or compare versions, without a server."`
 	Advisories AdvisoriesCmd `cmd:"" group:"know" help:"List advisories, or show one."`
 	Findings   FindingsCmd   `cmd:"" group:"know" help:"List which advisories concern which devices."`
+	Explain    ExplainCmd    `cmd:"" group:"know" help:"Tell why an advisory concerns a device, or why not; now or at an earlier time."`
 	Exposure   ExposureCmd   `cmd:"" group:"know" help:"Tell how long findings have been open to the world."`
 
 	Next       NextCmd       `cmd:"" group:"act" help:"Show the one next step of every device."`

@@ -20,6 +20,8 @@ var knowledge = []check{
 	{"knowledge never goes back", newest},
 	{"exploited, likelihood, lifecycle", starter},
 	{"findings", findings},
+	{"findings as they were", asFound},
+	{"records as they were", asJudged},
 	{"exceptions", exceptions},
 }
 
@@ -251,7 +253,7 @@ func findings(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	replace := func(at time.Time, list ...firmward.Finding) (c store.FindingChanges) {
 		write(t, s, func(tx *store.Tx) (err error) {
-			c, err = tx.ReplaceFindings(ctx, "a", list, "o1", at)
+			c, err = tx.ReplaceFindings(ctx, store.Assessment{Device: "a", Findings: list, Observation: "o1", At: at})
 			return err
 		})
 		return c
