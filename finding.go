@@ -91,34 +91,3 @@ type Form struct {
 
 // Open reports whether the finding needs an answer.
 func (f Finding) Open() bool { return f.ClosedAt.IsZero() && f.Verdict != NotAffected }
-
-// ExceptionKind tells suppression, acceptance, deferral and waiver apart.
-type ExceptionKind string
-
-// The kinds of exception.
-const (
-	Accept   ExceptionKind = "accept"   // the risk is carried until the expiry
-	Defer    ExceptionKind = "defer"    // the work is put off until the expiry
-	Suppress ExceptionKind = "suppress" // the finding is wrong
-	Waive    ExceptionKind = "waive"    // a policy rule does not apply
-)
-
-// Exception is one recorded decision to differ, always with an end.
-type Exception struct {
-	ID       string
-	Kind     ExceptionKind
-	DeviceID string // empty: every device
-	Advisory string // empty: every advisory of the device
-	Reason   string
-	Author   string
-	Approver string // a second person where policy asks for one, else empty
-	Created  time.Time
-	Expires  time.Time
-}
-
-// Applies reports whether the exception covers the finding at now.
-func (e Exception) Applies(device, advisory string, now time.Time) bool {
-	return now.Before(e.Expires) &&
-		(e.DeviceID == "" || e.DeviceID == device) &&
-		(e.Advisory == "" || e.Advisory == advisory)
-}

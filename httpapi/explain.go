@@ -45,10 +45,10 @@ type Replay struct {
 	Digest  string              `json:"digest,omitempty"`
 }
 
-func explainedOf(x control.Explained, at time.Time) Explained {
+func explainedOf(x control.Explained, at, now time.Time) Explained {
 	out := Explained{
 		DeviceID: x.Device.ID, Device: x.Device.Name, Advisory: x.Advisory, Outcome: x.Outcome, Text: x.Text, At: at,
-		Records: []RecordRef{}, Exceptions: each(x.Excused, exceptionOf),
+		Records: []RecordRef{}, Exceptions: each(x.Excused, exceptionOf(now)),
 	}
 	if f := x.Form; f != nil {
 		finding := findingOf(f.Finding, x.Device.Name, true)
@@ -81,7 +81,7 @@ func (a *API) explainRoutes() {
 	},
 	) (Explained, error) {
 		x, err := a.Control.Explain(ctx, in.Ref.Ref, advisoryID(in.CVE), in.At)
-		return explainedOf(x, in.At), err
+		return explainedOf(x, in.At, a.Control.Clock.Now()), err
 	})
 }
 

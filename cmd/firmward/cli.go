@@ -72,6 +72,7 @@ type CLI struct {
 
 	Next       NextCmd       `cmd:"" group:"act" help:"Show the one next step of every device."`
 	Accept     AcceptCmd     `cmd:"" group:"act" help:"Accept, defer or dismiss a risk for a time."`
+	Exceptions ExceptionsCmd `cmd:"" group:"act" help:"What was accepted, deferred or dismissed, and what came of it."`
 	Releases   ReleasesCmd   `cmd:"" group:"act" help:"Import firmware files."`
 	Policy     PolicyCmd     `cmd:"" group:"act" help:"Check policy files."`
 	Rollout    RolloutCmd    `cmd:"" group:"act" help:"Bring a release to devices, wave by wave."`

@@ -163,8 +163,3 @@ func printReasons(a *app, branches []httpapi.Explanation, indent int) {
 		i += n
 	}
 }
-
-// exceptionText says all of an exception in a sentence.
-func exceptionText(e httpapi.Exception) string {
-	return fmt.Sprintf("%s until %s by %s: %s", e.Kind, when(e.Expires), e.Author, e.Reason)
-}
