@@ -80,8 +80,11 @@ func Replay(f firmward.Form, then []firmward.Advisory, by string) Replayed {
 	if again != nil {
 		said = fmt.Sprintf("%s (%s)", again.Verdict, again.Reason)
 	}
-	return Replayed{Result: ReplayDiffers, Finding: again, Text: fmt.Sprintf(
-		"The same device and records give another answer today, %s: the matcher has changed. Version %s judged then, this is %s.", said, cmp.Or(f.Judged.By, "unknown"), cmp.Or(by, "unknown"))}
+	why := fmt.Sprintf("the matcher has changed. Version %s judged then, this is %s", cmp.Or(f.Judged.By, "unknown"), cmp.Or(by, "unknown"))
+	if by != "" && f.Judged.By == by {
+		why = "though version " + by + " judged then too. Either it was built from other source, or a record was replaced while it judged"
+	}
+	return Replayed{Result: ReplayDiffers, Finding: again, Text: "The same device and records give another answer today, " + said + ": " + why + "."}
 }
 
 // recordsUsed picks the records that refs name, with the document that they came with then. missing is the source of one that is

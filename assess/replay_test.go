@@ -73,6 +73,7 @@ func TestReplayResults(t *testing.T) {
 	}{
 		{"same", nil, []firmward.Advisory{record}, assess.ReplaySame, ""},
 		{"another matcher", func(f *firmward.Form) { f.Digest = "0123" }, []firmward.Advisory{record}, assess.ReplayDiffers, "Version 1.0 judged then, this is 1.1"},
+		{"the same version", func(f *firmward.Form) { f.Digest, f.Judged = "0123", new(judged); f.Judged.By = "1.1" }, []firmward.Advisory{record}, assess.ReplayDiffers, "though version 1.1 judged then too"},
 		{"another matcher finds nothing", func(f *firmward.Form) { f.Judged = new(judged); f.Judged.CPE = []string{hwX}; f.Judged.Model = "R8000" }, []firmward.Advisory{record}, assess.ReplayDiffers, "no finding"},
 		{"the record changed", nil, []firmward.Advisory{changed}, assess.ReplayImpossible, "nvd"},
 		{"the record is gone", nil, nil, assess.ReplayImpossible, "nvd"},
