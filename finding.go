@@ -13,6 +13,12 @@ const (
 	NotAffected Verdict = "not-affected" // the version lies outside every affected range
 )
 
+// Worse reports whether v is graver than o. No verdict is the least.
+func (v Verdict) Worse(o Verdict) bool {
+	rank := map[Verdict]int{NotAffected: 1, Possible: 2, Likely: 3, Affected: 4}
+	return rank[v] > rank[o]
+}
+
 // Reason codes explain a verdict in one word for machines.
 const (
 	ReasonInRange        = "version-in-range"
@@ -71,36 +77,24 @@ type RecordRef struct {
 	Modified time.Time `json:",omitzero"`
 }
 
+// Judged is the device as a verdict saw it: with the records, all that is needed to judge it again.
+type Judged struct {
+	Vendor, Model, Hardware, Firmware string
+	Origin                            Origin
+	CardVendor, CardName, Scheme      string   // of the model card
+	CPE                               []string `json:",omitempty"`
+	Claimed                           bool     // a claim says which model it is
+	Confidence                        int      `json:",omitempty"` // of that claim
+	By                                string   // version of the program that judged
+}
+
+// Form is what a finding said for a time.
+type Form struct {
+	Finding
+	Since  time.Time
+	Until  time.Time `json:",omitzero"`  // zero while it is in force
+	Judged *Judged   `json:",omitempty"` // nil when that was not recorded
+}
+
 // Open reports whether the finding needs an answer.
 func (f Finding) Open() bool { return f.ClosedAt.IsZero() && f.Verdict != NotAffected }
-
-// ExceptionKind tells suppression, acceptance, deferral and waiver apart.
-type ExceptionKind string
-
-// The kinds of exception.
-const (
-	Accept   ExceptionKind = "accept"   // the risk is carried until the expiry
-	Defer    ExceptionKind = "defer"    // the work is put off until the expiry
-	Suppress ExceptionKind = "suppress" // the finding is wrong
-	Waive    ExceptionKind = "waive"    // a policy rule does not apply
-)
-
-// Exception is one recorded decision to differ, always with an end.
-type Exception struct {
-	ID       string
-	Kind     ExceptionKind
-	DeviceID string // empty: every device
-	Advisory string // empty: every advisory of the device
-	Reason   string
-	Author   string
-	Approver string // a second person where policy asks for one, else empty
-	Created  time.Time
-	Expires  time.Time
-}
-
-// Applies reports whether the exception covers the finding at now.
-func (e Exception) Applies(device, advisory string, now time.Time) bool {
-	return now.Before(e.Expires) &&
-		(e.DeviceID == "" || e.DeviceID == device) &&
-		(e.Advisory == "" || e.Advisory == advisory)
-}

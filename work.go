@@ -64,6 +64,9 @@ const (
 	ContainReleased  ContainState = "released"
 )
 
+// ContainRestart is the code of an open containment that stood before firmward was started again: it is being proven anew.
+const ContainRestart = "restart"
+
 // Containment is one device cut off except for what its rules allow.
 type Containment struct {
 	ID        string

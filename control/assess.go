@@ -94,22 +94,22 @@ func (c *Control) assess(ctx context.Context, d firmward.Device) error {
 	if err != nil {
 		return err
 	}
-	model := c.Catalog.Model(d)
-	id, err := c.Store.Identity(ctx, d.ID)
-	if err != nil && firmward.CodeOf(err) != firmward.NotFound {
+	subject, err := c.subject(ctx, d)
+	if err != nil {
 		return err
 	}
 	now := c.Clock.Now()
-	findings := m.judge.Evaluate(assess.Subject{Device: d, Identity: id, Model: model, Names: assess.Names(model, d)}, assess.Extras{Snapshot: m.generation}, now)
+	judged := assess.Remember(subject, c.Version)
+	findings := m.judge.Evaluate(subject, assess.Extras{Snapshot: m.generation}, now)
 	if err := c.known(ctx, findings); err != nil {
 		return err
 	}
 	evidence := ""
-	if cl, ok := id.Best(firmward.FieldFirmware); ok {
+	if cl, ok := subject.Identity.Best(firmward.FieldFirmware); ok {
 		evidence = cl.Observation
 	}
 	return c.Store.Tx(ctx, func(tx *store.Tx) error {
-		changes, err := tx.ReplaceFindings(ctx, d.ID, findings, evidence, now)
+		changes, err := tx.ReplaceFindings(ctx, store.Assessment{Device: d.ID, Findings: findings, Observation: evidence, Judged: &judged, At: now})
 		if err != nil {
 			return err
 		}

@@ -44,7 +44,7 @@ func (c *Control) containments(ctx context.Context, want store.ContainmentFilter
 }
 
 // afterRestart is the code of a containment that stood before firmward was started again.
-const afterRestart = "restart"
+const afterRestart = firmward.ContainRestart
 
 // restoreWalls sets the rules of everything that is contained again: a restarted router has forgotten
 // them. Each is proven anew before it is confirmed; one that cannot be proven stays as open, with the reason.

@@ -56,6 +56,7 @@ type Config struct {
 	Log      *slog.Logger
 	Scratch  string        // folder for what does not fit into memory; the system's when empty
 	Lab      bool          // the network is simulated
+	Version  string        // of the program, kept with each verdict
 	Lease    time.Duration // real time a crashed owner keeps a command; 60 s when 0
 }
 

@@ -106,6 +106,8 @@ func (c *Control) decide(ctx context.Context, d firmward.Device) error {
 		return err
 	}
 	now := c.Clock.Now()
+	var fallen []firmward.Exception
+	facts.Exceptions, fallen = remedy.Fallen(facts, now)
 	step := remedy.Choose(facts, now)
 	old, err := c.Store.NextStep(ctx, d.ID)
 	if err != nil && firmward.CodeOf(err) != firmward.NotFound {
@@ -116,10 +118,13 @@ func (c *Control) decide(ctx context.Context, d firmward.Device) error {
 	orderMissing := step.Order != nil && !slices.ContainsFunc(facts.Work, func(w firmward.WorkOrder) bool { return w.Kind == step.Order.Kind })
 	stale := staleWork(facts.Work, step)
 	fresh := refreshed(facts.Work, step)
-	if reflect.DeepEqual(same, step) && !orderMissing && len(stale)+len(fresh) == 0 {
+	if reflect.DeepEqual(same, step) && !orderMissing && len(stale)+len(fresh)+len(fallen) == 0 {
 		return nil
 	}
 	return c.Store.Tx(ctx, func(tx *store.Tx) error {
+		if err := c.endExceptions(ctx, tx, d, fallen); err != nil {
+			return err
+		}
 		if orderMissing {
 			w := workorder.New(store.NewID("wo"), step.Order.Kind, d, facts.Model, step.Order.Want, self, now, step.Now.By)
 			if err := tx.PutWorkOrder(ctx, w); err != nil {
@@ -207,13 +212,7 @@ func (c *Control) facts(ctx context.Context, d firmward.Device) (remedy.Facts, e
 	records, errs[4] = c.Store.Lifecycles(ctx, d.Vendor)
 	f.Support = lifecycle.Status(d, model, records, now)
 	errs[5] = c.lastTarget(ctx, &f)
-	var held []firmward.Containment
-	held, _, errs[6] = c.Store.Containments(ctx, store.ContainmentFilter{Device: d.ID}, store.Page{Limit: 1000})
-	for i := range held {
-		if f.Containment == nil || held[i].Created.After(f.Containment.Created) {
-			f.Containment = &held[i]
-		}
-	}
+	f.Containment, errs[6] = c.lastContainment(ctx, d.ID)
 	var feeds []firmward.FeedStatus
 	feeds, errs[7] = c.FeedStatuses(ctx)
 	f.Knowledge = remedy.Depth(feeds)

@@ -98,9 +98,9 @@ func TestHastenRollout(t *testing.T) {
 		}
 		synctest.Wait()
 		s.must(s.house.Store.Tx(s.house.ctx, func(tx *store.Tx) error {
-			_, err := tx.ReplaceFindings(s.house.ctx, s.ids["p2"], []firmward.Finding{{
+			_, err := tx.ReplaceFindings(s.house.ctx, store.Assessment{Device: s.ids["p2"], At: time.Now(), Findings: []firmward.Finding{{
 				DeviceID: s.ids["p2"], AdvisoryID: "CVE-2026-0001", Verdict: firmward.Affected, Exploited: true, OpenedAt: time.Now(),
-			}}, "", time.Now())
+			}}})
 			return err
 		}))
 		r, err := s.house.HastenRollout(s.house.ctx, anna, s.ro, "attacks")

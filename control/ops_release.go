@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/rollout"
@@ -316,47 +315,4 @@ func (c *Control) stopped(ctx context.Context) (bool, error) {
 	}
 	stop, err := c.Store.StopAll(ctx)
 	return stop.On, err
-}
-
-// AcceptRisk records an expiring exception.
-func (c *Control) AcceptRisk(ctx context.Context, who firmward.Person, e firmward.Exception, ref string) (firmward.Exception, error) {
-	now := c.Clock.Now()
-	switch {
-	case e.Reason == "":
-		return e, firmward.Errorf(firmward.Invalid, "an exception needs a reason (--reason)")
-	case !e.Expires.After(now):
-		return e, firmward.Errorf(firmward.Invalid, "an exception must end, and later than now (--until)")
-	case e.Expires.After(now.AddDate(1, 0, 0)):
-		return e, firmward.Errorf(firmward.Refused, "an exception lasts at most a year; decide again then")
-	case ref == "" && e.Advisory == "":
-		return e, firmward.Errorf(firmward.Invalid, "name a device, an advisory, or both")
-	}
-	if e.Kind == "" {
-		e.Kind = firmward.Accept
-	}
-	if ref != "" {
-		d, err := c.find(ctx, ref)
-		if err != nil {
-			return e, err
-		}
-		e.DeviceID = d.ID
-	}
-	e.ID, e.Author, e.Created = store.NewID("exc"), who.Name, now
-	err := c.Store.Tx(ctx, func(tx *store.Tx) error {
-		if err := tx.PutException(ctx, e); err != nil {
-			return err
-		}
-		return c.leaf(ctx, tx, who.Name, "exception-"+string(e.Kind), e.ID, map[string]string{
-			"device": e.DeviceID, "advisory": e.Advisory, "reason": e.Reason, "until": e.Expires.Format(time.RFC3339),
-		})
-	})
-	if err != nil {
-		return e, err
-	}
-	if e.DeviceID != "" {
-		c.touch(e.DeviceID)
-	} else {
-		c.touchAll()
-	}
-	return e, nil
 }

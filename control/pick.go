@@ -196,7 +196,7 @@ func (c *Control) candidate(ctx context.Context, rel firmward.Release, d firmwar
 		return cand, err
 	}
 	for _, e := range exceptions {
-		if e.Kind == firmward.Defer && e.Advisory == "" {
+		if e.Kind == firmward.Defer && e.Applies(d.ID, "", c.Clock.Now()) {
 			cand.Deferred = fmt.Sprintf("%s, until %s (%s)", e.Reason, e.Expires.Format(time.DateOnly), e.Author)
 		}
 	}

@@ -21,7 +21,7 @@ var roleOf = map[string]firmward.Role{
 	"get-auto-updates": "operator", "set-auto-updates": "operator",
 	"get-device-history": "viewer", "get-device-then": "viewer", "get-device-transmissions": "viewer",
 	"set-credential": "admin", "list-feeds": "viewer", "import-feed": "admin", "list-advisories": "viewer", "get-advisory": "viewer",
-	"list-findings": "viewer", "list-exposure": "viewer", "list-exceptions": "viewer", "accept-risk": "approver", "list-next-steps": "viewer",
+	"list-findings": "viewer", "explain-finding": "viewer", "list-exposure": "viewer", "list-exceptions": "viewer", "accept-risk": "approver", "approve-exception": "approver", "list-next-steps": "viewer",
 	"list-releases": "viewer", "import-release": "admin", "withdraw-release": "admin", "list-policies": "viewer", "check-policies": "viewer",
 	"list-rollouts": "viewer", "plan-rollout": "operator", "get-rollout": "viewer", "list-targets": "viewer", "start-rollout": "operator",
 	"pause-rollout": "operator", "resume-rollout": "operator", "stop-rollout": "operator", "hasten-rollout": "operator", "approve-rollout": "approver",
@@ -65,7 +65,7 @@ func TestRoles(t *testing.T) {
 				t.Errorf("%s %s (%s) says role %q, want %q: name it in roleOf", method, path, op.ID, op.Role, want)
 				continue
 			}
-			url := strings.NewReplacer("{prefix}", "192.0.2.0%2F24", "{ref}", "nobody", "{id}", "none", "{name}", "nobody").Replace(path)
+			url := strings.NewReplacer("{prefix}", "192.0.2.0%2F24", "{ref}", "nobody", "{id}", "none", "{cve}", "CVE-2000-0001", "{name}", "nobody").Replace(path)
 			for _, role := range []firmward.Role{"", firmward.Viewer, firmward.Operator, firmward.Approver, firmward.Admin} {
 				resp := p.as(h.tokens[role]).request(strings.ToUpper(method), url, nil)
 				var got httpapi.Problem

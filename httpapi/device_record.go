@@ -26,7 +26,7 @@ type DeviceDetail struct {
 	WorkOrders     []WorkOrder     `json:"workOrders"`
 	Containments   []Containment   `json:"containments"`
 	Targets        []Target        `json:"targets" doc:"its part in rollouts"`
-	Exceptions     []Exception     `json:"exceptions"`
+	Exceptions     []Exception     `json:"exceptions" doc:"ended ones too: see their state"`
 	Relations      []Relation      `json:"relations"`
 	Merges         []Merge         `json:"merges" doc:"devices that turned out to be this one; each can be split off again"`
 }
@@ -268,8 +268,8 @@ func (a *API) deviceDetail(ctx context.Context, ref string) (DeviceDetail, error
 	out.Containments = each(held, func(h firmward.Containment) Containment { return containmentOf(h, d.Name) })
 	targets, errT := a.Store.TargetsOf(ctx, d.ID)
 	out.Targets = each(targets, func(t firmward.Target) Target { return targetOf(t, d.Name) })
-	exceptions, errE := a.Store.ExceptionsFor(ctx, d.ID, a.Control.Clock.Now())
-	out.Exceptions = each(exceptions, exceptionOf)
+	exceptions, errE := a.Store.ExceptionsOf(ctx, d.ID)
+	out.Exceptions = each(exceptions, exceptionOf(a.Control.Clock.Now()))
 	relations, errR := a.Store.RelationsOf(ctx, d.ID)
 	out.Relations = each(relations, func(r firmward.Relation) Relation { return relationOf(r, a.names(ctx)) })
 	merges, errM := a.Store.MergesOf(ctx, d.ID)

@@ -358,8 +358,10 @@ func (w *Walk) Leaves() Leaves {
 // Leaves are sorted leaves.
 type Leaves []byte
 
-// Len is their number, At one of them.
-func (l Leaves) Len() int      { return len(l) / 4 }
+// Len is their number.
+func (l Leaves) Len() int { return len(l) / 4 }
+
+// At is one of them.
 func (l Leaves) At(i int) Leaf { return Leaf(u32(l, i)) }
 
 // From gives the place of the first leaf whose criterion is not below.
@@ -480,10 +482,14 @@ func (c Criterion) Wild() bool { return c.num(colMarks)&markWild != 0 }
 // Part is the part of the name; empty for one that cannot be read.
 func (c Criterion) Part() cpe.Attr { return parts[byte(c.num(colMarks))] }
 
-// Vendor, ProductName and Version are attributes as written, before aliases.
-func (c Criterion) Vendor() cpe.Attr      { return cpe.Attr(c.text(colVendorName)) }
+// Vendor is an attribute as written, before aliases.
+func (c Criterion) Vendor() cpe.Attr { return cpe.Attr(c.text(colVendorName)) }
+
+// ProductName is the attribute product as written.
 func (c Criterion) ProductName() cpe.Attr { return cpe.Attr(c.text(colProductName)) }
-func (c Criterion) Version() cpe.Attr     { return cpe.Attr(c.text(colVersion)) }
+
+// Version is the attribute version as written.
+func (c Criterion) Version() cpe.Attr { return cpe.Attr(c.text(colVersion)) }
 
 // VersionText is the number of the version's text.
 func (c Criterion) VersionText() uint32 { return c.num(colVersion) }
@@ -491,8 +497,10 @@ func (c Criterion) VersionText() uint32 { return c.num(colVersion) }
 // Plain reports whether the attributes behind the version are all ANY.
 func (c Criterion) Plain() bool { return c.num(colTail) == 0 }
 
-// InWords reports whether the name was made from words; Words gives them. See firmward.CPEMatch.
+// InWords reports whether the name was made from words. See firmward.CPEMatch.
 func (c Criterion) InWords() bool { return c.num(colWords) != 0 }
+
+// Words are the words, empty where the name is CPE's.
 func (c Criterion) Words() string { return c.text(colWords) }
 
 // Ranged reports whether the criterion has a bound.

@@ -22,7 +22,7 @@ func answers(t *testing.T, h house) {
 		},
 		"nis2": {
 			"Rollouts: 1, of which 1 were approved", "to 1 device, planned by anna, approved by ben on 2000-02-10", "0 passed, 0 failed, 1 said not to be tested", "SHA-256", "accept CVE-2024-3272",
-			"by ben, until 2000-05-10: in a drawer", "1 asked for that do not stand", "no record that calls a change an emergency", "Sources in use: 1", "records in a Merkle tree",
+			"by ben, approved by anna, until 2000-05-10: in a drawer", "1 asked for that do not stand", "no record that calls a change an emergency", "Sources in use: 1", "records in a Merkle tree",
 		},
 	} {
 		r, err := report.Answer(t.Context(), h.Control, id)

@@ -255,7 +255,7 @@ func (g *gatherer) exceptions(ctx context.Context, d firmward.Device) error {
 		}
 		if e.DeviceID == "" || e.DeviceID == d.ID {
 			g.subjects[e.ID] = all
-			g.out.fact("exception", exceptionFact(e))
+			g.out.fact("exception", exceptionOf(e))
 		}
 	}
 	return nil

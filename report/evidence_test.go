@@ -31,7 +31,7 @@ func evidenceFile(t *testing.T, h house) {
 			`"raw":"axis.Brand=AXIS`, `"advisory":"CVE-2024-0066"`, `"closedBy":"obs-`, `["axis.Brand","AXIS"]`, `"approvals":[{"actor":"ben"`, `"result":"not-staged"`,
 			`"from":"10.12.206","want":"10.12.236"`, `"purpose":"axis-vapix"`, `"action":"finding-close"`, `"action":"rollout-approve"`,
 		}},
-		{h.nas, []string{"device", "exception", "containment"}, []string{`"action":"exception-accept"`, `"action":"containment-ask"`, `"code":"no-enforcer"`}},
+		{h.nas, []string{"device", "exception", "containment"}, []string{`"action":"exception-accept"`, `"action":"exception-approve"`, `"premise":{"exploited":["CVE-2024-3272"]`, `"action":"containment-ask"`, `"code":"no-enforcer"`}},
 		{h.rollout, []string{"rollout", "target", "device", "finding", "observation"}, []string{`"action":"target-succeeded"`, `"action":"finding-close"`}},
 	} {
 		file := h.evidence(t, tc.ref, early.Size)

@@ -106,10 +106,23 @@ type (
 		DeviceID string                 `json:"device,omitempty"`
 		Advisory string                 `json:"advisory,omitempty"`
 		Reason   string                 `json:"reason"`
+		Ground   firmward.Ground        `json:"ground,omitempty"`
 		Author   string                 `json:"author"`
+		Second   bool                   `json:"second,omitempty"`
 		Approver string                 `json:"approver,omitempty"`
 		Created  time.Time              `json:"created"`
 		Expires  time.Time              `json:"expires"`
+		Premise  *premiseFact           `json:"premise,omitempty"`
+		FellAt   time.Time              `json:"fellAt,omitzero"`
+		FellWhy  string                 `json:"fellWhy,omitempty"`
+	}
+	premiseFact struct {
+		Exploited []string         `json:"exploited,omitempty"`
+		Exposed   bool             `json:"exposed,omitempty"`
+		Verdict   firmward.Verdict `json:"verdict,omitempty"`
+		Reason    string           `json:"reason,omitempty"`
+		Firmware  string           `json:"firmware,omitempty"`
+		Control   string           `json:"control,omitempty"`
 	}
 	serviceFact struct {
 		Probe string `json:"probe"`
@@ -278,6 +291,12 @@ func findingOf(f firmward.Finding) findingFact {
 
 func stepOf(s firmward.NextStep) stepFact {
 	return stepFact{s.DeviceID, s.Now.Kind, s.Now.Action, s.Now.By, s.Now.Rule, s.Why, s.Blocker, s.Risk, s.RiskAfter, s.Knowledge, s.DecidedAt}
+}
+
+func exceptionOf(e firmward.Exception) exceptionFact {
+	return exceptionFact{
+		e.ID, e.Kind, e.DeviceID, e.Advisory, e.Reason, e.Ground, e.Author, e.Second, e.Approver, e.Created, e.Expires, (*premiseFact)(e.Premise), e.FellAt, e.FellWhy,
+	}
 }
 
 func serviceOf(s firmward.ServiceState) serviceFact { return serviceFact(s) }

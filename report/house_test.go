@@ -146,7 +146,12 @@ func (h *house) live(t *testing.T) {
 		g, _ := h.Store.Target(ctx, h.rollout, h.camera)
 		t.Fatalf("the camera runs %q: %+v %+v", now.Firmware, r, g)
 	}
-	_, err = h.AcceptRisk(ctx, ben, firmward.Exception{Advisory: "CVE-2024-3272", Reason: "in a drawer", Expires: h.Clock.Now().Add(90 * 24 * time.Hour)}, h.nas)
+	exc, err := h.AcceptRisk(ctx, ben, firmward.Exception{Advisory: "CVE-2024-3272", Reason: "in a drawer", Expires: h.Clock.Now().Add(90 * 24 * time.Hour)}, h.nas)
+	must(err)
+	if _, err := h.ApproveException(ctx, ben, exc.ID, ""); firmward.CodeOf(err) != firmward.Refused {
+		t.Fatalf("its author approved an exception: %v", err)
+	}
+	_, err = h.ApproveException(ctx, anna, exc.ID, "agreed")
 	must(err)
 	_, err = h.Contain(ctx, anna, h.nas, "nobody mends it")
 	must(err)

@@ -75,30 +75,34 @@ func (s *seeker) deadlines(ctx context.Context, c Clause, found add) (string, er
 }
 
 func (s *seeker) exceptions(ctx context.Context, _ Clause, found add) (string, error) {
-	var valid, expired int
+	count := map[firmward.ExceptionState]int{}
 	for e, err := range store.All(func(p store.Page) ([]firmward.Exception, string, error) {
 		return s.r.Exceptions(ctx, store.ExceptionFilter{}, p)
 	}) {
 		if err != nil {
 			return "", err
 		}
-		state := "until "
-		if s.now.Before(e.Expires) {
-			valid++
-		} else {
-			expired++
-			state = "expired "
-		}
+		state := e.State(s.now)
+		count[state]++
+		end := map[firmward.ExceptionState]string{
+			firmward.ExceptionInForce: "until " + date(e.Expires), firmward.ExceptionAwaiting: "waits for a second person, until " + date(e.Expires),
+			firmward.ExceptionExpired: "expired " + date(e.Expires), firmward.ExceptionFallen: "ended " + date(e.FellAt) + " because " + e.FellWhy,
+		}[state]
 		about := "every device"
 		if e.DeviceID != "" {
 			about = s.name(ctx, e.DeviceID)
 		}
-		found(e.ID, e.Created, "%s %s for %s, by %s, %s%s: %s", e.Kind, cmp.Or(e.Advisory, "every weakness"), about, e.Author, state, date(e.Expires), e.Reason)
+		by := e.Author
+		if e.Approver != "" {
+			by += ", approved by " + e.Approver
+		}
+		found(e.ID, e.Created, "%s %s for %s, by %s, %s: %s", e.Kind, cmp.Or(e.Advisory, "every weakness"), about, by, end, e.Reason)
 	}
-	if valid+expired == 0 {
+	if len(count) == 0 {
 		return "", nil
 	}
-	return fmt.Sprintf("Recorded decisions to differ, each with reason, author and end: %d in force, %d expired.", valid, expired), nil
+	return fmt.Sprintf("Recorded decisions to differ, each with reason, author and end: %d in force, %d waiting for a second person, %d expired, %d ended as their premise no longer held.",
+		count[firmward.ExceptionInForce], count[firmward.ExceptionAwaiting], count[firmward.ExceptionExpired], count[firmward.ExceptionFallen]), nil
 }
 
 func (s *seeker) releases(ctx context.Context, f func(firmward.Release) error) error {

@@ -406,10 +406,20 @@ func decisions(kind string, of []byte) []string {
 		if json.Unmarshal(of, &f) != nil {
 			return nil
 		}
-		return []string{fmt.Sprintf("exception-%s %s by %s", f.Kind, f.ID, f.Author)}
+		out := []string{fmt.Sprintf("exception-%s %s by %s", f.Kind, f.ID, f.Author)}
+		if f.Approver != "" {
+			out = append(out, fmt.Sprintf("exception-approve %s by %s", f.ID, f.Approver))
+		}
+		if !f.FellAt.IsZero() {
+			out = append(out, fmt.Sprintf("exception-fall %s by %s", f.ID, fellBy))
+		}
+		return out
 	}
 	return nil
 }
+
+// fellBy is the actor of what a rule and not a person caused.
+const fellBy = "firmward"
 
 // decided names what a leaf tells, as decisions does.
 func decided(l audit.Leaf) string {

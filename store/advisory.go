@@ -10,33 +10,69 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/firmward/firmward"
 )
 
-// packed scans an advisory body, see Import.pack.
-type packed struct{ a *firmward.Advisory }
+// packer packs bodies. The first letter says how: j is JSON as it is, z deflated JSON.
+type packer struct {
+	buf     bytes.Buffer
+	deflate *flate.Writer
+}
 
-// maxAdvisory bounds an unpacked body, in bytes.
-const maxAdvisory = 64 << 20
+func (p *packer) pack(v any) ([]byte, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	if len(b) < 400 {
+		return append([]byte("j"), b...), nil
+	}
+	p.buf.Reset()
+	p.buf.WriteByte('z')
+	if p.deflate == nil {
+		if p.deflate, err = flate.NewWriter(&p.buf, flate.BestSpeed); err != nil {
+			return nil, err
+		}
+	} else {
+		p.deflate.Reset(&p.buf)
+	}
+	if _, err := p.deflate.Write(b); err != nil {
+		return nil, err
+	}
+	if err := p.deflate.Close(); err != nil {
+		return nil, err
+	}
+	return bytes.Clone(p.buf.Bytes()), nil
+}
+
+// packers saves the large tables of a packer for the next one who needs it.
+var packers = sync.Pool{New: func() any { return new(packer) }}
+
+// packed scans what a packer packed into what v points at.
+type packed struct{ v any }
+
+// maxPacked bounds an unpacked body, in bytes.
+const maxPacked = 64 << 20
 
 func (p packed) Scan(src any) error {
 	b, ok := src.([]byte)
 	if !ok || len(b) == 0 {
-		return fmt.Errorf("read advisory: column holds %T", src)
+		return fmt.Errorf("read packed body: column holds %T", src)
 	}
 	switch b[0] {
 	case 'j':
-		return json.Unmarshal(b[1:], p.a)
+		return json.Unmarshal(b[1:], p.v)
 	case 'z':
-		text, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(b[1:])), maxAdvisory))
+		text, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(b[1:])), maxPacked))
 		if err != nil {
-			return fmt.Errorf("read advisory: %w", err)
+			return fmt.Errorf("read packed body: %w", err)
 		}
-		return json.Unmarshal(text, p.a)
+		return json.Unmarshal(text, p.v)
 	}
-	return errors.New("read advisory: unknown packing")
+	return errors.New("read packed body: unknown packing")
 }
 
 func advisories(s scan) (a firmward.Advisory, err error) {

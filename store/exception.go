@@ -7,11 +7,11 @@ import (
 	"github.com/firmward/firmward"
 )
 
-// PutException writes an exception by its id.
+// PutException writes an exception by its id. The column expires holds when it ended: a fallen one covers nothing.
 func (t *Tx) PutException(ctx context.Context, e firmward.Exception) error {
 	return t.put(ctx, `INSERT INTO exception (id, device, advisory, expires, body) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (id) DO UPDATE SET device = excluded.device, advisory = excluded.advisory, expires = excluded.expires, body = excluded.body`,
-		e.ID, e.DeviceID, e.Advisory, e.Expires, js{e})
+		e.ID, e.DeviceID, e.Advisory, e.Ended(), js{e})
 }
 
 // Exception gives one exception.
@@ -19,16 +19,22 @@ func (r Reader) Exception(ctx context.Context, id string) (firmward.Exception, e
 	return one[firmward.Exception](ctx, r, "exception", id, "SELECT body FROM exception WHERE id = $1", id)
 }
 
-// ExceptionsFor gives the exceptions that cover the device at now, those for every device included, sorted by id.
+// ExceptionsFor gives the exceptions of the device that have neither expired nor fallen at now, those for every device included,
+// sorted by id. Ones that wait for approval are among them.
 func (r Reader) ExceptionsFor(ctx context.Context, device string, now time.Time) ([]firmward.Exception, error) {
 	return list(ctx, r, bodies[firmward.Exception],
 		"SELECT body FROM exception WHERE (device = $1 OR device = '') AND expires > $2 ORDER BY id", device, now)
 }
 
+// ExceptionsOf gives all exceptions that were ever made for the device, those for every device included, sorted by id.
+func (r Reader) ExceptionsOf(ctx context.Context, device string) ([]firmward.Exception, error) {
+	return list(ctx, r, bodies[firmward.Exception], "SELECT body FROM exception WHERE device = $1 OR device = '' ORDER BY id", device)
+}
+
 // ExceptionFilter chooses exceptions. Zero fields choose nothing out.
 type ExceptionFilter struct {
 	Device, Advisory string
-	ValidAt          time.Time // not yet expired then
+	ValidAt          time.Time // neither expired nor fallen then
 }
 
 // Exceptions lists exceptions by id.

@@ -107,6 +107,9 @@ func (i *Import) store(ctx context.Context, tx *Tx) (firmward.FeedStatus, error)
 		if i.changed, err = tx.advisoriesOf(ctx, i.feed, i.o.Kind); err != nil {
 			return status, err
 		}
+		if err := i.keepBodies(ctx, tx, i.removed(i.changed)); err != nil {
+			return status, err
+		}
 		if err := tx.clearFeed(ctx, i.feed, i.o.Kind); err != nil {
 			return status, err
 		}

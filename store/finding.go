@@ -13,11 +13,22 @@ type FindingChanges struct {
 	Updated        int
 }
 
-// ReplaceFindings takes the whole result of one assessment of a device. New findings are opened at now, known ones
-// are updated and keep OpenedAt, open ones that are missing or not-affected in it are closed by the
-// observation, which is pinned as evidence. A closed finding that comes back is opened anew.
-func (t *Tx) ReplaceFindings(ctx context.Context, device string, now []firmward.Finding, observation string, at time.Time) (FindingChanges, error) {
+// Assessment is the whole result of one assessment of a device.
+type Assessment struct {
+	Device      string
+	Findings    []firmward.Finding
+	Observation string // evidence of the version that was judged
+	Judged      *firmward.Judged
+	At          time.Time
+}
+
+// ReplaceFindings takes the result of an assessment. New findings are opened at now, known ones
+// are updated and keep OpenedAt; open ones that are missing or not-affected in it are closed by the
+// observation, which is pinned as evidence. A closed finding that comes back is opened anew. What a finding said before stays in
+// its history.
+func (t *Tx) ReplaceFindings(ctx context.Context, a Assessment) (FindingChanges, error) {
 	var done FindingChanges
+	device, at := a.Device, a.At
 	known, err := t.FindingsOf(ctx, device)
 	if err != nil {
 		return done, err
@@ -26,8 +37,8 @@ func (t *Tx) ReplaceFindings(ctx context.Context, device string, now []firmward.
 	for _, f := range known {
 		old[f.AdvisoryID] = f
 	}
-	seen := make(map[string]bool, len(now))
-	for _, f := range now {
+	seen := make(map[string]bool, len(a.Findings))
+	for _, f := range a.Findings {
 		before, exists := old[f.AdvisoryID]
 		if seen[f.AdvisoryID] || !exists && f.Verdict == firmward.NotAffected {
 			continue
@@ -36,7 +47,7 @@ func (t *Tx) ReplaceFindings(ctx context.Context, device string, now []firmward.
 		f.DeviceID, f.OpenedAt, f.ClosedAt, f.ClosedBy = device, before.OpenedAt, time.Time{}, ""
 		switch {
 		case f.Verdict == firmward.NotAffected && before.ClosedAt.IsZero():
-			f.ClosedAt, f.ClosedBy = at, observation
+			f.ClosedAt, f.ClosedBy = at, a.Observation
 			done.Closed = append(done.Closed, f)
 		case f.Verdict == firmward.NotAffected:
 			f.ClosedAt, f.ClosedBy = before.ClosedAt, before.ClosedBy
@@ -46,7 +57,7 @@ func (t *Tx) ReplaceFindings(ctx context.Context, device string, now []firmward.
 		default:
 			done.Updated++
 		}
-		if err := t.putFinding(ctx, before, exists, f); err != nil {
+		if err := t.changeFinding(ctx, before, exists, firmward.Form{Finding: f, Since: at, Judged: a.Judged}); err != nil {
 			return done, err
 		}
 	}
@@ -55,14 +66,14 @@ func (t *Tx) ReplaceFindings(ctx context.Context, device string, now []firmward.
 			continue
 		}
 		before := f
-		f.ClosedAt, f.ClosedBy = at, observation
+		f.ClosedAt, f.ClosedBy = at, a.Observation
 		done.Closed = append(done.Closed, f)
-		if err := t.putFinding(ctx, before, true, f); err != nil {
+		if err := t.changeFinding(ctx, before, true, firmward.Form{Finding: f, Since: at}); err != nil {
 			return done, err
 		}
 	}
 	if len(done.Closed) > 0 {
-		err = t.PinObservation(ctx, observation)
+		err = t.PinObservation(ctx, a.Observation)
 	}
 	return done, err
 }
@@ -78,10 +89,24 @@ func (t *Tx) CloseFinding(ctx context.Context, device, advisory, by string, at t
 	}
 	before := f
 	f.ClosedAt, f.ClosedBy = at, by
-	if err := t.putFinding(ctx, before, true, f); err != nil {
+	if err := t.changeFinding(ctx, before, true, firmward.Form{Finding: f, Since: at}); err != nil {
 		return err
 	}
 	return t.PinObservation(ctx, by)
+}
+
+// changeFinding writes a finding and, where it says something new, its history.
+func (t *Tx) changeFinding(ctx context.Context, before firmward.Finding, exists bool, now firmward.Form) error {
+	if err := t.putFinding(ctx, before, exists, now.Finding); err != nil {
+		return err
+	}
+	if exists && sameForm(before, now.Finding) {
+		return nil
+	}
+	if !exists {
+		return t.putForm(ctx, now)
+	}
+	return t.succeedForm(ctx, before, now)
 }
 
 func (t *Tx) putFinding(ctx context.Context, before firmward.Finding, exists bool, f firmward.Finding) error {
@@ -121,7 +146,10 @@ func (t *Tx) dropFindings(ctx context.Context, device string) error {
 			return err
 		}
 	}
-	return t.put(ctx, "DELETE FROM finding WHERE device = $1", device)
+	if err := t.put(ctx, "DELETE FROM finding WHERE device = $1", device); err != nil {
+		return err
+	}
+	return t.dropForms(ctx, device)
 }
 
 // Finding gives one finding.

@@ -1,9 +1,7 @@
 package store
 
 import (
-	"bytes"
 	"cmp"
-	"compress/flate"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -32,8 +30,7 @@ type Import struct {
 	exploited   [][]any
 	likelihoods [][]any
 	lifecycles  [][]any
-	buf         bytes.Buffer
-	deflate     *flate.Writer
+	packer      packer
 }
 
 // replaced is a source of which the import holds all that it says as of a time.
@@ -65,7 +62,7 @@ func (i *Import) Advisory(a firmward.Advisory) error {
 		i.withdrawn = append(i.withdrawn, withdrawn{a.ID, clean(a.Source), micros(a.Modified)})
 		return nil
 	}
-	packed, err := i.pack(a)
+	packed, err := i.packer.pack(a)
 	if err != nil {
 		return fmt.Errorf("advisory %s: %w", a.ID, err)
 	}
@@ -142,33 +139,6 @@ func (i *Import) Dated(t time.Time) {
 
 // Then adds what is to be written in the same transaction: the audit leaf, an event.
 func (i *Import) Then(f func(*Tx, firmward.FeedStatus) error) { i.then = append(i.then, f) }
-
-// packed bodies start with a letter: j is JSON as it is, z deflated JSON.
-func (i *Import) pack(a firmward.Advisory) ([]byte, error) {
-	b, err := json.Marshal(a)
-	if err != nil {
-		return nil, err
-	}
-	if len(b) < 400 {
-		return append([]byte("j"), b...), nil
-	}
-	i.buf.Reset()
-	i.buf.WriteByte('z')
-	if i.deflate == nil {
-		if i.deflate, err = flate.NewWriter(&i.buf, flate.BestSpeed); err != nil {
-			return nil, err
-		}
-	} else {
-		i.deflate.Reset(&i.buf)
-	}
-	if _, err := i.deflate.Write(b); err != nil {
-		return nil, err
-	}
-	if err := i.deflate.Close(); err != nil {
-		return nil, err
-	}
-	return bytes.Clone(i.buf.Bytes()), nil
-}
 
 // empty reports whether no record was taken.
 func (i *Import) empty() bool {

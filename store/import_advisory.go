@@ -158,14 +158,21 @@ func (i *Import) withdraw(ctx context.Context, tx *Tx, all []withdrawn) error {
 			continue
 		}
 		gone[w.source] = append(gone[w.source], w.id)
-		if w.modified > max(known[k], newest[k]) {
-			newest[k] = w.modified
+		if before, ok := known[k]; !ok || w.modified > before {
+			newest[k] = max(newest[k], w.modified)
 		}
 	}
+	var changed [][2]string
 	for source, ids := range gone {
 		for _, id := range ids {
-			i.changed = append(i.changed, [2]string{id, source})
+			changed = append(changed, [2]string{id, source})
 		}
+	}
+	i.changed = append(i.changed, changed...)
+	if err := i.keepBodies(ctx, tx, i.removed(changed)); err != nil {
+		return err
+	}
+	for source, ids := range gone {
 		if err := tx.put(ctx, "DELETE FROM advisory WHERE source = $1 AND id IN ("+tx.d.elements("$2")+")", source, js{ids}); err != nil {
 			return err
 		}
@@ -246,6 +253,9 @@ func (i *Import) replace(ctx context.Context, tx *Tx) (map[string]int64, error) 
 		return nil, err
 	}
 	i.changed = append(i.changed, gone...)
+	if err := i.keepBodies(ctx, tx, i.removed(gone)); err != nil {
+		return nil, err
+	}
 	return asOf, tx.put(ctx, "DELETE FROM advisory WHERE "+in, i.feed, js{all})
 }
 
@@ -257,6 +267,13 @@ func (i *Import) putAdvisories(ctx context.Context, tx *Tx, all []advisoryRow) e
 	slices.SortStableFunc(all, func(a, b advisoryRow) int { return cmp.Or(byKey(a, b), cmp.Compare(a.modified, b.modified)) })
 	all = lastOf(all, func(a, b advisoryRow) bool { return byKey(a, b) == 0 })
 	rows := make([][]any, len(all))
+	coming := make(map[advisoryKey][]byte, len(all))
+	for _, a := range all {
+		coming[advisoryKey{a.id, a.source}] = a.body
+	}
+	if err := i.keepBodies(ctx, tx, coming); err != nil {
+		return err
+	}
 	for n, a := range all {
 		rows[n] = []any{a.id, a.source, i.feed, a.published, a.modified, a.title, a.body}
 		i.changed = append(i.changed, [2]string{a.id, a.source})

@@ -67,10 +67,12 @@ type CLI struct {
 	Match      MatchCmd      `cmd:"" group:"know" help:"Judge lists of products, or compare versions, without a server."`
 	Advisories AdvisoriesCmd `cmd:"" group:"know" help:"List advisories, or show one."`
 	Findings   FindingsCmd   `cmd:"" group:"know" help:"List which advisories concern which devices."`
+	Explain    ExplainCmd    `cmd:"" group:"know" help:"Tell why an advisory concerns a device, or why not; now or at an earlier time."`
 	Exposure   ExposureCmd   `cmd:"" group:"know" help:"Tell how long findings have been open to the world."`
 
 	Next       NextCmd       `cmd:"" group:"act" help:"Show the one next step of every device."`
 	Accept     AcceptCmd     `cmd:"" group:"act" help:"Accept, defer or dismiss a risk for a time."`
+	Exceptions ExceptionsCmd `cmd:"" group:"act" help:"What was accepted, deferred or dismissed, and what came of it."`
 	Releases   ReleasesCmd   `cmd:"" group:"act" help:"Import firmware files."`
 	Policy     PolicyCmd     `cmd:"" group:"act" help:"Check policy files."`
 	Rollout    RolloutCmd    `cmd:"" group:"act" help:"Bring a release to devices, wave by wave."`

@@ -44,7 +44,7 @@ func TestScripts(t *testing.T) {
 			env.Values["running"] = map[string]*running{}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "start": start, "stop": stop},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "start": start, "stop": stop, "take": take},
 	})
 }
 
@@ -65,6 +65,18 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+}
+
+// take keeps what a pattern matches in the last output: take NAME PATTERN.
+func take(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: take NAME PATTERN")
+	}
+	found := regexp.MustCompile(args[1]).FindString(ts.ReadFile("stdout"))
+	if found == "" {
+		ts.Fatalf("no match for %q", args[1])
+	}
+	ts.Setenv(args[0], found)
 }
 
 // running is a program in the background.

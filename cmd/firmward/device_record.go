@@ -178,6 +178,6 @@ func printWork(a *app, d httpapi.DeviceDetail) {
 	}
 	for _, e := range d.Exceptions {
 		a.title("Exception " + e.ID)
-		a.para(0, fmt.Sprintf("%s until %s by %s: %s", e.Kind, when(e.Expires), e.Author, e.Reason))
+		a.para(0, exceptionText(e))
 	}
 }

@@ -24,6 +24,8 @@ var knowledge = []check{
 	{"documents in parts", parts},
 	{"statements", stated},
 	{"findings", findings},
+	{"findings as they were", asFound},
+	{"records as they were", asJudged},
 	{"exceptions", exceptions},
 }
 
@@ -314,7 +316,7 @@ func findings(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	replace := func(at time.Time, list ...firmward.Finding) (c store.FindingChanges) {
 		write(t, s, func(tx *store.Tx) (err error) {
-			c, err = tx.ReplaceFindings(ctx, "a", list, "o1", at)
+			c, err = tx.ReplaceFindings(ctx, store.Assessment{Device: "a", Findings: list, Observation: "o1", At: at})
 			return err
 		})
 		return c
@@ -364,4 +366,15 @@ func exceptions(t *testing.T, s *store.Store) {
 	diff(t, "of a", []firmward.Exception{one, everywhere}, must[[]firmward.Exception](t)(s.ExceptionsFor(ctx, "a", t0)))
 	diff(t, "after expiry", []firmward.Exception{everywhere}, must[[]firmward.Exception](t)(s.ExceptionsFor(ctx, "a", t0.Add(time.Hour))))
 	diff(t, "of b", []firmward.Exception{everywhere}, must[[]firmward.Exception](t)(s.ExceptionsFor(ctx, "b", t0)))
+	fallen := everywhere
+	fallen.FellAt, fallen.FellWhy = t0.Add(time.Minute), "it is exploited"
+	fallen.Premise = &firmward.Premise{Exploited: []string{"CVE-2"}, Exposed: true, Verdict: firmward.Likely, Firmware: "1.0", Control: "con-1"}
+	write(t, s, func(tx *store.Tx) error { return tx.PutException(ctx, fallen) })
+	diff(t, "fallen", fallen, must[firmward.Exception](t)(s.Exception(ctx, "e2")))
+	diff(t, "before the fall", []firmward.Exception{one, fallen}, must[[]firmward.Exception](t)(s.ExceptionsFor(ctx, "a", t0)))
+	diff(t, "after the fall", []firmward.Exception{one}, must[[]firmward.Exception](t)(s.ExceptionsFor(ctx, "a", t0.Add(time.Minute))))
+	diff(t, "all of a", []firmward.Exception{one, fallen}, must[[]firmward.Exception](t)(s.ExceptionsOf(ctx, "a")))
+	diff(t, "valid", []firmward.Exception{one}, each(t, 1, func(p store.Page) ([]firmward.Exception, string, error) {
+		return s.Exceptions(ctx, store.ExceptionFilter{ValidAt: t0.Add(time.Minute)}, p)
+	}))
 }

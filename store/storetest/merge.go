@@ -33,7 +33,7 @@ func merge(t *testing.T, s *store.Store) {
 				return err
 			}
 		}
-		_, err := tx.ReplaceFindings(ctx, "b", []firmward.Finding{{AdvisoryID: "CVE-1", Verdict: firmward.Affected}}, "o1", t0)
+		_, err := tx.ReplaceFindings(ctx, store.Assessment{Device: "b", Findings: []firmward.Finding{{AdvisoryID: "CVE-1", Verdict: firmward.Affected}}, Observation: "o1", At: t0})
 		return err
 	})
 	write(t, s, func(tx *store.Tx) error {

@@ -249,6 +249,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/devices/{ref}/findings/{cve}/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Why an advisory concerns a device, or why not
+         * @description Without a finding the advisory is judged for this question, so that there is always an answer. With a time: what was so then, and whether the same device and records give the same answer today.
+         */
+        get: operations["explain-finding"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/devices/{ref}/history": {
         parameters: {
             query?: never;
@@ -436,8 +456,31 @@ export interface paths {
         /** List exceptions */
         get: operations["list-exceptions"];
         put?: never;
-        /** Accept, defer or dismiss a risk for a time */
+        /**
+         * Accept, defer or dismiss a risk for a time
+         * @description What is so now is recorded as its premise, and it ends by itself when that changes for the worse. A false positive, and anything that is exploited, is not in force until a second person approves.
+         */
         post: operations["accept-risk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exceptions/{id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve an exception
+         * @description The author of an exception cannot approve it.
+         */
+        post: operations["approve-exception"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1285,7 +1328,7 @@ export interface components {
         Change: {
             /** Format: date-time */
             at: string;
-            /** @description device, network, scan, feed, finding, step, release, rollout, target, workorder, containment, stop-all */
+            /** @description device, network, scan, feed, finding, exception, step, release, rollout, target, workorder, containment, stop-all */
             kind: string;
             /** Format: int64 */
             seq: number;
@@ -1498,6 +1541,7 @@ export interface components {
             containments: components["schemas"]["Containment"][];
             contradictions: components["schemas"]["Contradiction"][];
             device: components["schemas"]["Device"];
+            /** @description ended ones too: see their state */
             exceptions: components["schemas"]["Exception"][];
             /** @description open ones first */
             findings: components["schemas"]["Finding"][];
@@ -1605,16 +1649,78 @@ export interface components {
             advisory?: string;
             approver?: string;
             author: string;
+            /**
+             * @description why a false positive is one
+             * @enum {string}
+             */
+            because?: "component-not-present" | "platform-not-present" | "other-product" | "version-not-affected" | "vulnerable-code-not-in-execute-path" | "vulnerable-code-cannot-be-controlled";
             /** Format: date-time */
             created: string;
+            /** @description its name, in listings */
+            device?: string;
             /** @description absent: every device */
             deviceId?: string;
             /** Format: date-time */
             expires: string;
+            /** Format: date-time */
+            fellAt?: string;
+            fellWhy?: string;
             id: string;
-            /** @enum {string} */
-            kind: "accept" | "defer" | "suppress" | "waive";
+            /**
+             * @description suppress: a false positive
+             * @enum {string}
+             */
+            kind: "accept" | "mitigate" | "defer" | "suppress" | "waive";
+            /** @description absent for those made before premises were recorded */
+            premise?: components["schemas"]["Premise"];
             reason: string;
+            /** @description it is not in force until a second person approves */
+            secondPerson: boolean;
+            /**
+             * @description fallen: its premise no longer held
+             * @enum {string}
+             */
+            state: "in-force" | "awaiting-approval" | "expired" | "fallen";
+        };
+        ExceptionConsent: {
+            note?: string;
+        };
+        Explained: {
+            advisory: string;
+            /**
+             * Format: date-time
+             * @description the time that was asked for; absent: now
+             */
+            at?: string;
+            /** @description its name */
+            device: string;
+            deviceId: string;
+            /** @description sum over the answer: equal for the same device and records */
+            digest?: string;
+            /** @description that cover it now */
+            exceptions: components["schemas"]["Exception"][];
+            /** @description with its explanation */
+            finding?: components["schemas"]["Finding"];
+            /** @description of the device, only for now */
+            nextStep?: components["schemas"]["NextStep"];
+            /** @enum {string} */
+            outcome: "finding" | "evaluated-now" | "other-product" | "rejected" | "unknown" | "none-then";
+            /** @description on which the verdict rests, the closest to the facts first */
+            records: components["schemas"]["RecordRef"][];
+            /** @description only for an earlier time */
+            replay?: components["schemas"]["Replay"];
+            /**
+             * Format: date-time
+             * @description since when the finding says this
+             */
+            since?: string;
+            /** @description why there is no finding */
+            text?: string;
+            /**
+             * Format: date-time
+             * @description absent while it is in force
+             */
+            until?: string;
         };
         Explanation: {
             children?: components["schemas"]["Explanation"][];
@@ -1940,6 +2046,11 @@ export interface components {
         };
         NewException: {
             advisory?: string;
+            /**
+             * @description why a false positive is one: the first three outlive an update of the firmware
+             * @enum {string}
+             */
+            because?: "component-not-present" | "platform-not-present" | "other-product" | "version-not-affected" | "vulnerable-code-not-in-execute-path" | "vulnerable-code-cannot-be-controlled";
             /** @description reference of a device */
             device?: string;
             /**
@@ -1948,10 +2059,10 @@ export interface components {
              */
             expires: string;
             /**
-             * @description accept when absent
+             * @description accept when absent; mitigate needs a containment that is proven
              * @enum {string}
              */
-            kind?: "accept" | "defer" | "suppress" | "waive";
+            kind?: "accept" | "mitigate" | "defer" | "suppress" | "waive";
             reason: string;
         };
         NewNetwork: {
@@ -2220,6 +2331,18 @@ export interface components {
             /** @description tried from top to bottom */
             rollout: components["schemas"]["RolloutPolicy"][];
         };
+        Premise: {
+            /** @description containment that was proven */
+            control?: string;
+            /** @description which of its advisories were known to be exploited */
+            exploited: string[];
+            /** @description reachable from the internet */
+            exposed: boolean;
+            firmware?: string;
+            /** @description code of the verdict */
+            reason?: string;
+            verdict?: string;
+        };
         Priority: {
             advisory: string;
             automatable: components["schemas"]["Decision"];
@@ -2303,6 +2426,17 @@ export interface components {
             key?: string;
             recipient: components["schemas"]["Recipient"];
         };
+        RecordRef: {
+            /**
+             * Format: date-time
+             * @description the document's own date
+             */
+            dated?: string;
+            document?: string;
+            /** Format: date-time */
+            modified?: string;
+            source: string;
+        };
         Relation: {
             /** @description id of the device that depends */
             from: string;
@@ -2346,6 +2480,14 @@ export interface components {
             whyGone?: string;
             /** Format: date-time */
             withdrawn?: string;
+        };
+        Replay: {
+            digest?: string;
+            /** @enum {string} */
+            result: "same" | "differs" | "not-possible";
+            text: string;
+            /** @description what comes out today, where that differs */
+            verdict?: string;
         };
         RiskFactors: {
             exposure: components["schemas"]["Decision"];
@@ -3378,6 +3520,43 @@ export interface operations {
             };
         };
     };
+    "explain-finding": {
+        parameters: {
+            query?: {
+                /** @description RFC 3339; now unless given */
+                at?: string;
+            };
+            header?: never;
+            path: {
+                /** @description id, name, address, serial number or MAC address */
+                ref: string;
+                /** @description id of the advisory */
+                cve: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Explained"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-device-history": {
         parameters: {
             query?: {
@@ -3742,7 +3921,7 @@ export interface operations {
                 /** @description reference of a device */
                 device?: string;
                 advisory?: string;
-                /** @description only those that have not expired */
+                /** @description only those that have neither expired nor fallen */
                 valid?: boolean;
             };
             header?: never;
@@ -3786,6 +3965,41 @@ export interface operations {
         responses: {
             /** @description Created */
             201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Exception"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "approve-exception": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExceptionConsent"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };

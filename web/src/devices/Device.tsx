@@ -4,6 +4,7 @@ import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import { answer, api, type Schemas } from '../api/client';
 import { Containments } from '../containments/Containments';
+import { Exceptions } from '../exceptions/Exceptions';
 import { Findings } from '../findings/Findings';
 import { StepCard } from '../next/StepCard';
 import { targetTone } from '../rollouts/states';
@@ -48,6 +49,7 @@ function Detail({ id, detail: d }: { id: string; detail: Schemas['DeviceDetail']
       {d.relations.length > 0 && <Part id="relations" title={text.relations}><Relations detail={d} /></Part>}
       {hasOwnUpdates(d) && <Part id="auto" title={text.autoUpdates}><AutoUpdates detail={d} /></Part>}
       <Part id="findings" title={text.findings}><Findings findings={d.findings} /></Part>
+      {d.exceptions.length > 0 && <Part id="exceptions" title={text.exceptions}><Exceptions exceptions={d.exceptions} /></Part>}
       {d.workOrders.length > 0 && <Part id="work" title={text.workOrders}><WorkOrders orders={d.workOrders} /></Part>}
       {d.containments.length > 0 && <Part id="contain" title={text.containments}><Containments containments={d.containments} /></Part>}
       {d.targets.length > 0 && <Part id="rollouts" title={text.rollouts}><Targets targets={d.targets} /></Part>}

@@ -9,6 +9,7 @@ import { parser } from './read';
 const concerns: Record<string, string[]> = {
   device: ['device'],
   finding: ['device', 'next'],
+  exception: ['device', 'next'],
   step: ['device', 'next'],
   workorder: ['device', 'next'],
   containment: ['device', 'next'],
