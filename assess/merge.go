@@ -110,9 +110,9 @@ func (e *Evaluator) merge(f *firmward.Finding, votes []vote) {
 				stepped = append(stepped, firmward.Explanation{Text: speaker(o.rec.Source) + why, Result: string(o.truth.verdict()), Source: "merge"})
 			}
 		case far && stated && v.truth > no:
-			apart = append(apart, speaker(v.rec.Source)+": "+string(v.truth.verdict()))
+			apart = append(apart, inside(speaker(v.rec.Source))+": "+string(v.truth.verdict()))
 		case far && informed && v.vague():
-			vague = append(vague, speaker(v.rec.Source))
+			vague = append(vague, inside(speaker(v.rec.Source)))
 		default:
 			low, high = min(low, v.truth), max(high, v.truth)
 			if best == nil || v.truth > best.truth {
@@ -138,6 +138,16 @@ func (e *Evaluator) merge(f *firmward.Finding, votes []vote) {
 		add("The sources disagree: the worst of what they say counts.", high)
 	}
 	f.Explanation = firmward.Explanation{Text: e.subject.summary(f.Verdict, f.Reason), Result: string(f.Verdict), Source: "assess", Children: children}
+}
+
+// inside is a speaker within a sentence.
+func inside(speaker string) string {
+	for _, article := range []string{"The ", "A ", "An "} {
+		if strings.HasPrefix(speaker, article) {
+			return strings.ToLower(article) + speaker[len(article):]
+		}
+	}
+	return speaker
 }
 
 // said is the vote as a part of the explanation; beside others it says first whose it is.

@@ -76,7 +76,11 @@ func printExplained(a *app, x httpapi.Explained) {
 	}
 	if s := x.NextStep; s != nil {
 		a.title("Next step of the device")
-		a.para(0, fmt.Sprintf("%s: %s, by %s", s.Now.Kind, s.Now.Action, day(s.Now.By)))
+		text := fmt.Sprintf("%s: %s", s.Now.Kind, s.Now.Action)
+		if !s.Now.By.IsZero() {
+			text += ", by " + day(s.Now.By)
+		}
+		a.para(0, text)
 		if s.Blocker != "" {
 			a.para(0, "waits: "+s.Blocker)
 		}
@@ -94,7 +98,11 @@ func printVerdict(a *app, x httpapi.Explained, f httpapi.Finding) {
 		a.para(0, "It said so from "+when(x.Since)+" until "+when(x.Until))
 	}
 	if !f.ClosedAt.IsZero() {
-		a.para(0, "Closed "+when(f.ClosedAt)+" by "+known(f.ClosedBy))
+		by := f.ClosedBy
+		if by == "" {
+			by = "what a person entered"
+		}
+		a.para(0, "Closed "+when(f.ClosedAt)+" by "+by)
 	}
 	score := "unknown"
 	if f.Score > 0 {
