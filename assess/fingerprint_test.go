@@ -82,7 +82,9 @@ func TestFingerprint(t *testing.T) {
 		change func(*assess.Subject)
 		same   bool
 	}{
-		{"id, place and owner", func(s *assess.Subject) { s.Device.ID, s.Device.Site, s.Device.Owner, s.Device.Serial = "x", "y", "z", "1" }, true},
+		{"id, place and owner", func(s *assess.Subject) {
+			s.Device.ID, s.Device.Site, s.Device.Owner, s.Device.Serial = "x", "y", "z", "1"
+		}, true},
 		{"as certain", func(s *assess.Subject) { s.Identity = claim(assess.WeakIdentity) }, true},
 		{"less certain", func(s *assess.Subject) { s.Identity = claim(assess.WeakIdentity - 1) }, false},
 		{"no claim, seen", func(s *assess.Subject) { s.Identity, s.Device.Origin = firmward.Identity{}, firmward.OriginSeen }, false},

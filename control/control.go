@@ -76,6 +76,7 @@ type Control struct {
 	byDriver map[string]driver.Driver
 	matcher  matcher
 	walls    sync.Mutex  // one change of the desired state of walls at a time
+	stale    atomic.Bool // something was imported that not all findings reflect; the store knows it anyhow
 	halted   atomic.Bool // the red button was pressed in this process; the store may learn it a little later
 	unsealed atomic.Bool // leaves were written since the last sealing
 	untold   atomic.Bool // events were emitted since recipients were last looked at

@@ -25,11 +25,19 @@ func (c *Control) ImportFeed(ctx context.Context, who firmward.Person, source, p
 		return firmward.FeedStatus{}, err
 	}
 	info := src.Info()
+	known, err := c.Store.FeedStatuses(ctx)
+	if err != nil {
+		return firmward.FeedStatus{}, err
+	}
+	ends := info.Kind == "lifecycle" // of support
 	status, err := c.Store.Import(ctx, info.Name, store.ImportOptions{
 		Kind: info.Kind, Document: document, Now: c.Clock.Now(), ReplaceAll: info.Whole,
 	}, func(imp *store.Import) error {
 		_, err := src.Sync(ctx, "", feed.Input{Reader: doc, Document: document, Now: c.Clock.Now()}, feed.Sink{
-			Advisory: imp.Advisory, Exploited: imp.Exploited, Likelihood: imp.Likelihood, Lifecycle: imp.Lifecycle,
+			Advisory: imp.Advisory, Exploited: imp.Exploited, Likelihood: imp.Likelihood, Lifecycle: func(l firmward.Lifecycle) error {
+				ends = true
+				return imp.Lifecycle(l)
+			},
 			Refuse: imp.Refuse, Dated: imp.Dated,
 		})
 		if err != nil {
@@ -49,7 +57,13 @@ func (c *Control) ImportFeed(ctx context.Context, who firmward.Person, source, p
 	if err != nil {
 		return status, err
 	}
-	c.touchAll()
+	c.stale.Store(true)
+	c.wake(loopDecide)
+	// Ends of support are no findings, and what a first document changes is how deep the knowledge is: that stands on every step.
+	first := !slices.ContainsFunc(known, func(s firmward.FeedStatus) bool { return s.Name == info.Name && s.Records > 0 })
+	if first || ends {
+		c.touchAll()
+	}
 	return status, nil
 }
 

@@ -1,0 +1,3 @@
+-- placeholder
+
+CREATE TABLE placeholder7 (id @text PRIMARY KEY) @rowless
