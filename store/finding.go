@@ -67,7 +67,8 @@ func (t *Tx) ReplaceFindings(ctx context.Context, device string, now []firmward.
 	return done, err
 }
 
-// CloseFinding closes an open finding, by an observation id or "exception:<id>".
+// CloseFinding closes an open finding, by an observation id or "exception:<id>". The device has another answer than its fingerprint then:
+// it loses that until it is assessed again.
 func (t *Tx) CloseFinding(ctx context.Context, device, advisory, by string, at time.Time) error {
 	f, err := t.Finding(ctx, device, advisory)
 	if err != nil {
@@ -79,6 +80,9 @@ func (t *Tx) CloseFinding(ctx context.Context, device, advisory, by string, at t
 	before := f
 	f.ClosedAt, f.ClosedBy = at, by
 	if err := t.putFinding(ctx, before, true, f); err != nil {
+		return err
+	}
+	if err := t.put(ctx, "DELETE FROM device_fingerprint WHERE device = $1", device); err != nil {
 		return err
 	}
 	return t.PinObservation(ctx, by)
