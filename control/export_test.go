@@ -40,3 +40,6 @@ func (c *Control) Marked() []string {
 	c.dirty, c.all = map[string]bool{}, false
 	return out
 }
+
+// Touch marks a device as changed.
+func (c *Control) Touch(device string) { c.touch(device) }

@@ -29,22 +29,21 @@ func (m *matcher) still(ctx context.Context, tx *store.Tx) error {
 	return err
 }
 
-// news is what imports changed since a generation: products that changed advisories name or named, and these advisories. The index
-// before is gone when a process ends, and so are the news; then every fingerprint is judged.
+// news are the products that changed advisories name or named, whichever source, since a generation. What names none of them cannot have
+// changed: neither a verdict, nor what another source tells of the use of an advisory that has an answer. The index before is gone when a
+// process ends, and so are the news; then every fingerprint is judged.
 type news struct {
-	since      int64 // of the imports after it nothing is missing
-	products   map[cpe.Key]bool
-	advisories map[string]bool
+	since    int64 // of the imports after it nothing is missing
+	products map[cpe.Key]bool
 }
 
 // add takes in that an index followed another; changed is nil when it is not known by what they differ.
 func (n *news) add(before, after *index.Index, changed []string, generation int64) {
 	if before == nil || changed == nil {
-		*n = news{since: generation, products: map[cpe.Key]bool{}, advisories: map[string]bool{}}
+		*n = news{since: generation, products: map[cpe.Key]bool{}}
 		return
 	}
 	for _, id := range changed {
-		n.advisories[id] = true
 		for _, x := range [...]*index.Index{before, after} {
 			x.NamedBy(id, func(k cpe.Key) { n.products[k] = true })
 		}
@@ -101,9 +100,8 @@ func (c *Control) reassessOnce(ctx context.Context) error {
 	return nil
 }
 
-// concerned gives the fingerprints whose answers may differ since a generation: those that are looked up under a product that a changed
-// advisory names or named, those with an answer on a changed advisory (other sources tell of its use), and those whose findings say
-// something else of exploitation than is known.
+// concerned gives the fingerprints whose answers may differ since a generation: those that are looked up under a product of the news, and
+// those whose findings say something else of exploitation than is known.
 func (c *Control) concerned(ctx context.Context, n *news, done int64) ([]string, error) {
 	if n.since > done || n.products[cpe.Key{}] {
 		return c.Store.AllFingerprints(ctx)
@@ -112,11 +110,7 @@ func (c *Control) concerned(ctx context.Context, n *news, done int64) ([]string,
 	for k := range n.products {
 		products = append(products, productText(k))
 	}
-	advisories := make([]string, 0, len(n.advisories))
-	for id := range n.advisories {
-		advisories = append(advisories, id)
-	}
-	named, err := c.Store.FingerprintsNaming(ctx, products, advisories)
+	named, err := c.Store.FingerprintsNaming(ctx, products)
 	if err != nil {
 		return nil, err
 	}

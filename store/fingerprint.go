@@ -115,11 +115,9 @@ func (r Reader) AllFingerprints(ctx context.Context) ([]string, error) {
 	return list(ctx, r, texts, "SELECT id FROM fingerprint ORDER BY id")
 }
 
-// FingerprintsNaming gives the fingerprints that are looked up under one of these products or have an answer on one of these
-// advisories, sorted.
-func (r Reader) FingerprintsNaming(ctx context.Context, products, advisories []string) ([]string, error) {
-	return list(ctx, r, texts, "SELECT fingerprint FROM fingerprint_product WHERE product IN ("+r.d.elements("$1")+
-		") UNION SELECT fingerprint FROM fingerprint_answer WHERE advisory IN ("+r.d.elements("$2")+") ORDER BY 1", array(products), array(advisories))
+// FingerprintsNaming gives the fingerprints that are looked up under one of these products, sorted.
+func (r Reader) FingerprintsNaming(ctx context.Context, products []string) ([]string, error) {
+	return list(ctx, r, texts, "SELECT DISTINCT fingerprint FROM fingerprint_product WHERE product IN ("+r.d.elements("$1")+") ORDER BY fingerprint", array(products))
 }
 
 // FingerprintsBehind gives the fingerprints with an answer on an advisory that is listed as exploited otherwise than its findings say,
