@@ -44,7 +44,7 @@ func (c *Control) matcherNow(ctx context.Context) (*matcher, error) {
 		if err != nil {
 			return nil, fmt.Errorf("build the advisory index: %w", err)
 		}
-		c.matcher.news.add(c.matcher.idx, idx, b.changed, gen)
+		c.matcher.news.add(c.matcher.idx, idx, b.changed)
 		c.matcher.idx, c.matcher.judge = idx, assess.NewEvaluator(idx)
 	}
 	c.matcher.generation = gen

@@ -29,19 +29,23 @@ func (m *matcher) still(ctx context.Context, tx *store.Tx) error {
 	return err
 }
 
-// news are the products that changed advisories name or named, whichever source, since a generation. What names none of them cannot have
-// changed: neither a verdict, nor what another source tells of the use of an advisory that has an answer. The index before is gone when a
-// process ends, and so are the news; then every fingerprint is judged.
+// news are the products that changed advisories name or named, whichever source, since findings last reflected all imports. What names none of
+// them cannot have changed: neither a verdict, nor what another source tells of the use of an advisory that has an answer.
 type news struct {
-	since    int64 // of the imports after it nothing is missing
+	all      bool // it is not known what changed: a process begins, maybe of another release that judges otherwise, or more was imported than is listed
 	products map[cpe.Key]bool
 }
 
 // add takes in that an index followed another; changed is nil when it is not known by what they differ.
-func (n *news) add(before, after *index.Index, changed []string, generation int64) {
+func (n *news) add(before, after *index.Index, changed []string) {
 	if before == nil || changed == nil {
-		*n = news{since: generation, products: map[cpe.Key]bool{}}
+		*n = news{all: true}
+	}
+	if n.all {
 		return
+	}
+	if n.products == nil {
+		n.products = map[cpe.Key]bool{}
 	}
 	for _, id := range changed {
 		for _, x := range [...]*index.Index{before, after} {
@@ -52,8 +56,8 @@ func (n *news) add(before, after *index.Index, changed []string, generation int6
 
 // reassess brings the findings of all devices up to the newest import, by fingerprints: each one that the import may concern is judged
 // once, and only where its answer differs from what its devices have are they written, many in one transaction, and marked to be
-// decided. Setting "assessed-generation" moves when all is written; where a process ends before that, the next one goes on: what was
-// written already compares equal then. A device that has no fingerprint yet is assessed alone, see assess.
+// decided. Setting "assessed-generation" moves when all is written. A process judges every fingerprint once when it begins; so it goes on where
+// another one ended: what was written already compares equal. A device that has no fingerprint yet is assessed alone, see assess.
 func (c *Control) reassess(ctx context.Context) error {
 	for {
 		err := c.reassessOnce(ctx)
@@ -70,7 +74,7 @@ func (c *Control) reassessOnce(ctx context.Context) error {
 		return err
 	}
 	done, err := c.Store.Assessed(ctx)
-	if err != nil || done >= m.generation {
+	if err != nil || done >= m.generation && !m.news.all {
 		return err
 	}
 	concerned, err := c.concerned(ctx, &m.news, done)
@@ -96,14 +100,14 @@ func (c *Control) reassessOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.news.add(nil, nil, nil, m.generation)
+	m.news = news{}
 	return nil
 }
 
 // concerned gives the fingerprints whose answers may differ since a generation: those that are looked up under a product of the news, and
 // those whose findings say something else of exploitation than is known.
 func (c *Control) concerned(ctx context.Context, n *news, done int64) ([]string, error) {
-	if n.since > done || n.products[cpe.Key{}] {
+	if n.all || n.products[cpe.Key{}] {
 		return c.Store.AllFingerprints(ctx)
 	}
 	products := make([]string, 0, len(n.products))
@@ -113,6 +117,10 @@ func (c *Control) concerned(ctx context.Context, n *news, done int64) ([]string,
 	named, err := c.Store.FingerprintsNaming(ctx, products)
 	if err != nil {
 		return nil, err
+	}
+	used, err := c.Store.UseGeneration(ctx)
+	if err != nil || used <= done {
+		return named, err
 	}
 	behind, err := c.Store.FingerprintsBehind(ctx, priority.Moved)
 	if err != nil {
@@ -212,7 +220,7 @@ const restateAtOnce = 1000
 // restate writes what is new to the devices. Each finding that opens or closes leaves its leaf, as it does for a device alone. There is
 // one event a fingerprint: thousands of equal ones would push all others out.
 func (c *Control) restate(ctx context.Context, m *matcher, changed []store.Restatement) error {
-	after := "" // the last device of the first restatement that was written
+	after := "" // the device of the first restatement after which to go on
 	for len(changed) > 0 {
 		var devices []string
 		left, next := changed, after
@@ -221,20 +229,22 @@ func (c *Control) restate(ctx context.Context, m *matcher, changed []store.Resta
 			if err := m.still(ctx, tx); err != nil {
 				return err
 			}
-			for len(left) > 0 && len(devices) < restateAtOnce {
-				told, last, err := tx.Restate(ctx, left[0], next, restateAtOnce-len(devices), c.Clock.Now(), evidenceIn(ctx, tx))
+			for looked := 0; len(left) > 0 && looked < restateAtOnce; {
+				told, to, err := tx.Restate(ctx, left[0], next, restateAtOnce-looked, c.Clock.Now(), evidenceIn(ctx, tx))
 				if err != nil {
 					return err
 				}
 				for _, d := range told {
 					devices = append(devices, d.Device)
-					next = d.Device
 				}
 				if err := c.tellRestated(ctx, tx, told); err != nil {
 					return err
 				}
-				if last {
-					left, next = left[1:], ""
+				looked += max(1, len(told))
+				if next = to; to == "" {
+					left = left[1:]
+				} else {
+					break // a page was full
 				}
 			}
 			return nil

@@ -39,7 +39,7 @@ func BenchmarkReassess(b *testing.B) {
 	b.Logf("set-up: %v, %d devices, %d fingerprints, database %d MB", time.Since(begun).Round(time.Second), f.products*versionsOf*f.clone, f.products*versionsOf, f.size(b)>>20)
 	devices, turn := 0, 0
 	var wrote int64
-	var longest time.Duration
+	var longest, seal time.Duration
 	for b.Loop() {
 		b.StopTimer()
 		touched := f.delta(b, turn)
@@ -58,14 +58,23 @@ func BenchmarkReassess(b *testing.B) {
 			b.Fatalf("%d devices were written, not %d", got, touched)
 		}
 		devices += got
+		at = time.Now()
+		if _, _, err := f.Store.Sequence(b.Context(), at, f.Signer); err != nil {
+			b.Fatal(err)
+		}
+		seal += time.Since(at)
 		b.StartTimer()
 	}
 	b.StopTimer()
+	exploited, listed := f.exploited(b)
 	all := float64(f.products * versionsOf * f.clone)
 	b.ReportMetric(float64(devices)/float64(turn), "devices/op")
 	b.ReportMetric(float64(devices)/b.Elapsed().Seconds(), "devices/s")
 	b.ReportMetric(longest.Seconds(), "s-longest")
 	b.ReportMetric(float64(wrote)/float64(turn)/1e6, "MB-to-disk/op")
+	b.ReportMetric(seal.Seconds()/float64(turn), "s-seal/op") // beside it in a server that runs
+	b.ReportMetric(exploited.Seconds(), "s-exploited")
+	b.ReportMetric(float64(listed), "devices-exploited")
 	alone, decided := f.alone(b)
 	b.ReportMetric(alone.Seconds()*1e6, "µs-alone/device")
 	b.ReportMetric(decided.Seconds()*1e6, "µs-decide/device")
@@ -218,6 +227,27 @@ func (f *fleet) feed(b *testing.B, list []firmward.Advisory) {
 	if err != nil {
 		b.Fatal(err)
 	}
+}
+
+// exploited lists an advisory of one product in a hundred as exploited, one that was never changed, and measures as above.
+func (f *fleet) exploited(b *testing.B) (took time.Duration, devices int) {
+	_, err := f.Store.Import(b.Context(), "kev", store.ImportOptions{Kind: "exploited", Document: "kev.json", Now: time.Now(), ReplaceAll: true}, func(i *store.Import) error {
+		for p := range max(1, f.products/100) {
+			if err := i.Exploited(firmward.Exploited{Advisory: f.advisory(p, 1, "")[0].ID, Added: time.Now()}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	at := time.Now()
+	if err := f.Reassess(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	took = time.Since(at)
+	return took, len(f.Marked())
 }
 
 // alone measures the way of one device on some that were written before: assessment, and decision.

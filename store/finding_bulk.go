@@ -17,36 +17,35 @@ type Restatement struct {
 	Answers     []Answer           // of Changed
 }
 
-// Restated is what a restatement did to one device.
+// Restated is what a restatement did to one device. Findings that only say something else by now are in neither list.
 type Restated struct {
 	Device         string
 	Opened, Closed []firmward.Finding
 }
 
 // Restate writes a restatement to at most n devices of its fingerprint, those with an id greater than after, and to each as
-// ReplaceFindings would: of findings that the restatement does not name it says that they are as they were. It gives the devices in
-// order, and whether they were the last ones. With the last ones the answers of the fingerprint are what the restatement says, and
-// a fingerprint without devices is forgotten. What was restated already may be restated again.
+// ReplaceFindings would: of findings that the restatement does not name it says that they are as they were. It gives the devices of which
+// findings were written, in order, and the device after which to go on, empty when these were the last ones. With the last ones the answers of the
+// fingerprint are what the restatement says, and a fingerprint without devices is forgotten. What was restated already may be restated again.
 //
 // evidence gives the observations by which findings of some devices close; devices of which it says nothing have none.
-func (t *Tx) Restate(ctx context.Context, r Restatement, after string, n int, at time.Time, evidence func([]string) (map[string]string, error)) (done []Restated, last bool, err error) {
+func (t *Tx) Restate(ctx context.Context, r Restatement, after string, n int, at time.Time, evidence func([]string) (map[string]string, error)) (done []Restated, next string, err error) {
 	devices, err := t.devicesOf(ctx, r.Fingerprint, after, n)
 	if err != nil {
-		return nil, false, err
+		return nil, "", err
 	}
-	last = len(devices) < n
 	if len(devices) > 0 {
 		if done, err = t.restate(ctx, r, devices, at, evidence); err != nil {
-			return nil, false, err
+			return nil, "", err
 		}
 	}
 	switch {
-	case !last:
-		return done, false, nil
+	case len(devices) == n:
+		return done, devices[n-1], nil
 	case len(devices) == 0 && after == "":
-		return nil, true, t.dropFingerprint(ctx, r.Fingerprint)
+		return nil, "", t.dropFingerprint(ctx, r.Fingerprint)
 	}
-	return done, true, t.putAnswers(ctx, r.Fingerprint, r.Answers, r.Gone)
+	return done, "", t.putAnswers(ctx, r.Fingerprint, r.Answers, r.Gone)
 }
 
 func (t *Tx) restate(ctx context.Context, r Restatement, devices []string, at time.Time, evidence func([]string) (map[string]string, error)) ([]Restated, error) {
@@ -68,7 +67,7 @@ func (t *Tx) restate(ctx context.Context, r Restatement, devices []string, at ti
 	out := make([]Restated, 0, len(devices))
 	var closing []string // devices
 	for _, id := range devices {
-		d := Restated{Device: id}
+		d, before := Restated{Device: id}, len(w.list)
 		for _, f := range r.Changed {
 			if before, exists := known[key{id, f.AdvisoryID}]; exists || f.Verdict != firmward.NotAffected {
 				w.take(&d, before, exists, f, at)
@@ -82,7 +81,9 @@ func (t *Tx) restate(ctx context.Context, r Restatement, devices []string, at ti
 		if len(d.Closed) > 0 {
 			closing = append(closing, id)
 		}
-		out = append(out, d)
+		if len(w.list) > before {
+			out = append(out, d)
+		}
 	}
 	if len(closing) > 0 {
 		by, err := evidence(closing)

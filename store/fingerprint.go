@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 )
@@ -140,7 +139,7 @@ func (r Reader) FingerprintsBehind(ctx context.Context, moved func(from, to floa
 	if err != nil {
 		return nil, err
 	}
-	err = r.each(ctx, "SELECT DISTINCT advisory, likelihood, fingerprint FROM fingerprint_answer", func(s scan) error {
+	err = r.each(ctx, "SELECT advisory, likelihood, fingerprint FROM fingerprint_answer", func(s scan) error {
 		var id, fingerprint string
 		var was float64
 		if err := s(&id, &was, &fingerprint); err != nil {
@@ -159,17 +158,7 @@ func (r Reader) FingerprintsBehind(ctx context.Context, moved func(from, to floa
 const assessed = "assessed-generation"
 
 // Assessed gives the generation that the findings of all fingerprints reflect. What was imported since is still to be worked out.
-func (r Reader) Assessed(ctx context.Context) (int64, error) {
-	text, err := r.Setting(ctx, assessed)
-	if err != nil || text == "" {
-		return 0, err
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("read assessed generation: %w", err)
-	}
-	return n, nil
-}
+func (r Reader) Assessed(ctx context.Context) (int64, error) { return r.number(ctx, assessed) }
 
 // SetAssessed says that the findings of all fingerprints reflect a generation.
 func (t *Tx) SetAssessed(ctx context.Context, generation int64) error {

@@ -11,7 +11,6 @@ CREATE TABLE fingerprint_answer (
 	fingerprint @text, advisory @text, sum @text NOT NULL, exploited BIGINT NOT NULL, likelihood DOUBLE PRECISION NOT NULL,
 	PRIMARY KEY (fingerprint, advisory)
 ) @rowless;
-CREATE INDEX fingerprint_answer_advisory ON fingerprint_answer (advisory, fingerprint);
 
 CREATE TABLE device_fingerprint (device @text PRIMARY KEY, fingerprint @text NOT NULL) @rowless;
 CREATE INDEX device_fingerprint_of ON device_fingerprint (fingerprint, device)

@@ -51,6 +51,7 @@ func fingerprints(t *testing.T, s *store.Store) {
 	} {
 		diff(t, fmt.Sprint("naming ", c.products), c.want, must[[]string](t)(s.FingerprintsNaming(ctx, c.products)))
 	}
+	diff(t, "nobody told of use", int64(0), must[int64](t)(s.UseGeneration(ctx)))
 	moved := func(from, to float64) bool { return from != to }
 	behind := func() []string { return must[[]string](t)(s.FingerprintsBehind(ctx, moved)) }
 	diff(t, "no list of exploited ones", []string{"aa"}, behind())
@@ -58,6 +59,9 @@ func fingerprints(t *testing.T, s *store.Store) {
 		return i.Exploited(firmward.Exploited{Advisory: "CVE-2", Added: t0})
 	})
 	diff(t, "no EPSS", []string{"aa"}, behind())
+	diff(t, "use", int64(1), must[int64](t)(s.UseGeneration(ctx)))
+	feed(t, s, "nvd", document, func(i *store.Import) error { return i.Advisory(advisory("CVE-1", "axis", "m3045")) })
+	diff(t, "no use", int64(1), must[int64](t)(s.UseGeneration(ctx)))
 	for n, score := range []float64{.5, .02} { // the newer one counts
 		feed(t, s, fmt.Sprint("epss", n), store.ImportOptions{Kind: "likelihood"}, func(i *store.Import) error {
 			return i.Likelihood(firmward.Likelihood{Advisory: "CVE-1", Score: score, Dated: t0.Add(time.Duration(n) * time.Hour)})
@@ -124,9 +128,13 @@ func restating(t *testing.T, s *store.Store) {
 				}
 				return err
 			})
+			of := map[string]store.Restated{}
+			for _, r := range told {
+				of[r.Device] = r
+			}
 			for i, d := range devices {
-				compare(rt, "opened", did[i].Opened, told[i].Opened)
-				compare(rt, "closed", did[i].Closed, told[i].Closed)
+				compare(rt, "opened", did[i].Opened, of[id("many", d)].Opened)
+				compare(rt, "closed", did[i].Closed, of[id("many", d)].Closed)
 				compare(rt, "findings of "+d, must[[]firmward.Finding](t)(s.FindingsOf(ctx, id("alone", d))), must[[]firmward.Finding](t)(s.FindingsOf(ctx, id("many", d))))
 			}
 			var kept []string
@@ -197,14 +205,14 @@ func restatingPages(t *testing.T, s *store.Store) {
 	after := ""
 	for n, want := range []string{"d0 d1", "d2 d3", "d4"} {
 		var done []store.Restated
-		var last bool
 		write(t, s, func(tx *store.Tx) (err error) {
-			done, last, err = tx.Restate(ctx, r, after, 2, t0, byObs)
+			done, after, err = tx.Restate(ctx, r, after, 2, t0, byObs)
 			return err
 		})
+		last := after == ""
 		var got []string
 		for _, d := range done {
-			got, after = append(got, d.Device), d.Device
+			got = append(got, d.Device)
 		}
 		diff(t, "page", want, strings.Join(got, " "))
 		kept := must[map[string][]store.Answer](t)(s.Answers(ctx, []string{"aa"}))["aa"][0].Advisory
@@ -215,10 +223,18 @@ func restatingPages(t *testing.T, s *store.Store) {
 	diff(t, "count", []store.FindingCount{{Verdict: firmward.Affected, N: 5}}, must[[]store.FindingCount](t)(s.CountFindings(ctx)))
 	write(t, s, func(tx *store.Tx) error { return tx.CloseFinding(ctx, "d0", "CVE-1", "exception:e", t0) })
 	diff(t, "who has another answer than its kind is assessed alone", "", must[string](t)(s.FingerprintOf(ctx, "d0")))
+	r.Changed[0].AdvisoryID, r.Changed[0].Verdict = "CVE-2", firmward.NotAffected
+	write(t, s, func(tx *store.Tx) error {
+		done, _, err := tx.Restate(ctx, r, "", 10, t0, byObs)
+		if len(done) > 0 {
+			t.Errorf("nothing was written to %v", done)
+		}
+		return err
+	})
 	r.Fingerprint = "empty"
 	write(t, s, func(tx *store.Tx) error {
-		_, last, err := tx.Restate(ctx, r, "", 2, t0, byObs)
-		if !last {
+		_, next, err := tx.Restate(ctx, r, "", 2, t0, byObs)
+		if next != "" {
 			t.Error("there is more of nothing")
 		}
 		return err
