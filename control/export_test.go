@@ -43,3 +43,6 @@ func (c *Control) Marked() []string {
 
 // Touch marks a device as changed.
 func (c *Control) Touch(device string) { c.touch(device) }
+
+// SetAtOnce bounds the devices that one transaction writes.
+func (c *Control) SetAtOnce(n int) { c.atOnce = n }

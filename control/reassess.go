@@ -74,8 +74,12 @@ func (c *Control) reassessOnce(ctx context.Context) error {
 		return err
 	}
 	done, err := c.Store.Assessed(ctx)
-	if err != nil || done >= m.generation && !m.news.all {
+	if err != nil {
 		return err
+	}
+	if done >= m.generation && !m.news.all {
+		m.news = news{} // another server was faster
+		return nil
 	}
 	concerned, err := c.concerned(ctx, &m.news, done)
 	if err != nil {
@@ -229,8 +233,8 @@ func (c *Control) restate(ctx context.Context, m *matcher, changed []store.Resta
 			if err := m.still(ctx, tx); err != nil {
 				return err
 			}
-			for looked := 0; len(left) > 0 && looked < restateAtOnce; {
-				told, to, err := tx.Restate(ctx, left[0], next, restateAtOnce-looked, c.Clock.Now(), evidenceIn(ctx, tx))
+			for looked := 0; len(left) > 0 && looked < c.atOnce; {
+				told, to, err := tx.Restate(ctx, left[0], next, c.atOnce-looked, c.Clock.Now(), evidenceIn(ctx, tx))
 				if err != nil {
 					return err
 				}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,7 +49,7 @@ func TestReassess(t *testing.T) {
 		w.config.Store = s
 		w.start()
 		for range rapid.IntRange(1, 20).Draw(rt, "steps") {
-			w.step(rapid.SampledFrom([]string{"advisories", "advisories", "whole feed", "exploited", "likelihood", "device", "device", "change", "decide", "decide", "assess one", "stop"}).Draw(rt, "step"))
+			w.step(rapid.SampledFrom([]string{"advisories", "advisories", "whole feed", "exploited", "likelihood", "device", "device", "change", "decide", "decide", "assess one", "stop", "die"}).Draw(rt, "step"))
 		}
 		if rapid.Bool().Draw(rt, "stopped at the end") {
 			w.start()
@@ -70,6 +71,7 @@ func (w *world) start() {
 	c, err := control.New(w.config)
 	w.must(err)
 	w.control = c
+	c.SetAtOnce(2)
 }
 
 func (w *world) pick(what string, from ...string) string {
@@ -118,15 +120,85 @@ func (w *world) step(kind string) {
 		}
 	case "stop":
 		w.start()
+	case "die": // at any place of a turn
+		ctx, cancel := context.WithCancel(ctx)
+		dying := &mortal{Context: ctx, die: cancel}
+		dying.left.Store(rapid.Int64Range(1, 600).Draw(w.t, "steps of the database"))
+		if err := w.control.DecideStep(dying); err != nil && dying.left.Load() > 0 {
+			w.t.Fatal(err)
+		}
+		cancel()
+		w.start()
 	}
+}
+
+// TestReassessDies: wherever a process ends while it writes the findings of seven devices of one kind, two at a time, the next one ends the work.
+func TestReassessDies(t *testing.T) {
+	s, err := store.Open(t.Context(), store.Options{URL: "memory:"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	w := &world{tb: t, store: s, config: controltest.Open(t, func(cfg *control.Config) { cfg.Store = s }).Config}
+	midway := 0
+	rapid.Check(t, func(rt *rapid.T) { // one store for all: each begins with the end state of the last
+		w.t = rt
+		w.start()
+		for w.devices < 7 {
+			w.devices++
+			w.write(firmward.Device{ID: fmt.Sprintf("dev-%d", w.devices), Model: "a", Firmware: "1.0"}, 90)
+		}
+		w.must(w.control.DecideStep(t.Context()))
+		w.day++
+		at := time.Date(2026, 3, w.day, 0, 0, 0, 0, time.UTC)
+		a := firmward.Advisory{ID: "CVE-2026-1", Published: at, Modified: at, Configurations: []firmward.Configuration{{Nodes: []firmward.Node{{
+			Operator: "OR", Matches: []firmward.CPEMatch{{Vulnerable: true, Criteria: "cpe:2.3:o:acme:a_firmware:*:*:*:*:*:*:*:*", VersionEndExcluding: []string{"1.0", "2.0"}[w.day%2]}},
+		}}}}}
+		_, err := s.Import(t.Context(), "nvd", store.ImportOptions{Kind: "advisories"}, func(i *store.Import) error { return i.Advisory(a) })
+		w.must(err)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		dying := &mortal{Context: ctx, die: cancel}
+		dying.left.Store(rapid.Int64Range(1, 250).Draw(rt, "steps of the database"))
+		before := s.Commits()
+		if err := w.control.Reassess(dying); err != nil && dying.left.Load() > 0 {
+			rt.Fatal(err)
+		}
+		if n := s.Commits() - before; n > 0 && n < 4 {
+			midway++
+		}
+		w.start()
+		w.must(w.control.Reassess(t.Context()))
+		w.check()
+	})
+	if midway < 10 {
+		t.Errorf("only %d ends were midway", midway)
+	}
+}
+
+// mortal ends after it was asked some times whether it has ended.
+type mortal struct {
+	context.Context
+	left atomic.Int64
+	die  func()
+}
+
+func (m *mortal) Done() <-chan struct{} {
+	if m.left.Add(-1) <= 0 {
+		m.die()
+	}
+	return m.Context.Done()
 }
 
 // put writes a device of one of a few kinds; it is assessed by a later step, as after a scan.
 func (w *world) put(d firmward.Device) {
+	d.Model, d.Firmware = w.pick("model", "a", "b"), w.pick("firmware", "1.0", "2.0", "")
+	w.write(d, rapid.SampledFrom([]int{50, 90}).Draw(w.t, "confidence"))
+}
+
+func (w *world) write(d firmward.Device, confidence int) {
 	ctx := w.tb.Context()
 	d.Name, d.Vendor, d.Class, d.Site = d.ID, "acme", firmward.ClassCamera, "home"
-	d.Model, d.Firmware = w.pick("model", "a", "b"), w.pick("firmware", "1.0", "2.0", "")
-	confidence := rapid.SampledFrom([]int{50, 90}).Draw(w.t, "confidence")
 	w.must(w.store.Tx(ctx, func(tx *store.Tx) error {
 		if err := tx.PutDevice(ctx, d, store.Change{Actor: "test"}); err != nil {
 			return err

@@ -22,7 +22,9 @@ func (r Reader) Generation(ctx context.Context) (int64, error) {
 const useGeneration = "use-generation"
 
 // UseGeneration gives the generation of the last import that told which vulnerabilities are exploited, or how likely that is.
-func (r Reader) UseGeneration(ctx context.Context) (int64, error) { return r.number(ctx, useGeneration) }
+func (r Reader) UseGeneration(ctx context.Context) (int64, error) {
+	return r.number(ctx, useGeneration)
+}
 
 // number reads a setting that is a number, 0 while it is not set.
 func (r Reader) number(ctx context.Context, setting string) (int64, error) {
