@@ -146,8 +146,12 @@ func revision(s string) string {
 func (r *reader) narrow(o *outcome, n *own, of index.Criterion) {
 	c := of.Name()
 	pairs := [...][2]cpe.Attr{
-		{c.Edition, n.CPE.Edition}, {c.Language, n.CPE.Language}, {c.SWEdition, n.CPE.SWEdition},
-		{c.TargetSW, n.CPE.TargetSW}, {c.TargetHW, n.CPE.TargetHW}, {c.Other, n.CPE.Other},
+		{c.Edition, n.CPE.Edition},
+		{c.Language, n.CPE.Language},
+		{c.SWEdition, n.CPE.SWEdition},
+		{c.TargetSW, n.CPE.TargetSW},
+		{c.TargetHW, n.CPE.TargetHW},
+		{c.Other, n.CPE.Other},
 	}
 	for i, p := range pairs {
 		if p[0] == cpe.Any || p[0] == "" || p[0] == "lts" && i == 2 {

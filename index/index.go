@@ -480,7 +480,7 @@ func (c Criterion) Wild() bool { return c.num(colMarks)&markWild != 0 }
 // Part is the part of the name; empty for one that cannot be read.
 func (c Criterion) Part() cpe.Attr { return parts[byte(c.num(colMarks))] }
 
-// Vendor, ProductName and Version are attributes as written, before aliases.
+// Vendor is an attribute as written, before aliases, as are ProductName and Version.
 func (c Criterion) Vendor() cpe.Attr      { return cpe.Attr(c.text(colVendorName)) }
 func (c Criterion) ProductName() cpe.Attr { return cpe.Attr(c.text(colProductName)) }
 func (c Criterion) Version() cpe.Attr     { return cpe.Attr(c.text(colVersion)) }

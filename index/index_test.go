@@ -1,6 +1,7 @@
 package index_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -8,8 +9,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"encoding/binary"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -105,21 +104,22 @@ func TestRecord(t *testing.T) {
 func tree(x *index.Index, r index.Record) []string {
 	var out []string
 	join := func(depth int, j index.Join) {
-		text := strings.Repeat(" ", depth)
+		var text strings.Builder
+		text.WriteString(strings.Repeat(" ", depth))
 		if j.Negate() {
-			text += "NOT "
+			text.WriteString("NOT ")
 		}
-		text += map[bool]string{true: "AND", false: "OR"}[j.And()]
+		text.WriteString(map[bool]string{true: "AND", false: "OR"}[j.And()])
 		open, system, hardware := j.Needs()
 		for _, n := range []struct {
 			is   bool
 			what string
 		}{{open, "something"}, {system, "system"}, {hardware, "hardware"}} {
 			if n.is {
-				text += " needs " + n.what
+				text.WriteString(" needs " + n.what)
 			}
 		}
-		out = append(out, text)
+		out = append(out, text.String())
 	}
 	var node func(depth int, w *index.Walk)
 	node = func(depth int, w *index.Walk) {

@@ -188,8 +188,8 @@ func (i *Import) storeAdvisories(ctx context.Context, tx *Tx) error {
 // The bounds of the list of changes. Beyond the first an import counts as a change of everything; older generations than the
 // second are forgotten.
 const (
-	changesListed = 20_000 // of one import
-	generationsKept   = 100    // generations
+	changesListed   = 20_000 // of one import
+	generationsKept = 100    // generations
 )
 
 // storeChanges notes what the generation changed, for Changes.
