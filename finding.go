@@ -55,7 +55,7 @@ type Finding struct {
 	NoFix       bool    // a source says that there is none
 	Published   time.Time
 	Firmware    string      // the version that was judged
-	Snapshot    int64       // feed generation that was used
+	Snapshot    int64       // feed generation with which it was last written; later ones say the same
 	Records     []RecordRef `json:",omitempty"` // on which the verdict rests, the closest to the facts first
 	Digest      string      `json:",omitempty"` // sum over the answer: equal for the same device and records
 	OpenedAt    time.Time
