@@ -1,6 +1,9 @@
 package firmward
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Verdict is the answer of an assessment. There are four, and silence is none of them.
 type Verdict string
@@ -61,7 +64,7 @@ type Finding struct {
 	NoFix       bool    // a source says that there is none
 	Published   time.Time
 	Firmware    string      // the version that was judged
-	Snapshot    int64       // feed generation that was used
+	Snapshot    int64       // feed generation with which it was last written; later ones say the same
 	Records     []RecordRef `json:",omitempty"` // on which the verdict rests, the closest to the facts first
 	Digest      string      `json:",omitempty"` // sum over the answer: equal for the same device and records
 	OpenedAt    time.Time
@@ -79,13 +82,8 @@ type RecordRef struct {
 
 // Judged is the device as a verdict saw it: with the records, all that is needed to judge it again.
 type Judged struct {
-	Vendor, Model, Hardware, Firmware string
-	Origin                            Origin
-	CardVendor, CardName, Scheme      string   // of the model card
-	CPE                               []string `json:",omitempty"`
-	Claimed                           bool     // a claim says which model it is
-	Confidence                        int      `json:",omitempty"` // of that claim
-	By                                string   // version of the program that judged
+	Essence json.RawMessage // an assess.Essence
+	By      string          // version of the program that judged
 }
 
 // Form is what a finding said for a time.

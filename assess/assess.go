@@ -289,8 +289,7 @@ func (e *Evaluator) digest(f firmward.Finding) string {
 // capWeak lowers what rests on an uncertain identity.
 func (e *Evaluator) capWeak(f *firmward.Finding) {
 	s := e.subject
-	confidence, ok := s.modelConfidence()
-	if ok && confidence < WeakIdentity && (f.Verdict == firmward.Affected || f.Verdict == firmward.Likely) {
+	if s.weak() && (f.Verdict == firmward.Affected || f.Verdict == firmward.Likely) {
 		was := f.Explanation
 		f.Verdict, f.Reason = firmward.Possible, firmward.ReasonWeakIdentity
 		if !e.explain {
@@ -303,6 +302,12 @@ func (e *Evaluator) capWeak(f *firmward.Finding) {
 			Children: []firmward.Explanation{was},
 		}
 	}
+}
+
+// weak reports whether it is not certain enough which model this is.
+func (s Subject) weak() bool {
+	confidence, ok := s.modelConfidence()
+	return ok && confidence < WeakIdentity
 }
 
 // modelConfidence gives the confidence of the model claim. A device that a person entered needs no

@@ -2,6 +2,7 @@ package assess
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,29 +12,24 @@ import (
 	"github.com/firmward/firmward/cpe"
 )
 
-// Remember gives what a verdict on s rests on beside the records; by is the version of the program that judges.
-func Remember(s Subject, by string) firmward.Judged {
-	d, m := s.Device, s.Model
-	j := firmward.Judged{
-		Vendor: d.Vendor, Model: d.Model, Hardware: d.Hardware, Firmware: d.Firmware, Origin: d.Origin,
-		CardVendor: m.Vendor, CardName: m.Name, Scheme: m.Scheme, CPE: m.CPE, By: by,
+// Remember gives what a verdict rests on beside the records; by is the version of the program that judges.
+func (e Essence) Remember(by string) firmward.Judged {
+	b, err := json.Marshal(e)
+	if err != nil {
+		panic("assess: an essence of text and numbers: " + err.Error())
 	}
-	if c, ok := s.Identity.Best(firmward.FieldModel); ok {
-		j.Claimed, j.Confidence = true, c.Confidence
-	}
-	return j
+	return firmward.Judged{Essence: b, By: by}
 }
 
 // recall gives the subject back.
-func recall(device string, j firmward.Judged) Subject {
-	s := Subject{
-		Device: firmward.Device{ID: device, Vendor: j.Vendor, Model: j.Model, Hardware: j.Hardware, Firmware: j.Firmware, Origin: j.Origin},
-		Model:  firmward.Model{Vendor: j.CardVendor, Name: j.CardName, Scheme: j.Scheme, CPE: j.CPE},
+func recall(device string, j firmward.Judged) (Subject, error) {
+	var e Essence
+	if err := json.Unmarshal(j.Essence, &e); err != nil {
+		return Subject{}, err
 	}
-	if j.Claimed {
-		s.Identity.Claims = []firmward.Claim{{Field: firmward.FieldModel, Confidence: j.Confidence}}
-	}
-	return s
+	s := e.Subject()
+	s.Device.ID = device
+	return s, nil
 }
 
 // ReplayResult says how a verdict fared when it was given again.
@@ -67,8 +63,12 @@ func Replay(f firmward.Form, then []firmward.Advisory, by string) Replayed {
 	if missing != "" {
 		return Replayed{Result: ReplayImpossible, Text: "The record of " + missing + " by which it was judged is not kept: the recorded answer stands alone."}
 	}
+	was, err := recall(f.DeviceID, *f.Judged)
+	if err != nil {
+		return Replayed{Result: ReplayImpossible, Text: "The device as it was is kept in a form that this program cannot read: the recorded answer stands alone."}
+	}
 	var again *firmward.Finding
-	for _, fd := range Evaluate(recall(f.DeviceID, *f.Judged), used, Extras{Snapshot: f.Snapshot}, f.OpenedAt) {
+	for _, fd := range Evaluate(was, used, Extras{Snapshot: f.Snapshot}, f.OpenedAt) {
 		if fd.AdvisoryID == f.AdvisoryID {
 			again = &fd
 		}

@@ -14,7 +14,7 @@ import (
 
 // formOf is what history keeps of a verdict, as it comes back from a database.
 func formOf(t *rapid.T, s assess.Subject, f firmward.Finding) firmward.Form {
-	judged := assess.Remember(s, "1.0")
+	judged := assess.EssenceOf(s).Remember("1.0")
 	text, err := json.Marshal(firmward.Form{Finding: f, Since: now, Judged: &judged})
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +61,9 @@ func TestReplayResults(t *testing.T) {
 	record.Modified = now
 	s := router("1.0.0.100")
 	f := assess.Evaluate(s, []firmward.Advisory{record}, assess.Extras{}, now)[0]
-	judged := assess.Remember(s, "1.0")
+	other := s
+	other.Device.Model, other.Model.Name, other.Model.CPE = "R8000", "R8000", []string{hwX}
+	judged := assess.EssenceOf(s).Remember("1.0")
 	changed := record
 	changed.Modified = now.Add(time.Hour)
 	for _, tc := range []struct {
@@ -74,7 +76,7 @@ func TestReplayResults(t *testing.T) {
 		{"same", nil, []firmward.Advisory{record}, assess.ReplaySame, ""},
 		{"another matcher", func(f *firmward.Form) { f.Digest = "0123" }, []firmward.Advisory{record}, assess.ReplayDiffers, "Version 1.0 judged then, this is 1.1"},
 		{"the same version", func(f *firmward.Form) { f.Digest, f.Judged = "0123", new(judged); f.Judged.By = "1.1" }, []firmward.Advisory{record}, assess.ReplayDiffers, "though version 1.1 judged then too"},
-		{"another matcher finds nothing", func(f *firmward.Form) { f.Judged = new(judged); f.Judged.CPE = []string{hwX}; f.Judged.Model = "R8000" }, []firmward.Advisory{record}, assess.ReplayDiffers, "no finding"},
+		{"another matcher finds nothing", func(f *firmward.Form) { f.Judged = new(assess.EssenceOf(other).Remember("1.0")) }, []firmward.Advisory{record}, assess.ReplayDiffers, "no finding"},
 		{"the record changed", nil, []firmward.Advisory{changed}, assess.ReplayImpossible, "nvd"},
 		{"the record is gone", nil, nil, assess.ReplayImpossible, "nvd"},
 		{"before the device was kept", func(f *firmward.Form) { f.Judged = nil }, []firmward.Advisory{record}, assess.ReplayImpossible, "before"},

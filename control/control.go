@@ -78,7 +78,9 @@ type Control struct {
 	byDriver map[string]driver.Driver
 	matcher  matcher
 	imports  sync.Map    // *importing: imports of many documents that are under way
+	atOnce   int         // devices that one transaction of restate writes at most
 	walls    sync.Mutex  // one change of the desired state of walls at a time
+	stale    atomic.Bool // something was imported that not all findings reflect; the store knows it anyhow
 	halted   atomic.Bool // the red button was pressed in this process; the store may learn it a little later
 	unsealed atomic.Bool // leaves were written since the last sealing
 	untold   atomic.Bool // events were emitted since recipients were last looked at
@@ -104,7 +106,7 @@ func New(cfg Config) (*Control, error) {
 	cfg.Clock = cfg.Clock.orReal()
 	c := &Control{
 		Config: cfg, owner: store.NewID("owner"), pacer: wire.NewPacer(),
-		dirty: map[string]bool{}, all: true, scans: map[string]*Scan{}, wakes: map[string]chan struct{}{}, ears: map[netip.Prefix]error{},
+		dirty: map[string]bool{}, all: true, atOnce: restateAtOnce, scans: map[string]*Scan{}, wakes: map[string]chan struct{}{}, ears: map[netip.Prefix]error{},
 		byProbe: map[string]discover.Probe{}, byDriver: map[string]driver.Driver{},
 	}
 	for _, p := range cfg.Probes {

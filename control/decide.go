@@ -24,8 +24,12 @@ const reweigh = 24 * time.Hour
 // commandsKept is how long finished commands stay in the outbox; what they did stays in the audit log.
 const commandsKept = 90 * 24 * time.Hour
 
-// decideStep assesses and decides every device that is marked, and all of them once a day.
+// decideStep brings findings up to the newest import, assesses and decides every device that is marked, and decides all of them once
+// a day.
 func (c *Control) decideStep(ctx context.Context) (time.Time, error) {
+	if err := c.reassess(ctx); err != nil {
+		return time.Time{}, fmt.Errorf("assess by fingerprints: %w", err)
+	}
 	c.mu.Lock()
 	all, marked := c.all, c.dirty
 	c.all, c.dirty = false, map[string]bool{}
@@ -84,6 +88,11 @@ func (c *Control) eachDevice(ctx context.Context, want store.DeviceFilter, f fun
 
 // weigh assesses one device and writes its one next step. A device that was merged away is no error.
 func (c *Control) weigh(ctx context.Context, id string) error {
+	if c.stale.Load() { // an import does not wait until a whole fleet is decided
+		if err := c.reassess(ctx); err != nil {
+			return fmt.Errorf("assess by fingerprints: %w", err)
+		}
+	}
 	d, err := c.Store.Device(ctx, id)
 	if err != nil || d.ID != id {
 		if firmward.CodeOf(err) == firmward.NotFound || err == nil {

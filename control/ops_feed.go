@@ -33,10 +33,14 @@ func (c *Control) ImportFeed(ctx context.Context, who firmward.Person, source, p
 		return firmward.FeedStatus{}, err
 	}
 	info := src.Info()
+	news, err := c.newsOf(ctx, info)
+	if err != nil {
+		return firmward.FeedStatus{}, err
+	}
 	status, err := c.Store.Import(ctx, info.Name, store.ImportOptions{
 		Kind: info.Kind, Document: document, Now: c.Clock.Now(), ReplaceAll: info.Whole, Scratch: c.Scratch,
 	}, func(imp *store.Import) error {
-		if _, err := src.Sync(ctx, "", feed.Input{Reader: doc, Document: document, Now: c.Clock.Now()}, c.sink(ctx, imp, document)); err != nil {
+		if _, err := src.Sync(ctx, "", feed.Input{Reader: doc, Document: document, Now: c.Clock.Now()}, c.sink(ctx, imp, document, &news)); err != nil {
 			return err
 		}
 		imp.Then(c.imported(ctx, who, document, nil))
@@ -48,14 +52,41 @@ func (c *Control) ImportFeed(ctx context.Context, who firmward.Person, source, p
 	if err != nil {
 		return status, err
 	}
-	c.touchAll()
+	c.arrived(news)
 	return status, nil
 }
 
+// feedNews is what an import changes beside findings: those follow by fingerprints.
+type feedNews struct {
+	first bool // document of its feed: how deep the knowledge is stands on every step
+	ends  bool // of support, which are no findings
+}
+
+func (c *Control) newsOf(ctx context.Context, info feed.Info) (feedNews, error) {
+	known, err := c.Store.FeedStatuses(ctx)
+	return feedNews{
+		first: !slices.ContainsFunc(known, func(s firmward.FeedStatus) bool { return s.Name == info.Name && s.Records > 0 }),
+		ends:  info.Kind == "lifecycle",
+	}, err
+}
+
+// arrived lets findings and steps follow an import.
+func (c *Control) arrived(n feedNews) {
+	c.stale.Store(true)
+	c.wake(loopDecide)
+	if n.first || n.ends {
+		c.touchAll()
+	}
+}
+
 // sink hands the records of one document to an import. What is refused is logged.
-func (c *Control) sink(ctx context.Context, imp *store.Import, document string) feed.Sink {
+func (c *Control) sink(ctx context.Context, imp *store.Import, document string, news *feedNews) feed.Sink {
 	return feed.Sink{
-		Advisory: imp.Advisory, Exploited: imp.Exploited, Likelihood: imp.Likelihood, Lifecycle: imp.Lifecycle,
+		Advisory: imp.Advisory, Exploited: imp.Exploited, Likelihood: imp.Likelihood,
+		Lifecycle: func(l firmward.Lifecycle) error {
+			news.ends = true
+			return imp.Lifecycle(l)
+		},
 		Dated: imp.Dated, Replace: imp.Replace,
 		Refuse: func(where, why string) {
 			c.Log.DebugContext(ctx, "record refused", "document", document, "record", where, "reason", why)

@@ -46,6 +46,10 @@ func (c *Control) importMany(ctx context.Context, who firmward.Person, many *fee
 	if info.Whole {
 		return firmward.FeedStatus{}, firmward.Errorf(firmward.Invalid, fmt.Sprintf("%s: one document is all of %s, and this holds several files: import the newest alone", document, info.Name))
 	}
+	news, err := c.newsOf(ctx, info)
+	if err != nil {
+		return firmward.FeedStatus{}, err
+	}
 	progress := &importing{feed: info.Name, document: document}
 	c.imports.Store(progress, nil)
 	defer c.imports.Delete(progress)
@@ -56,7 +60,7 @@ func (c *Control) importMany(ctx context.Context, who firmward.Person, many *fee
 				return &firmward.Error{Code: firmward.CodeOf(err), Message: "nothing was imported, the last good data stays in use: " + err.Error()}
 			}
 			if err == nil {
-				if err = c.part(ctx, imp, info.Name, source, doc, document); err != nil && (ctx.Err() != nil || !refusable(err)) {
+				if err = c.part(ctx, imp, info.Name, source, doc, document, &news); err != nil && (ctx.Err() != nil || !refusable(err)) {
 					return err
 				}
 			}
@@ -78,12 +82,12 @@ func (c *Control) importMany(ctx context.Context, who firmward.Person, many *fee
 	if err != nil {
 		return status, err
 	}
-	c.touchAll()
+	c.arrived(news)
 	return status, nil
 }
 
 // part reads one document of several.
-func (c *Control) part(ctx context.Context, imp *store.Import, name, source string, doc *feed.Document, document string) error {
+func (c *Control) part(ctx context.Context, imp *store.Import, name, source string, doc *feed.Document, document string, news *feedNews) error {
 	src, err := c.sourceFor("", doc)
 	switch {
 	case err != nil && len(doc.Head()) > 0 && source != "":
@@ -96,7 +100,7 @@ func (c *Control) part(ctx context.Context, imp *store.Import, name, source stri
 		return firmward.Errorf(firmward.Conflict, fmt.Sprintf("%s holds documents of %s and, with %s, of %s: nothing was imported; say which to read with --source", document, name, doc.Name, src.Info().Name))
 	}
 	return imp.Part(func() error {
-		_, err := src.Sync(ctx, "", feed.Input{Reader: doc, Document: path.Base(doc.Name), Now: c.Clock.Now()}, c.sink(ctx, imp, doc.Name))
+		_, err := src.Sync(ctx, "", feed.Input{Reader: doc, Document: path.Base(doc.Name), Now: c.Clock.Now()}, c.sink(ctx, imp, doc.Name, news))
 		return err
 	})
 }

@@ -134,6 +134,7 @@ func (b *Builder) plain(body []byte) []byte {
 	var out []byte
 	c := cursor{body}
 	text := func(n uint64) { out = append(append(out, b.list[n]...), 0) }
+	counts := 0
 	shape(func(k kind) uint64 {
 		v := c.read(k)
 		switch k {
@@ -149,7 +150,11 @@ func (b *Builder) plain(body []byte) []byte {
 				text(uint64(*t))
 			}
 			out = binary.AppendUvarint(out, uint64(r.marks))
-		case aPlace: // follows from the rest
+		case aPlace: // follows from the rest, and so does how many there are
+		case aCount:
+			if counts++; counts > 1 {
+				out = binary.AppendUvarint(out, v)
+			}
 		default:
 			out = binary.AppendUvarint(out, v)
 		}

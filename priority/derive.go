@@ -3,12 +3,23 @@ package priority
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/firmward/firmward"
 )
+
+// aMove is the least difference between two EPSS scores of which anybody would speak.
+const aMove = .005
+
+// Moved reports whether an EPSS score has moved so far that what rests on the earlier one is to be worked out anew: by half a
+// percentage point, from or to nothing known (0), or across the score from which an exploit is taken to be at hand. EPSS changes the fifth
+// decimal of nearly every vulnerability every day; to weigh a fleet anew for that would say nothing new.
+func Moved(from, to float64) bool {
+	return math.Abs(from-to) >= aMove || (from == 0) != (to == 0) || (from >= pocEPSS) != (to >= pocEPSS)
+}
 
 // pocEPSS is the EPSS from which an exploit is taken to be at hand.
 const pocEPSS = .1

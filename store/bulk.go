@@ -21,6 +21,7 @@ type load struct {
 	columns []string
 	keys    int
 	rows    [][]any
+	long    bool // rows are long texts: as JSON they would be parsed once a column
 }
 
 func (l load) conflict() string {
@@ -53,6 +54,9 @@ func (t *Tx) bulk(ctx context.Context, l load) error {
 	l.rows = lastOf(l.rows, func(a, b []any) bool { return byKey(a, b) == 0 })
 	if t.d == postgresDialect {
 		return t.d.plain("write "+l.table, t.bulkCopy(ctx, l))
+	}
+	if l.long {
+		return t.d.plain("write "+l.table, t.bulkRows(ctx, l))
 	}
 	for _, v := range l.rows[0] {
 		if _, ok := v.([]byte); ok {

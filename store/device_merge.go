@@ -276,7 +276,7 @@ func (t *Tx) dropOf(ctx context.Context, id string) error {
 	if err := t.DeleteNextStep(ctx, id); err != nil {
 		return err
 	}
-	for _, table := range []string{"identity", "device_key", "device_addr", "device_seen"} {
+	for _, table := range []string{"identity", "device_key", "device_addr", "device_seen", "device_fingerprint"} {
 		if err := t.put(ctx, "DELETE FROM "+table+" WHERE device = $1", id); err != nil {
 			return err
 		}

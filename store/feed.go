@@ -15,13 +15,26 @@ const generation = "feed-generation"
 
 // Generation grows with each successful import. Findings carry the one that they were judged with.
 func (r Reader) Generation(ctx context.Context) (int64, error) {
-	text, err := r.Setting(ctx, generation)
+	return r.number(ctx, generation)
+}
+
+// useGeneration is the setting that keeps the generation of the last import that told of the use of vulnerabilities.
+const useGeneration = "use-generation"
+
+// UseGeneration gives the generation of the last import that told which vulnerabilities are exploited, or how likely that is.
+func (r Reader) UseGeneration(ctx context.Context) (int64, error) {
+	return r.number(ctx, useGeneration)
+}
+
+// number reads a setting that is a number, 0 while it is not set.
+func (r Reader) number(ctx context.Context, setting string) (int64, error) {
+	text, err := r.Setting(ctx, setting)
 	if err != nil || text == "" {
 		return 0, err
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("read feed generation: %w", err)
+		return 0, fmt.Errorf("read setting %s: %w", setting, err)
 	}
 	return n, nil
 }
@@ -133,6 +146,11 @@ func (i *Import) store(ctx context.Context, tx *Tx) (firmward.FeedStatus, error)
 	}
 	if err := tx.PutSetting(ctx, generation, strconv.FormatInt(gen+1, 10)); err != nil {
 		return status, err
+	}
+	if len(i.exploited)+len(i.likelihoods) > 0 || i.o.ReplaceAll && i.o.Kind != "advisories" {
+		if err := tx.PutSetting(ctx, useGeneration, strconv.FormatInt(gen+1, 10)); err != nil {
+			return status, err
+		}
 	}
 	if err := tx.putFeed(ctx, status); err != nil {
 		return status, err

@@ -78,7 +78,8 @@ func (t *Tx) ReplaceFindings(ctx context.Context, a Assessment) (FindingChanges,
 	return done, err
 }
 
-// CloseFinding closes an open finding, by an observation id or "exception:<id>".
+// CloseFinding closes an open finding, by an observation id or "exception:<id>". The device has another answer than its fingerprint then:
+// it loses that until it is assessed again.
 func (t *Tx) CloseFinding(ctx context.Context, device, advisory, by string, at time.Time) error {
 	f, err := t.Finding(ctx, device, advisory)
 	if err != nil {
@@ -90,6 +91,9 @@ func (t *Tx) CloseFinding(ctx context.Context, device, advisory, by string, at t
 	before := f
 	f.ClosedAt, f.ClosedBy = at, by
 	if err := t.changeFinding(ctx, before, true, firmward.Form{Finding: f, Since: at}); err != nil {
+		return err
+	}
+	if err := t.put(ctx, "DELETE FROM device_fingerprint WHERE device = $1", device); err != nil {
 		return err
 	}
 	return t.PinObservation(ctx, by)

@@ -52,6 +52,75 @@ func (t *Tx) succeedForm(ctx context.Context, before firmward.Finding, now firmw
 	return t.putForm(ctx, now)
 }
 
+// putForms does for many findings what putForm and succeedForm do for one.
+func (t *Tx) putForms(ctx context.Context, w *findingRows) error {
+	type key struct{ device, advisory string }
+	var devices, advisories, ending []string // ending: device and advisory of the forms in force that end
+	changed := map[key]bool{}
+	for i, f := range w.list {
+		if before := w.before[i]; before.AdvisoryID == "" || !sameForm(before, f) {
+			changed[key{f.DeviceID, f.AdvisoryID}] = true
+			devices, advisories = append(devices, f.DeviceID), append(advisories, f.AdvisoryID)
+		}
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	slices.Sort(devices)
+	slices.Sort(advisories)
+	devices, advisories = slices.Compact(devices), slices.Compact(advisories)
+	inForce := map[key]bool{}
+	err := t.each(ctx, "SELECT device, advisory FROM finding_history WHERE until = 0 AND device IN ("+t.d.elements("$1")+") AND advisory IN ("+t.d.elements("$2")+")", func(s scan) error {
+		var k key
+		err := s(&k.device, &k.advisory)
+		if changed[k] {
+			inForce[k] = true
+			ending = append(ending, k.device+" "+k.advisory)
+		}
+		return err
+	}, array(devices), array(advisories))
+	if err != nil {
+		return err
+	}
+	if len(ending) > 0 {
+		err := t.put(ctx, "UPDATE finding_history SET until = $3 WHERE until = 0 AND device IN ("+t.d.elements("$1")+") AND device || ' ' || advisory IN ("+t.d.elements("$2")+")",
+			array(devices), array(ending), w.at)
+		if err != nil {
+			return err
+		}
+	}
+	var forms []firmward.Form
+	for i, f := range w.list {
+		k, before := key{f.DeviceID, f.AdvisoryID}, w.before[i]
+		if !changed[k] {
+			continue
+		}
+		if before.AdvisoryID != "" && !inForce[k] && before.OpenedAt.Before(w.at) { // of before there was a history
+			forms = append(forms, firmward.Form{Finding: before, Since: before.OpenedAt, Until: w.at})
+		}
+		now := firmward.Form{Finding: f, Since: w.at, Judged: w.judged}
+		if f.Verdict != firmward.NotAffected && !f.ClosedAt.IsZero() {
+			now.Judged = nil // no record names it any more
+		}
+		forms = append(forms, now)
+	}
+	p, _ := packers.Get().(*packer)
+	defer packers.Put(p)
+	rows := make([][]any, len(forms))
+	for i, f := range forms {
+		body, err := p.pack(f)
+		if err != nil {
+			return fmt.Errorf("write history of %s: %w", f.AdvisoryID, err)
+		}
+		row, err := bind([]any{f.DeviceID, f.AdvisoryID, f.Since, f.Until, f.Snapshot, body})
+		if err != nil {
+			return err
+		}
+		rows[i] = row
+	}
+	return t.bulk(ctx, load{table: "finding_history", columns: []string{"device", "advisory", "since", "until", "snapshot", "body"}, keys: 3, rows: rows, long: true})
+}
+
 // dropForms forgets the history of a device, and the records that were kept for it alone.
 func (t *Tx) dropForms(ctx context.Context, device string) error {
 	if err := t.put(ctx, "DELETE FROM finding_history WHERE device = $1", device); err != nil {

@@ -11,7 +11,7 @@ import (
 
 func asFound(t *testing.T, s *store.Store) {
 	ctx := t.Context()
-	judged := &firmward.Judged{Vendor: "Axis", Firmware: "9.80.1", CPE: []string{"cpe:2.3:o:axis:m3045_firmware:*:*:*:*:*:*:*:*"}, Confidence: 80, By: "1.0"}
+	judged := &firmward.Judged{Essence: []byte(`{"Vendor":"Axis","Firmware":"9.80.1"}`), By: "1.0"}
 	hour := func(n int) time.Time { return t0.Add(time.Duration(n) * time.Hour) }
 	weigh := func(at time.Time, list ...firmward.Finding) {
 		t.Helper()
@@ -46,7 +46,7 @@ func asFound(t *testing.T, s *store.Store) {
 	diff(t, "forms", []string{"0s to 2h0m0s: affected 1", "2h0m0s to 3h0m0s: possible 3", "3h0m0s to 4h0m0s: possible 3", "4h0m0s to now: affected 1"}, got)
 	for at, want := range map[time.Time]firmward.Verdict{hour(0): firmward.Affected, hour(2).Add(-1000): firmward.Affected, hour(2): firmward.Possible, hour(99): firmward.Affected} {
 		f := must[firmward.Form](t)(s.FindingAsOf(ctx, "a", "CVE-1", at))
-		if f.Verdict != want || f.Judged == nil || f.Judged.Confidence != 80 || f.DeviceID != "a" {
+		if f.Verdict != want || f.Judged == nil || string(f.Judged.Essence) != string(judged.Essence) || f.DeviceID != "a" {
 			t.Errorf("at %s: %+v", at, f)
 		}
 	}

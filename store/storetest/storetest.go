@@ -11,7 +11,7 @@ import (
 
 // Run runs the whole suite. open gives a new empty store each time and closes it when its test ends.
 func Run(t *testing.T, open func(t *testing.T) *store.Store) {
-	for _, group := range [][]check{inventory, knowledge, work, records} {
+	for _, group := range [][]check{inventory, knowledge, fleet, work, records} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) { c.run(t, open(t)) })
 		}
