@@ -54,6 +54,7 @@ type Config struct {
 	KeyFiles []string // paths of the keys of both, for backups
 	Clock    Clock
 	Log      *slog.Logger
+	Version  string        // of the program, as feeds' servers are told
 	Scratch  string        // folder for what does not fit into memory; the system's when empty
 	Lab      bool          // the network is simulated
 	Lease    time.Duration // real time a crashed owner keeps a command; 60 s when 0
@@ -77,6 +78,7 @@ type Control struct {
 	byDriver map[string]driver.Driver
 	matcher  matcher
 	imports  sync.Map    // *importing: imports of many documents that are under way
+	fetches  sync.Map    // names of feeds that are being fetched
 	walls    sync.Mutex  // one change of the desired state of walls at a time
 	halted   atomic.Bool // the red button was pressed in this process; the store may learn it a little later
 	unsealed atomic.Bool // leaves were written since the last sealing
@@ -112,7 +114,7 @@ func New(cfg Config) (*Control, error) {
 	for _, d := range cfg.Drivers {
 		c.byDriver[d.Info().Name] = d
 	}
-	for _, name := range []string{loopObserve, loopDecide, loopDeploy, loopDispatch, loopContain, loopAudit, loopNotify, loopListen} {
+	for _, name := range []string{loopObserve, loopDecide, loopDeploy, loopDispatch, loopContain, loopAudit, loopNotify, loopListen, loopFetch} {
 		c.wakes[name] = make(chan struct{}, 1)
 	}
 	c.grant = depot.NewServer(cfg.Depot, c.Clock.Now, c.served)
@@ -129,6 +131,7 @@ const (
 	loopAudit    = "audit"
 	loopNotify   = "notify"
 	loopListen   = "listen"
+	loopFetch    = "fetch"
 )
 
 // Run runs the loops until ctx ends. It takes over what an earlier run of the same data left behind.
@@ -149,6 +152,7 @@ func (c *Control) Run(ctx context.Context) error {
 	g.Go(func() error { return c.observe(ctx) })
 	g.Go(func() error { return c.dispatch(ctx) })
 	g.Go(func() error { return c.listen(ctx) })
+	g.Go(func() error { return c.follow(ctx) })
 	if c.Serve.IsValid() {
 		g.Go(func() error { return c.serveDepot(ctx) })
 	}

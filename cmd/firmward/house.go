@@ -134,7 +134,7 @@ func (h *house) open(ctx context.Context, cfg houseConfig) error {
 	h.Control, err = control.New(control.Config{
 		Store: h.Store, Network: cfg.Network, Catalog: families, Policies: policies, Probes: probes.All(), Drivers: drivers.All(),
 		Sources: sources.All(), Enforcers: cfg.Enforcers, Depot: files, Serve: cfg.DepotAddr, Self: cfg.Self, Witness: cfg.Witness,
-		Secrets: box, Signer: signer, KeyFiles: []string{filepath.Join(cfg.Dir, fileAudit), filepath.Join(cfg.Dir, fileSecrets)}, Clock: cfg.Clock, Log: cfg.Log, Lab: cfg.Lab, Scratch: tmp,
+		Secrets: box, Signer: signer, KeyFiles: []string{filepath.Join(cfg.Dir, fileAudit), filepath.Join(cfg.Dir, fileSecrets)}, Clock: cfg.Clock, Log: cfg.Log, Version: version(), Lab: cfg.Lab, Scratch: tmp,
 	})
 	if err != nil {
 		return err
