@@ -194,9 +194,9 @@ func (f *fetching) skip(ctx context.Context, asked feed.Fetching, tags map[strin
 // take imports the documents of a batch. How far the feed is read then is written in the same transaction.
 func (f *fetching) take(ctx context.Context, asked feed.Fetching, files []kept, tags map[string]firmward.FeedTag) (feed.Batch, error) {
 	var next feed.Batch
-	document := files[0].q.Name
+	document, host := files[0].q.Name, feed.Hosts([]string{files[0].q.URL})[0]
 	if asked.Before.Many {
-		document = fmt.Sprintf("%d documents of %s", len(files), f.web.hosts[0])
+		document = fmt.Sprintf("%d documents of %s", len(files), host)
 	}
 	o := store.ImportOptions{Kind: f.info.Kind, Document: document, Now: f.Clock.Now(), ReplaceAll: f.info.Whole, Scratch: f.Scratch}
 	all := len(asked.Refused) + len(files)
@@ -221,7 +221,7 @@ func (f *fetching) take(ctx context.Context, asked feed.Fetching, files []kept, 
 		if next, err = f.plan.Next(asked); err != nil {
 			return err
 		}
-		imp.Then(f.imported(ctx, f.who, document, map[string]string{"fetched from": f.web.hosts[0]}))
+		imp.Then(f.imported(ctx, f.who, document, map[string]string{"fetched from": host}))
 		imp.Then(func(tx *store.Tx, _ firmward.FeedStatus) error { return f.save(ctx, tx, next.At, tags) })
 		return nil
 	})
