@@ -48,8 +48,22 @@ func (c *Control) fetch(ctx context.Context, who firmward.Person, name string) e
 	if err == nil || ctx.Err() != nil { // who stops it is not the feed's fault; it goes on from where it is
 		return err
 	}
-	c.Log.WarnContext(ctx, "feed not fetched", "feed", name, "error", err)
-	return errors.Join(err, f.failed(ctx, err))
+	if written := f.failed(ctx, err); written != nil {
+		return errors.Join(err, written)
+	}
+	if at, ok := errors.AsType[*feed.PositionError](err); ok && firmward.CodeOf(err) == firmward.Internal {
+		return firmward.Errorf(firmward.Invalid, "nothing of it was imported, the last good data stays in use: "+at.Error())
+	}
+	return err
+}
+
+// next asks the source what to ask. What it cannot make out is the server's fault.
+func (f *fetching) next(asked feed.Fetching) (feed.Batch, error) {
+	b, err := f.plan.Next(asked)
+	if err != nil {
+		err = &firmward.Error{Code: firmward.Invalid, Message: "fetch " + f.info.Name, Err: err}
+	}
+	return b, err
 }
 
 // newFetch reads how far the feed is, and writes that it is tried.
@@ -98,7 +112,7 @@ func (c *Control) newFetch(ctx context.Context, who firmward.Person, name string
 
 // run asks for batch after batch until the source has nothing more to ask.
 func (f *fetching) run(ctx context.Context) error {
-	b, err := f.plan.Next(feed.Fetching{At: f.at, URLs: f.urls, Now: f.now})
+	b, err := f.next(feed.Fetching{At: f.at, URLs: f.urls, Now: f.now})
 	for n := 0; err == nil && len(b.Requests) > 0; n++ {
 		switch {
 		case n == feed.MaxBatches:
@@ -128,7 +142,7 @@ func (f *fetching) index(ctx context.Context, b feed.Batch) (feed.Batch, error) 
 			f.lists[q.URL] = a.tag
 		}
 	}
-	return f.plan.Next(feed.Fetching{At: b.At, URLs: f.urls, Now: f.now, Before: &b, Answers: answers})
+	return f.next(feed.Fetching{At: b.At, URLs: f.urls, Now: f.now, Before: &b, Answers: answers})
 }
 
 // kept is a document in a file.
@@ -184,7 +198,7 @@ func missing(err error) bool {
 // skip goes on without an import: all is unchanged, or nothing could be used.
 func (f *fetching) skip(ctx context.Context, asked feed.Fetching, tags map[string]firmward.FeedTag) (feed.Batch, error) {
 	f.refused += len(asked.Refused)
-	next, err := f.plan.Next(asked)
+	next, err := f.next(asked)
 	if err != nil {
 		return next, err
 	}
@@ -218,7 +232,7 @@ func (f *fetching) take(ctx context.Context, asked feed.Fetching, files []kept, 
 			}
 		}
 		var err error
-		if next, err = f.plan.Next(asked); err != nil {
+		if next, err = f.next(asked); err != nil {
 			return err
 		}
 		imp.Then(f.imported(ctx, f.who, document, map[string]string{"fetched from": host}))
@@ -241,7 +255,7 @@ func (f *fetching) take(ctx context.Context, asked feed.Fetching, files []kept, 
 
 // read hands one document to the source, as a file is.
 func (f *fetching) read(ctx context.Context, imp *store.Import, asked feed.Fetching, k kept) (feed.Cursor, error) {
-	doc, err := feed.Open(k.path)
+	doc, err := feed.OpenAs(k.path, k.q.Name)
 	if err != nil {
 		return "", err
 	}

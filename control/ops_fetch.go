@@ -185,7 +185,9 @@ func (c *Control) follow(ctx context.Context) error {
 // followed fetches one feed. Where not even its failure could be written, it rests a little.
 func (c *Control) followed(ctx context.Context, name string) {
 	was := c.Clock.Now()
-	_ = c.fetch(ctx, firmward.Person{Name: self, Role: firmward.Admin}, name) // the feed's row says what happened, and the log
+	if err := c.fetch(ctx, firmward.Person{Name: self, Role: firmward.Admin}, name); err != nil && ctx.Err() == nil {
+		c.Log.WarnContext(ctx, "feed not fetched", "feed", name, "error", err)
+	}
 	row, err := c.Store.FeedFetch(ctx, name)
 	if err != nil || row.Follow && !row.Next.After(was) {
 		t := c.Clock.Timer(time.Minute)

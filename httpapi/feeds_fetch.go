@@ -16,19 +16,19 @@ type FeedChange struct {
 }
 
 func (a *API) feedFetchRoutes() {
-	type named struct {
-		Name string `path:"name"`
-	}
 	serve(a, spec{
 		method: http.MethodPost, path: "/feeds/{name}/fetch", id: "fetch-feed", role: firmward.Admin, tag: "Feeds", summary: "Fetch a feed over the network now",
 		doc: "Answers when all is read, which the first time may take long; list-feeds tells how far it is. Only the feed's own hosts are asked, and no request names a device, a serial number or a version. What was read before an error stays, and the next fetch goes on there.",
-	}, func(ctx context.Context, in *named) (Feed, error) {
+	}, func(ctx context.Context, in *struct {
+		Name string `path:"name"`
+	},
+	) (Feed, error) {
 		s, err := a.Control.FetchFeed(ctx, person(ctx), in.Name)
 		return feedOf(s), err
 	})
 	serve(a, spec{method: http.MethodPatch, path: "/feeds/{name}", id: "set-feed", role: firmward.Admin, tag: "Feeds", summary: "Follow a feed, or change from where it is fetched"},
 		func(ctx context.Context, in *struct {
-			named
+			Name string `path:"name"`
 			Body FeedChange
 		},
 		) (Feed, error) {

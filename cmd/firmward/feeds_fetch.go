@@ -84,7 +84,7 @@ type FeedsFollowCmd struct {
 func (FeedsFollowCmd) Help() string {
 	return "A running server fetches a followed feed at once, and then as often as its source says. It is tried again after an error, later each time, and people are " +
 		"told when it gives nothing new for too long (firmward notices).\n\n" +
-		examples("firmward feeds follow nvd kev epss", "firmward feeds set csaf --url https://vendor.example/csaf/provider-metadata.json && firmward feeds follow csaf")
+		examples("firmward feeds follow nvd kev epss")
 }
 
 // Run carries it out.
@@ -118,7 +118,7 @@ type FeedsSetCmd struct {
 func (FeedsSetCmd) Help() string {
 	return "nvd takes two addresses, the folder of its yearly files and its API; with the first alone, changes come from the file \"modified\" in that folder. " +
 		"csaf takes the provider-metadata.json of each vendor. Other addresses begin anew.\n\n" +
-		examples("firmward feeds set nvd --url https://mirror.example/nvd/", "firmward feeds set csaf --url https://vendor.example/csaf/provider-metadata.json",
+		examples("firmward feeds set nvd --url https://mirror.example/nvd/", "firmward feeds set csaf --url https://vendor.example/provider-metadata.json",
 			"pass show nvd-key | firmward feeds set nvd --key", "firmward feeds set nvd --default-url --no-key")
 }
 

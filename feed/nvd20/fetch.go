@@ -112,6 +112,9 @@ func (Source) Next(f feed.Fetching) (feed.Batch, error) {
 			return feed.Batch{}, fmt.Errorf("no yearly file has a time stamp")
 		}
 	}
+	if m.what == "page" && len(f.URLs) == 1 {
+		m = mark{what: "since", since: m.since} // the API is no longer asked
+	}
 	if m.what == "since" && len(f.URLs) == 1 {
 		switch {
 		case f.Before != nil:
