@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/firmward/firmward/feed/feedtest"
 )
 
 // provider plays a CSAF provider out of files by path. Lists have an ETag.
@@ -155,8 +157,31 @@ func TestFetchCSAFMany(t *testing.T) {
 		n.take()
 		n.answer(p.ServeHTTP)
 		s, err := c.FetchFeed(t.Context(), anna, "csaf")
-		if got := n.take(); err != nil || s.Records != 250 || len(got) != 2+2*150 {
+		if got := n.take(); err != nil || s.Records != 250 || len(got) != 2+3*150 {
 			t.Errorf("%+v, %v, %d requests", s, err, len(got))
 		}
+	})
+}
+
+// TestFetchRealProvider reads a real provider whole, with its own list, hashes and documents.
+func TestFetchRealProvider(t *testing.T) {
+	const root = "raw.example/cisagov/CSAF/develop/"
+	p := &provider{files: map[string]string{root + "pm.json": `{"distributions":[{"directory_url":"http://` + root + `csaf_files/OT/white"}]}`}}
+	for name, text := range feedtest.Files(t, feedtest.Tar(t, "csaf-cisa-ot/cisagov-csaf-2024-10-24.tar.xz")) {
+		p.put(root+name, string(text))
+	}
+	synctest.Test(t, func(t *testing.T) {
+		n := newInternet(t, p.ServeHTTP)
+		c := fetchHouse(t, n)
+		from(t, c, "csaf", "http://"+root+"pm.json")
+		s, err := c.FetchFeed(t.Context(), anna, "csaf")
+		if err != nil || s.Records < 7900 || s.Refused > 20 {
+			t.Errorf("%+v, %v", s, err)
+		}
+		t.Logf("%d records of %d requests, %d refused", s.Records, len(n.take()), s.Refused)
+		if s, err = c.FetchFeed(t.Context(), anna, "csaf"); err != nil {
+			t.Errorf("%+v, %v", s, err)
+		}
+		t.Logf("the second time %d requests", len(n.take()))
 	})
 }

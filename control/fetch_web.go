@@ -158,7 +158,7 @@ func (w *web) request(ctx context.Context, q feed.Request, u *url.URL) (*http.Re
 		return nil, fmt.Errorf("build request: %w", err)
 	}
 	req.Header.Set("User-Agent", w.agent)
-	if q.Hash == "" && !strings.HasSuffix(u.Path, ".gz") { // a hash is that of the document as it is
+	if len(q.Hashes) == 0 && !strings.HasSuffix(u.Path, ".gz") { // a hash is that of the document as it is
 		req.Header.Set("Accept-Encoding", "gzip") // what is compressed is known by its content
 	}
 	if q.KeyHeader != "" && w.key != "" {
@@ -293,20 +293,31 @@ func (w *web) download(ctx context.Context, q feed.Request) (path string, a answ
 		_, err := io.Copy(writing{file}, r)
 		return err
 	})
-	if err != nil || a.unchanged || q.Hash == "" {
-		return file.Name(), a, err
-	}
-	sum, _, err := w.index(ctx, feed.Request{URL: q.Hash, Name: q.Name + ", hash", KeyHeader: q.KeyHeader, Pace: q.Pace, PaceKeyed: q.PaceKeyed}, maxHashFile)
-	if firmward.CodeOf(err) == firmward.NotFound { // a provider has this kind of hash or another
-		return file.Name(), a, nil
-	}
-	if err == nil {
-		_, err = file.Seek(0, io.SeekStart)
-	}
-	if err == nil {
-		err = feed.CheckHash(file, sum)
+	if err == nil && !a.unchanged {
+		err = w.checkHash(ctx, q, file)
 	}
 	return file.Name(), a, err
+}
+
+// checkHash checks a document against the first of its hashes that is there. A provider has one kind or another; where there is
+// none the line alone vouches.
+func (w *web) checkHash(ctx context.Context, q feed.Request, document io.ReadSeeker) error {
+	for _, at := range q.Hashes {
+		h := q
+		h.URL, h.Name, h.Hashes, h.Conditional = at, q.Name+", hash", nil, false
+		sum, _, err := w.index(ctx, h, maxHashFile)
+		if firmward.CodeOf(err) == firmward.NotFound {
+			continue
+		}
+		if err == nil {
+			_, err = document.Seek(0, io.SeekStart)
+		}
+		if err != nil {
+			return err
+		}
+		return feed.CheckHash(document, sum)
+	}
+	return nil
 }
 
 // writing marks what goes wrong here and not at the server.

@@ -120,6 +120,7 @@ func (c *Control) SetFeed(ctx context.Context, who firmward.Person, name string,
 		facts := map[string]string{}
 		if in.URLs != nil {
 			row.URLs, row.Cursor, row.Tags = *in.URLs, "", nil
+			row.Failures, row.LastError = 0, ""
 			facts["urls"] = strings.Join(*in.URLs, " ")
 		}
 		if in.Key != nil {
@@ -130,6 +131,7 @@ func (c *Control) SetFeed(ctx context.Context, who firmward.Person, name string,
 		}
 		if in.Follow != nil {
 			row.Follow, row.Next, row.Alarmed = *in.Follow, time.Time{}, time.Time{}
+			row.Failures, row.LastError = 0, ""
 			facts["follow"] = fmt.Sprint(row.Follow)
 		}
 		if row.Follow && len(row.URLs) == 0 && len(src.Info().URLs) == 0 {

@@ -44,10 +44,10 @@ type Batch struct {
 // Request is one HTTP GET.
 type Request struct {
 	URL         string
-	Name        string // of the document, for people
-	Conditional bool   // nothing is sent when it is as it was the last time
-	Hash        string // URL of its SHA-256 or SHA-512; empty: none
-	KeyHeader   string // header in which the operator's key goes, if there is one
+	Name        string   // of the document, for people
+	Conditional bool     // nothing is sent when it is as it was the last time
+	Hashes      []string // URLs of its SHA-256 or SHA-512: the first that is there is checked
+	KeyHeader   string   // header in which the operator's key goes, if there is one
 
 	Pace, PaceKeyed time.Duration // least time between two requests, without and with a key
 }
@@ -117,7 +117,7 @@ func (i Info) Stale(s firmward.FeedStatus, now time.Time) bool {
 func (i Info) Trouble(s firmward.FeedStatus, now time.Time) (why string, alarm bool) {
 	f := s.Fetch
 	switch stale := i.Stale(s, now); {
-	case f != nil && f.Failures > 0:
+	case f != nil && f.Failures > 0 && (f.Follow || !s.Imported.After(f.Tried)): // a newer document came by hand
 		since := f.Good
 		if since.IsZero() {
 			since = f.Since

@@ -68,6 +68,7 @@ func TestTrouble(t *testing.T) {
 		"fails for two days":               {firmward.FeedStatus{Dated: ago(day), Fetch: followed(2*day, 9)}, "9 times in a row", true},
 		"failed from the first day on":     {firmward.FeedStatus{Fetch: &firmward.FeedFetch{Follow: true, Since: ago(2 * day), Failures: 9}}, "9 times", true},
 		"just begun, failed":               {firmward.FeedStatus{Fetch: &firmward.FeedFetch{Follow: true, Since: ago(time.Hour), Failures: 3}}, "3 times", false},
+		"failed by hand, then imported":    {firmward.FeedStatus{Dated: ago(day), Imported: ago(time.Hour), Fetch: &firmward.FeedFetch{Failures: 2, Tried: ago(day)}}, "", false},
 		"fetched by hand, failed for long": {firmward.FeedStatus{Dated: ago(9 * day), Fetch: &firmward.FeedFetch{Failures: 2, Good: ago(9 * day)}}, "2 times", false},
 	} {
 		why, alarm := i.Trouble(c.s, noon)

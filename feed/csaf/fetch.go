@@ -19,8 +19,10 @@ import (
 // is the operator's to say. Its distributions are folders with a changes.csv (§7.1.13) or ROLIE feeds (§7.1.15); both list the
 // documents with the time of their last change, so that only those are asked for that are newer than the cursor.
 //
-// Only URLs on the host of the provider's own metadata are asked: who publishes decides about that host, and a document that
-// lies elsewhere is refused and counted.
+// Only URLs on the host of the provider's own metadata are asked: who publishes decides about that host. Where a provider keeps
+// its documents on another one, the operator names it too, with an address that ends with a slash (CISA's metadata lies at
+// www.cisa.gov and its documents at raw.githubusercontent.com; check www.cisa.gov/sites/default/files/csaf/provider-metadata.json).
+// What lies elsewhere is refused and counted.
 const (
 	together = 100 // documents in one import
 	owed     = 500 // documents that are tried again in the next run
@@ -36,7 +38,7 @@ type place struct {
 // change is a document that a list names.
 type change struct {
 	URL  string    `json:"url"`
-	Hash string    `json:"hash,omitempty"`
+	Hash []string  `json:"hash,omitempty"`
 	At   time.Time `json:"at"`
 	from string    // the provider's URL
 }
@@ -56,7 +58,7 @@ type run struct {
 
 // Next asks for the providers, then for their lists, then for the documents that changed.
 func (Source) Next(f feed.Fetching) (feed.Batch, error) {
-	if len(f.URLs) == 0 {
+	if len(providers(f.URLs)) == 0 {
 		return feed.Batch{}, fmt.Errorf("no provider is named: firmward feeds set csaf --url https://HOST/…/provider-metadata.json")
 	}
 	if f.Before == nil {
@@ -67,7 +69,7 @@ func (Source) Next(f feed.Fetching) (feed.Batch, error) {
 			}
 		}
 		b := feed.Batch{At: f.At, Index: true, Memo: r}
-		for _, u := range f.URLs {
+		for _, u := range providers(f.URLs) {
 			b.Requests = append(b.Requests, feed.Request{URL: u, Name: lastPart(u)})
 		}
 		return b, nil
@@ -91,7 +93,7 @@ func (Source) Next(f feed.Fetching) (feed.Batch, error) {
 func (r run) ask(f feed.Fetching) (feed.Batch, error) {
 	b := feed.Batch{At: f.Before.At, Index: true}
 	r.lists = []list{}
-	for i, at := range f.URLs {
+	for i, at := range providers(f.URLs) {
 		var p struct {
 			Distributions []struct {
 				Folder string `json:"directory_url"`
@@ -119,8 +121,8 @@ func (r run) ask(f feed.Fetching) (feed.Batch, error) {
 			}
 		}
 		for _, q := range b.Requests[before:] {
-			if !sameHost(q.URL, at) {
-				return b, fmt.Errorf("%s names a list on another host, which is not asked: %q", at, feed.Clip(q.URL))
+			if !slices.Contains(feed.Hosts(f.URLs), feed.Hosts([]string{q.URL})[0]) {
+				return b, fmt.Errorf("%s names a list on another host, which is not asked unless you name it too (with --url and a slash at its end): %q", at, feed.Clip(q.URL))
 			}
 		}
 		if before == len(b.Requests) {
@@ -134,7 +136,7 @@ func (r run) ask(f feed.Fetching) (feed.Batch, error) {
 // changes reads the lists and keeps what is newer than the cursor, and what is owed from before.
 func (r *run) changes(f feed.Fetching) error {
 	seen := map[string]bool{}
-	for _, at := range f.URLs {
+	for _, at := range providers(f.URLs) {
 		for _, c := range r.places[at].Owed {
 			c.from, seen[c.URL] = at, true
 			r.pending = append(r.pending, c)
@@ -171,7 +173,7 @@ func (r run) next() (feed.Batch, error) {
 	n := min(together, len(r.pending))
 	r.batch, r.pending = r.pending[:n], r.pending[n:]
 	for _, c := range r.batch {
-		b.Requests = append(b.Requests, feed.Request{URL: c.URL, Name: lastPart(c.URL), Hash: c.Hash})
+		b.Requests = append(b.Requests, feed.Request{URL: c.URL, Name: lastPart(c.URL), Hashes: c.Hash})
 	}
 	b.Memo = r
 	return b, nil
@@ -223,8 +225,8 @@ func listed(l list, b []byte) ([]change, error) {
 	for _, e := range in.Feed.Entry {
 		c := change{URL: e.Content.Source, At: e.Updated}
 		for _, link := range e.Link {
-			if link.Rel == "hash" && c.Hash == "" {
-				c.Hash = link.Href
+			if link.Rel == "hash" {
+				c.Hash = append(c.Hash, link.Href)
 			}
 		}
 		out = append(out, c)
@@ -250,16 +252,27 @@ func changed(folder string, b []byte) ([]change, error) {
 		if err != nil {
 			return nil, err
 		}
-		u := base.JoinPath(row[0]).String()
-		out = append(out, change{URL: u, Hash: u + ".sha256", At: at})
+		u := base.JoinPath(below(base.Path, row[0])).String()
+		out = append(out, change{URL: u, Hash: []string{u + ".sha256", u + ".sha512"}, At: at})
 	}
 	return out, nil
 }
 
-func sameHost(a, b string) bool {
-	u, err := url.Parse(a)
-	v, err2 := url.Parse(b)
-	return err == nil && err2 == nil && u.Scheme == v.Scheme && u.Host == v.Host
+// below is a listed path as it counts from its folder. Some lists, CISA's among them, count from folders above: then the path
+// begins as the folder ends, with two names or more.
+func below(folder, name string) string {
+	names := strings.Split(strings.Trim(name, "/"), "/")
+	for n := len(names) - 1; n >= 2; n-- {
+		if strings.HasSuffix(folder, "/"+strings.Join(names[:n], "/")+"/") {
+			return strings.Join(names[n:], "/")
+		}
+	}
+	return name
+}
+
+// providers are the addresses of metadata; those that end with a slash name further hosts.
+func providers(urls []string) []string {
+	return slices.DeleteFunc(slices.Clone(urls), func(u string) bool { return strings.HasSuffix(u, "/") })
 }
 
 // lastPart is the file name in a URL.

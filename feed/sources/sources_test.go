@@ -240,14 +240,14 @@ func TestCutTransport(t *testing.T) {
 // understand is an error.
 func TestFetchers(t *testing.T) {
 	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
-	names := ""
+	var names []string
 	for _, s := range sources.All() {
 		f, ok := s.(feed.Fetcher)
 		if !ok {
 			continue
 		}
 		i := s.Info()
-		names += i.Name + " "
+		names = append(names, i.Name)
 		urls := i.URLs
 		if len(urls) == 0 {
 			urls = []string{"https://vendor.example/provider-metadata.json"}
@@ -268,7 +268,7 @@ func TestFetchers(t *testing.T) {
 			t.Errorf("%s takes any cursor", i.Name)
 		}
 	}
-	if names != "nvd kev epss csaf " {
-		t.Errorf("over the network come %s", names)
+	if !slices.Equal(names, []string{"nvd", "kev", "epss", "csaf"}) {
+		t.Errorf("over the network come %v", names)
 	}
 }
