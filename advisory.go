@@ -145,4 +145,6 @@ type FeedStatus struct {
 	Stale     bool   // older than the feed's staleness limit
 	LastError string // the last failed import; the last good data stays in use
 	FailedAt  time.Time
+	Trouble   string     `json:"-"` // why what is in use is not to be trusted to be the newest, in words; never beside "fresh"
+	Fetch     *FeedFetch `json:"-"` // how it is fetched; nil: documents are imported by hand
 }

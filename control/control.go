@@ -56,7 +56,7 @@ type Config struct {
 	Log      *slog.Logger
 	Scratch  string        // folder for what does not fit into memory; the system's when empty
 	Lab      bool          // the network is simulated
-	Version  string        // of the program, kept with each verdict
+	Version  string        // of the program: kept with each verdict, and told to the servers of feeds
 	Lease    time.Duration // real time a crashed owner keeps a command; 60 s when 0
 }
 
@@ -79,6 +79,7 @@ type Control struct {
 	matcher  matcher
 	imports  sync.Map    // *importing: imports of many documents that are under way
 	atOnce   int         // devices that one transaction of restate writes at most
+	fetches  sync.Map    // names of feeds that are being fetched
 	walls    sync.Mutex  // one change of the desired state of walls at a time
 	stale    atomic.Bool // something was imported that not all findings reflect; the store knows it anyhow
 	halted   atomic.Bool // the red button was pressed in this process; the store may learn it a little later
@@ -115,7 +116,7 @@ func New(cfg Config) (*Control, error) {
 	for _, d := range cfg.Drivers {
 		c.byDriver[d.Info().Name] = d
 	}
-	for _, name := range []string{loopObserve, loopDecide, loopDeploy, loopDispatch, loopContain, loopAudit, loopNotify, loopListen} {
+	for _, name := range []string{loopObserve, loopDecide, loopDeploy, loopDispatch, loopContain, loopAudit, loopNotify, loopListen, loopFetch} {
 		c.wakes[name] = make(chan struct{}, 1)
 	}
 	c.grant = depot.NewServer(cfg.Depot, c.Clock.Now, c.served)
@@ -132,6 +133,7 @@ const (
 	loopAudit    = "audit"
 	loopNotify   = "notify"
 	loopListen   = "listen"
+	loopFetch    = "fetch"
 )
 
 // Run runs the loops until ctx ends. It takes over what an earlier run of the same data left behind.
@@ -152,6 +154,7 @@ func (c *Control) Run(ctx context.Context) error {
 	g.Go(func() error { return c.observe(ctx) })
 	g.Go(func() error { return c.dispatch(ctx) })
 	g.Go(func() error { return c.listen(ctx) })
+	g.Go(func() error { return c.follow(ctx) })
 	if c.Serve.IsValid() {
 		g.Go(func() error { return c.serveDepot(ctx) })
 	}

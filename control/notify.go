@@ -182,6 +182,12 @@ func (c *Control) matter(ctx context.Context, e firmward.Event) (m notice.Matter
 		}
 		d, err := c.Store.Device(ctx, h.DeviceID)
 		return notice.Matter{Kind: notice.Undone, Name: d.Name, Text: h.Why}, true, err
+	case "feed":
+		f, err := c.feedStatus(ctx, e.Subject)
+		if err != nil || f.Fetch == nil || f.Fetch.Alarmed.IsZero() {
+			return m, false, err
+		}
+		return notice.Matter{Kind: notice.Blind, Name: f.Name, Text: f.Trouble}, true, nil
 	}
 	return m, false, nil
 }
@@ -269,7 +275,7 @@ func (c *Control) noticeHouse(ctx context.Context, r firmward.Recipient, now tim
 		return h, err
 	}
 	for _, f := range feeds {
-		if f.Stale {
+		if f.Stale || f.Fetch != nil && !f.Fetch.Alarmed.IsZero() {
 			h.Stale = append(h.Stale, f.Name)
 		}
 	}

@@ -132,12 +132,16 @@ func (c *Control) FeedStatuses(ctx context.Context) ([]firmward.FeedStatus, erro
 	if err != nil {
 		return nil, err
 	}
+	if all, err = c.withFetches(ctx, all); err != nil {
+		return nil, err
+	}
 	now := c.Clock.Now()
 	for i, s := range all {
 		at := slices.IndexFunc(c.Sources, func(src feed.Source) bool { return src.Info().Name == s.Name })
 		if at >= 0 {
-			limit := c.Sources[at].Info().StaleAfter
-			all[i].Stale = limit > 0 && !s.Dated.IsZero() && now.Sub(s.Dated) > limit
+			info := c.Sources[at].Info()
+			all[i].Stale = info.Stale(s, now)
+			all[i].Trouble, _ = info.Trouble(s, now)
 		}
 	}
 	return all, nil

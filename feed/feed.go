@@ -26,6 +26,9 @@ type Info struct {
 	Period     time.Duration
 	StaleAfter time.Duration
 	Whole      bool // a document is all that the source knows: what it lacks is gone
+
+	URLs  []string      // where a Fetcher fetches from, unless the operator names others
+	Quiet time.Duration // how long the source itself may have nothing new while it is fetched well; 0: StaleAfter
 }
 
 // Cursor is a source's own mark of how far it has read; empty at first.

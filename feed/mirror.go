@@ -15,6 +15,8 @@ import (
 	"path"
 	"regexp"
 	"strings"
+
+	"github.com/firmward/firmward"
 )
 
 // What a file of a collection is, by its name. A mirror of a CSAF provider has its documents in folders by year, with
@@ -59,13 +61,8 @@ type listing struct {
 func (c *Collection) take(what int, name string, b []byte) error {
 	switch what {
 	case isHash:
-		sum, _, _ := strings.Cut(strings.TrimSpace(string(b)), " ")
-		sum = strings.ToLower(sum)
-		if raw, err := hex.DecodeString(sum); err != nil || len(raw) != sha256.Size && len(raw) != sha512.Size {
-			sum = "-" // a hash that cannot be read fits nothing
-		}
 		doc := strings.TrimSuffix(name, path.Ext(name))
-		c.hashes[doc] = append(c.hashes[doc], sum)
+		c.hashes[doc] = append(c.hashes[doc], hashOf(b))
 	case isList:
 		return c.list(name, b)
 	case isProvider:
@@ -182,6 +179,24 @@ func (c *Collection) missing() []string {
 
 // errHash says that a document is not the one that was published.
 var errHash = errors.New("its content does not fit the hash beside it: fetch it again")
+
+// hashOf reads the content of a file with a hash: the hash and perhaps a name.
+func hashOf(b []byte) string {
+	sum, _, _ := strings.Cut(strings.TrimSpace(string(b)), " ")
+	sum = strings.ToLower(sum)
+	if raw, err := hex.DecodeString(sum); err != nil || len(raw) != sha256.Size && len(raw) != sha512.Size {
+		return "-" // a hash that cannot be read fits nothing
+	}
+	return sum
+}
+
+// CheckHash checks a document against the content of its file of SHA-256 or SHA-512. The error is Invalid when it does not fit.
+func CheckHash(r io.Reader, file []byte) error {
+	if _, err := hashed(r, []string{hashOf(file)}); err != nil {
+		return &firmward.Error{Code: firmward.Invalid, Message: "check the document", Err: err}
+	}
+	return nil
+}
 
 // hashed reads a document whole and checks it.
 func hashed(r io.Reader, want []string) (io.Reader, error) {

@@ -47,7 +47,10 @@ func (d *Document) Close() error {
 // Open opens a document file. Gzip and zip are recognised by content; a zip must hold exactly one
 // plain file. The error is a *firmward.Error: NotFound, Invalid, or, while reading, TooLarge with
 // the name and the position at which a bound was passed.
-func Open(path string) (*Document, error) {
+func Open(path string) (*Document, error) { return OpenAs(path, filepath.Base(path)) }
+
+// OpenAs is Open for a file that people know by another name.
+func OpenAs(path, name string) (*Document, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, &firmward.Error{Code: firmward.NotFound, Message: "open feed document", Err: err}
@@ -61,11 +64,11 @@ func Open(path string) (*Document, error) {
 	}
 	var d *Document
 	if err == nil {
-		d, err = open(f, info.Size(), filepath.Base(path))
+		d, err = open(f, info.Size(), name)
 	}
 	if err != nil {
 		_ = f.Close()
-		return nil, invalid(filepath.Base(path), err)
+		return nil, invalid(name, err)
 	}
 	d.shut = append([]io.Closer{f}, d.shut...)
 	return d, nil

@@ -20,7 +20,7 @@ var roleOf = map[string]firmward.Role{
 	"merge-devices": "operator", "split-device": "operator", "link-devices": "operator", "unlink-devices": "operator",
 	"get-auto-updates": "operator", "set-auto-updates": "operator",
 	"get-device-history": "viewer", "get-device-then": "viewer", "get-device-transmissions": "viewer",
-	"set-credential": "admin", "list-feeds": "viewer", "import-feed": "admin", "list-advisories": "viewer", "get-advisory": "viewer",
+	"set-credential": "admin", "list-feeds": "viewer", "import-feed": "admin", "fetch-feed": "admin", "set-feed": "admin", "list-advisories": "viewer", "get-advisory": "viewer",
 	"list-findings": "viewer", "explain-finding": "viewer", "list-exposure": "viewer", "list-exceptions": "viewer", "accept-risk": "approver", "approve-exception": "approver", "list-next-steps": "viewer",
 	"list-releases": "viewer", "import-release": "admin", "withdraw-release": "admin", "list-policies": "viewer", "check-policies": "viewer",
 	"list-rollouts": "viewer", "plan-rollout": "operator", "get-rollout": "viewer", "list-targets": "viewer", "start-rollout": "operator",

@@ -22,23 +22,43 @@ type Feed struct {
 	Stale     bool      `json:"stale" doc:"older than the feed's limit"`
 	LastError string    `json:"lastError,omitempty" doc:"the last failed import; the last good data stays in use"`
 	FailedAt  time.Time `json:"failedAt,omitzero"`
+	Trouble   string    `json:"trouble,omitempty" doc:"why nobody should rely on it being new; absent: nothing is known against it"`
+	Fetch     *Fetch    `json:"fetch,omitempty" doc:"how it is fetched over the network; absent: documents are imported by hand"`
+}
+
+// Fetch is how a feed is fetched over the network, and how that goes.
+type Fetch struct {
+	Followed  bool      `json:"followed" doc:"fetched again and again while the server runs"`
+	URLs      []string  `json:"urls,omitempty" doc:"in place of the source's own"`
+	Keyed     bool      `json:"keyed" doc:"a key for its server is sealed"`
+	By        string    `json:"by" doc:"who asked for it"`
+	Tried     time.Time `json:"tried,omitzero"`
+	Good      time.Time `json:"good,omitzero" doc:"the last try that ended well, whether or not anything was new"`
+	Failures  int       `json:"failures" doc:"tries in a row that failed"`
+	LastError string    `json:"lastError,omitempty"`
+	Next      time.Time `json:"next,omitzero" doc:"the next try"`
 }
 
 func feedOf(f firmward.FeedStatus) Feed {
-	return Feed{f.Name, f.Kind, f.Records, f.Refused, f.Dated, f.Imported, f.Document, f.Stale, f.LastError, f.FailedAt}
+	out := Feed{f.Name, f.Kind, f.Records, f.Refused, f.Dated, f.Imported, f.Document, f.Stale, f.LastError, f.FailedAt, f.Trouble, nil}
+	if n := f.Fetch; n != nil {
+		out.Fetch = &Fetch{n.Follow, n.URLs, n.Keyed, n.By, n.Tried, n.Good, n.Failures, n.LastError, n.Next}
+	}
+	return out
 }
 
 // Feeds is what firmward knows of the world.
 type Feeds struct {
 	Items     []Feed      `json:"items"`
 	Knowledge string      `json:"knowledge" doc:"how deep it is, in one sentence"`
-	Importing []Importing `json:"importing,omitempty" doc:"imports of many documents that are under way"`
+	Importing []Importing `json:"importing,omitempty" doc:"imports of many documents and fetches that are under way"`
+	Fetchable []string    `json:"fetchable" doc:"those that can be fetched over the network as things are"`
 }
 
 // Importing is an import of many documents that is under way.
 type Importing struct {
 	Feed     string `json:"feed"`
-	Document string `json:"document" doc:"name of the folder or archive"`
+	Document string `json:"document" doc:"name of the folder or archive, or network"`
 	Read     int    `json:"read" doc:"documents so far"`
 }
 
@@ -46,7 +66,11 @@ func (a *API) feedRoutes() {
 	serve(a, spec{method: http.MethodGet, path: "/feeds", id: "list-feeds", role: firmward.Viewer, tag: "Feeds", summary: "How deep and fresh the knowledge is"},
 		func(ctx context.Context, _ *struct{}) (Feeds, error) {
 			l, err := a.Control.FeedStatuses(ctx)
-			return Feeds{each(l, feedOf), remedy.Depth(l), each(a.Control.Importing(), func(i control.Importing) Importing { return Importing(i) })}, err
+			if err != nil {
+				return Feeds{}, err
+			}
+			names, err := a.Control.Fetchable(ctx)
+			return Feeds{each(l, feedOf), remedy.Depth(l), each(a.Control.Importing(), func(i control.Importing) Importing { return Importing(i) }), list(names)}, err
 		})
 	serve(a, spec{
 		method: http.MethodPost, path: "/feeds/import", id: "import-feed", role: firmward.Admin, tag: "Feeds", summary: "Import one document, or an archive of many",

@@ -37,7 +37,7 @@ func (a *API) health(ctx context.Context) Health {
 	}
 	if feeds, err := a.Control.FeedStatuses(ctx); err == nil {
 		for _, f := range feeds {
-			if f.Stale || f.LastError != "" {
+			if f.Trouble != "" || f.LastError != "" {
 				h.Stale = append(h.Stale, f.Name)
 			}
 		}

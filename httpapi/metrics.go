@@ -31,6 +31,8 @@ var (
 	descRollouts = prometheus.NewDesc("firmward_rollouts", "Rollouts by state.", []string{"state"}, nil)
 	descInFlight = prometheus.NewDesc("firmward_targets_in_flight", "Devices that are being changed now.", nil, nil)
 	descFeedAge  = prometheus.NewDesc("firmward_feed_age_seconds", "Age of the document behind a feed.", []string{"feed"}, nil)
+	descFeedSick = prometheus.NewDesc("firmward_feed_trouble", "1 while a feed is stale or cannot be fetched.", []string{"feed"}, nil)
+	descFeedFail = prometheus.NewDesc("firmward_feed_fetch_failures", "Tries in a row in which fetching a feed failed.", []string{"feed"}, nil)
 	descLeaves   = prometheus.NewDesc("firmward_audit_leaves", "Sealed records of the audit log.", nil, nil)
 	descDeaf     = prometheus.NewDesc("firmward_notices_failing", "Recipients whom the last message did not reach.", nil, nil)
 	descStopAll  = prometheus.NewDesc("firmward_stop_all", "1 while the red button is pressed.", nil, nil)
@@ -143,6 +145,14 @@ func (m *metrics) records(ctx context.Context, gauge func(*prometheus.Desc, floa
 	for _, f := range feeds {
 		if !f.Dated.IsZero() {
 			gauge(descFeedAge, m.api.Control.Clock.Now().Sub(f.Dated).Seconds(), f.Name)
+		}
+		sick := 0.0
+		if f.Trouble != "" {
+			sick = 1
+		}
+		gauge(descFeedSick, sick, f.Name)
+		if f.Fetch != nil {
+			gauge(descFeedFail, float64(f.Fetch.Failures), f.Name)
 		}
 	}
 	leaves, err := m.api.Store.AuditSize(ctx)

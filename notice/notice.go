@@ -124,6 +124,7 @@ const (
 	Attacked = "attacked" // reachable from the internet, and exploited
 	Halted   = "halted"   // a rollout stopped itself
 	Undone   = "undone"   // a wall undid itself
+	Blind    = "blind"    // a followed feed gives nothing new
 )
 
 // Pressing reports whether a step cannot wait for a digest.
@@ -150,6 +151,7 @@ func Alarm(matters []Matter, r firmward.Recipient, now time.Time) firmward.Notic
 		{Attacked, "device is reachable from the internet and has a weakness that is being exploited", "devices are reachable from the internet and have weaknesses that are being exploited"},
 		{Halted, "rollout stopped itself", "rollouts stopped themselves"},
 		{Undone, "device is no longer cut off", "devices are no longer cut off"},
+		{Blind, "feed gives nothing new: newer weaknesses are not seen", "feeds give nothing new: newer weaknesses are not seen"},
 	} {
 		switch c := kinds[k.kind]; {
 		case c == 1:
@@ -172,6 +174,8 @@ func Alarm(matters []Matter, r firmward.Recipient, now time.Time) firmward.Notic
 		n.Title, n.Action = "firmward: exposed and exploited", "Take it off the internet now, then do its next step (page Today, or: firmward next)."
 	case kinds[Undone] > 0:
 		n.Title, n.Action = "firmward: a wall is down", "Look why it is no longer cut off (page Today, or: firmward next)."
+	case kinds[Blind] > 0 && kinds[Halted] == 0:
+		n.Title, n.Action = "firmward: a feed is dead", "Look why it cannot be fetched, or import its newest document (firmward feeds)."
 	default:
 		n.Title, n.Action = "firmward: a rollout stopped itself", "Look at what failed, then go on or stop it (page Rollouts, or: firmward rollout list)."
 	}

@@ -34,6 +34,7 @@ var tables = []struct{ name, key string }{
 	{"identity", "device"},
 	{"transmission", "addr, seq"},
 	{"feed", "name"},
+	{"feed_fetch", "name"},
 	{"advisory", "id, source"},
 	{"advisory_change", "generation, id, source"},
 	{"advisory_withdrawn", "id, source"},

@@ -171,7 +171,7 @@ func moves(t *testing.T, from, to *store.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	newer := bytes.Replace(first.Bytes(), fmt.Appendf(nil, `"schema":%d`, version), []byte(`"schema":9`), 1)
+	newer := bytes.Replace(first.Bytes(), fmt.Appendf(nil, `"schema":%d`, version), fmt.Appendf(nil, `"schema":%d`, version+1), 1)
 	wantSaid(t, to.Load(t.Context(), bytes.NewReader(newer)), firmward.NewerSchema, "newer firmward")
 	if err := to.Load(t.Context(), bytes.NewReader(first.Bytes())); err != nil {
 		t.Fatal(err)

@@ -9,6 +9,8 @@ import (
 	"go/token"
 	"io"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,6 +36,7 @@ func TestMain(m *testing.M) {
 //	exits N firmward …          the command ends with exactly this code
 //	start NAME TEXT firmward …  runs in the background; goes on once TEXT was printed, with all before it in NAME.out. $NAME_url, $NAME_token, $NAME_fingerprint are what it printed
 //	stop NAME                   interrupts it; it must end well
+//	publish DIR                 serves the files of a folder on loopback until the script ends, at $DIR_url
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
@@ -44,8 +47,17 @@ func TestScripts(t *testing.T) {
 			env.Values["running"] = map[string]*running{}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "start": start, "stop": stop, "take": take},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "start": start, "stop": stop, "take": take, "publish": publish},
 	})
+}
+
+func publish(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: publish DIR")
+	}
+	srv := httptest.NewServer(http.FileServer(http.Dir(ts.MkAbs(args[0]))))
+	ts.Defer(srv.Close)
+	ts.Setenv(args[0]+"_url", srv.URL)
 }
 
 func exits(ts *testscript.TestScript, neg bool, args []string) {

@@ -12,8 +12,12 @@ import (
 
 // FeedsCmd is about what the world knows.
 type FeedsCmd struct {
-	Import FeedsImportCmd `cmd:"" help:"Import documents: NVD, CVE, CSAF, VEX, KEV, EPSS, support ends."`
-	Status FeedsStatusCmd `cmd:"" default:"withargs" help:"Show how deep and fresh the knowledge is."`
+	Import   FeedsImportCmd   `cmd:"" help:"Import documents: NVD, CVE, CSAF, VEX, KEV, EPSS, support ends."`
+	Fetch    FeedsFetchCmd    `cmd:"" help:"Fetch feeds over the network, once."`
+	Follow   FeedsFollowCmd   `cmd:"" help:"Let the server fetch feeds again and again."`
+	Unfollow FeedsUnfollowCmd `cmd:"" help:"Fetch feeds by hand only."`
+	Set      FeedsSetCmd      `cmd:"" help:"Say from where a feed is fetched, and with which key."`
+	Status   FeedsStatusCmd   `cmd:"" default:"withargs" help:"Show how deep and fresh the knowledge is."`
 }
 
 // FeedsStatusCmd shows the feeds.
@@ -34,16 +38,9 @@ func (c *FeedsStatusCmd) Run(ctx context.Context, a *app) error {
 		return a.jsonLines(anys(feeds.Items))
 	}
 	a.para(0, "Knowledge: "+feeds.Knowledge)
-	t := table{head: []string{"FEED", "KIND", "RECORDS", "DATED", "IMPORTED", "STATE"}}
+	t := table{head: []string{"FEED", "KIND", "RECORDS", "DATED", "IMPORTED", "COMES IN", "STATE"}}
 	for _, f := range feeds.Items {
-		state := "fresh"
-		if f.Stale {
-			state = "stale: import a newer document"
-		}
-		if f.LastError != "" {
-			state = "the import of " + day(f.FailedAt) + " failed, the data before it stays in use: " + f.LastError
-		}
-		t.rows = append(t.rows, []string{f.Name, f.Kind, strconv.Itoa(f.Records), day(f.Dated), day(f.Imported), state})
+		t.rows = append(t.rows, []string{f.Name, f.Kind, strconv.Itoa(f.Records), day(f.Dated), day(f.Imported), fetchState(f), feedState(f)})
 	}
 	t.write(a)
 	return nil

@@ -102,7 +102,19 @@ func open(path string) (body io.ReadCloser, sent func() string, err error) {
 
 // progress says on a terminal how far an import is, until the function that it gives is called.
 func (c *FeedsImportCmd) progress(ctx context.Context, a *app, name string, sent func() string) (done func()) {
-	if !a.tty || a.JSON || a.client.open(ctx) != nil { // an error shows again when the file is sent
+	return watch(ctx, a, name, func(all httpapi.Feeds) string {
+		for _, i := range all.Importing {
+			if i.Document == name {
+				return "read " + plural(i.Read, "document", "documents") + " of " + i.Feed
+			}
+		}
+		return sent()
+	})
+}
+
+// watch shows on a terminal what text says of the feeds, again and again until the function that it gives is called.
+func watch(ctx context.Context, a *app, name string, text func(httpapi.Feeds) string) (done func()) {
+	if !a.tty || a.JSON || a.client.open(ctx) != nil { // an error shows again when the work is asked for
 		return func() {}
 	}
 	stop, stopped := make(chan struct{}), make(chan struct{})
@@ -117,16 +129,9 @@ func (c *FeedsImportCmd) progress(ctx context.Context, a *app, name string, sent
 				return
 			case <-tick.C:
 			}
-			text := sent()
 			var feeds httpapi.Feeds
-			if a.client.get(ctx, "/feeds", nil, &feeds) == nil {
-				for _, i := range feeds.Importing {
-					if i.Document == name {
-						text = "read " + plural(i.Read, "document", "documents") + " of " + i.Feed
-					}
-				}
-			}
-			fmt.Fprintf(a.out, "\r\x1b[K%s: %s ", name, text)
+			_ = a.client.get(ctx, "/feeds", nil, &feeds) // then nothing is said of it
+			fmt.Fprintf(a.out, "\r\x1b[K%s: %s ", name, text(feeds))
 		}
 	}()
 	return func() { close(stop); <-stopped }

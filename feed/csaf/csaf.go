@@ -49,7 +49,7 @@ func (Source) Info() feed.Info {
 	return feed.Info{
 		Name: name, Title: "Vendor and coordinator advisories, CSAF 2", Kind: "advisories",
 		Licence: "as each publisher states; CISA's are US-government work", Home: "csaf.io",
-		Period: 24 * time.Hour, StaleAfter: 30 * 24 * time.Hour,
+		Period: 24 * time.Hour, StaleAfter: 30 * 24 * time.Hour, Quiet: 180 * 24 * time.Hour,
 	}
 }
 

@@ -25,7 +25,15 @@ func (Source) Info() feed.Info {
 		Name: "epss", Title: "FIRST exploit prediction scoring system", Kind: "likelihood",
 		Licence: "free with attribution to FIRST", Home: "www.first.org/epss",
 		Period: 24 * time.Hour, StaleAfter: 7 * 24 * time.Hour,
+		// It sends on to the file of the day on the same host. FIRST has moved the files before (epss.cyentia.com): the page
+		// www.first.org/epss/data_stats names where they are.
+		URLs: []string{"https://epss.empiricalsecurity.com/epss_scores-current.csv.gz"},
 	}
+}
+
+// Next asks for the scores of today.
+func (Source) Next(f feed.Fetching) (feed.Batch, error) {
+	return feed.One(f, "epss_scores-current.csv.gz"), nil
 }
 
 // Detect looks for the comment line, or the header where an old document has none.

@@ -23,7 +23,15 @@ func (Source) Info() feed.Info {
 		Name: "kev", Title: "CISA known exploited vulnerabilities", Kind: "exploited",
 		Licence: "CC0 1.0", Home: "www.cisa.gov/known-exploited-vulnerabilities-catalog",
 		Period: 12 * time.Hour, StaleAfter: 4 * 24 * time.Hour,
+		// As named on the home page ("JSON"); check there. The catalogue can be silent for more than a week around holidays.
+		URLs:  []string{"https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json"},
+		Quiet: 14 * 24 * time.Hour,
 	}
+}
+
+// Next asks for the catalogue.
+func (Source) Next(f feed.Fetching) (feed.Batch, error) {
+	return feed.One(f, "known_exploited_vulnerabilities.json"), nil
 }
 
 // Detect looks for the catalogue's own member names.

@@ -26,6 +26,7 @@ func (Source) Info() feed.Info {
 		Name: "nvd", Title: "NVD, JSON 2.0", Kind: "advisories",
 		Licence: "US-government public domain; NIST asks for attribution", Home: "nvd.nist.gov",
 		Period: 24 * time.Hour, StaleAfter: 7 * 24 * time.Hour,
+		URLs: []string{filesURL, apiURL},
 	}
 }
 
@@ -34,13 +35,14 @@ func (Source) Detect(head []byte, _ string) bool {
 	return bytes.Contains(head, []byte(`"NVD_CVE"`)) && bytes.Contains(head, []byte(`"vulnerabilities"`))
 }
 
-// Sync reads one document. The cursor is the document's time stamp.
-func (Source) Sync(ctx context.Context, _ feed.Cursor, in feed.Input, put feed.Sink) (feed.Cursor, error) {
+// Sync reads one document. The cursor is the document's time stamp, or where the feed is fetched how far it is read.
+func (Source) Sync(ctx context.Context, from feed.Cursor, in feed.Input, put feed.Sink) (feed.Cursor, error) {
 	put = put.Complete()
 	d := feed.NewDecoder(ctx, in)
 	origin := firmward.Origins{Feed: "nvd", Document: in.Document, Imported: in.Now}
 	var format, version, stamp string
 	declared, records, found := 0, 0, false
+	start, total := 0, 0 // of a page
 	err := d.Object(func(name string) error {
 		switch name {
 		case "format":
@@ -49,6 +51,10 @@ func (Source) Sync(ctx context.Context, _ feed.Cursor, in feed.Input, put feed.S
 			return d.Value(&version)
 		case "resultsPerPage":
 			return d.Value(&declared)
+		case "startIndex":
+			return d.Value(&start)
+		case "totalResults":
+			return d.Value(&total)
 		case "timestamp":
 			if err := d.Value(&stamp); err != nil {
 				return err
@@ -78,7 +84,14 @@ func (Source) Sync(ctx context.Context, _ feed.Cursor, in feed.Input, put feed.S
 	case records < declared:
 		return "", d.Fail(fmt.Errorf("the document declares %d records and holds %d", declared, records))
 	}
-	return feed.Cursor(stamp), d.End()
+	if from == "" {
+		return feed.Cursor(stamp), d.End()
+	}
+	next, err := answered(from, origin.Dated, start, total, records)
+	if err != nil {
+		return "", d.Fail(err)
+	}
+	return next, d.End()
 }
 
 type entry struct {

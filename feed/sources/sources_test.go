@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/feed"
@@ -231,5 +233,42 @@ func TestCutTransport(t *testing.T) {
 	}
 	if err == nil {
 		t.Error("a cut gzip was taken for whole")
+	}
+}
+
+// TestFetchers: what a source asks for first lies on the hosts that it declares, over a closed line; a cursor that it does not
+// understand is an error.
+func TestFetchers(t *testing.T) {
+	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+	var names []string
+	for _, s := range sources.All() {
+		f, ok := s.(feed.Fetcher)
+		if !ok {
+			continue
+		}
+		i := s.Info()
+		names = append(names, i.Name)
+		urls := i.URLs
+		if len(urls) == 0 {
+			urls = []string{"https://vendor.example/provider-metadata.json"}
+		}
+		if err := feed.CheckURLs(urls); err != nil || strings.Contains(strings.Join(urls, " "), "http:") {
+			t.Errorf("%s: %v, %v", i.Name, urls, err)
+		}
+		b, err := f.Next(feed.Fetching{URLs: urls, Now: now})
+		if err != nil || len(b.Requests) == 0 {
+			t.Errorf("%s asks for nothing: %v", i.Name, err)
+		}
+		for _, q := range b.Requests {
+			if host := feed.Hosts([]string{q.URL})[0]; !slices.Contains(feed.Hosts(urls), host) || q.Name == "" {
+				t.Errorf("%s asks for %+v", i.Name, q)
+			}
+		}
+		if _, err := f.Next(feed.Fetching{At: "{?", URLs: urls, Now: now}); err == nil && i.Name != "kev" && i.Name != "epss" {
+			t.Errorf("%s takes any cursor", i.Name)
+		}
+	}
+	if !slices.Equal(names, []string{"nvd", "kev", "epss", "csaf"}) {
+		t.Errorf("over the network come %v", names)
 	}
 }

@@ -126,6 +126,9 @@ func atomic(t *testing.T, s *store.Store) {
 	for name, f := range map[string]func(*store.Import) error{
 		"while reading": func(i *store.Import) error { return errors.Join(i.Advisory(advisory("CVE-9", "a", "b")), broken) },
 		"while storing": func(i *store.Import) error {
+			i.Then(func(tx *store.Tx, _ firmward.FeedStatus) error {
+				return tx.PutFeedFetch(ctx, firmward.FeedFetch{Name: "nvd", Cursor: "behind what is stored"})
+			})
 			i.Then(func(tx *store.Tx, _ firmward.FeedStatus) error { return broken })
 			return i.Advisory(advisory("CVE-9", "a", "b"))
 		},
@@ -144,6 +147,23 @@ func atomic(t *testing.T, s *store.Store) {
 	}
 	if n := must[int64](t)(s.Generation(ctx)); n != 1 {
 		t.Errorf("generation %d after failures", n)
+	}
+	if _, err := s.FeedFetch(ctx, "nvd"); firmward.CodeOf(err) != firmward.NotFound {
+		t.Errorf("the cursor outlived its import: %v", err)
+	}
+	want := firmward.FeedFetch{
+		Name: "nvd", Follow: true, URLs: []string{"https://mirror.example/nvd/"}, By: "anna", Since: t0, Cursor: "since 2026", Good: t0, Next: t0.Add(time.Hour),
+		Tags: map[string]firmward.FeedTag{"https://mirror.example/nvd/x": {ETag: `"a"`}},
+	}
+	err := s.Tx(ctx, func(tx *store.Tx) error {
+		return errors.Join(tx.PutFeedFetch(ctx, want), tx.ForgetFeedError(ctx, "nvd"), tx.ForgetFeedError(ctx, "nobody"))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	diff(t, "how it is fetched", []firmward.FeedFetch{want}, must[[]firmward.FeedFetch](t)(s.FeedFetches(ctx)))
+	if status := must[firmward.FeedStatus](t)(s.FeedStatus(ctx, "nvd")); status.LastError != "" || status.Records != 1 {
+		t.Errorf("the error is forgotten: %+v", status)
 	}
 	if status := feed(t, s, "nvd", o, func(i *store.Import) error { return i.Advisory(advisory("CVE-9", "a", "b")) }); status.LastError != "" {
 		t.Errorf("after success: %+v", status)

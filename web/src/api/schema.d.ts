@@ -544,6 +544,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/feeds/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Follow a feed, or change from where it is fetched */
+        patch: operations["set-feed"];
+        trace?: never;
+    };
+    "/api/v1/feeds/{name}/fetch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Fetch a feed over the network now
+         * @description Answers when all is read, which the first time may take long; list-feeds tells how far it is. Only the feed's own hosts are asked, and no request names a device, a serial number or a version. What was read before an error stays, and the next fetch goes on there.
+         */
+        post: operations["fetch-feed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/findings": {
         parameters: {
             query?: never;
@@ -1787,6 +1824,8 @@ export interface components {
             document?: string;
             /** Format: date-time */
             failedAt?: string;
+            /** @description how it is fetched over the network; absent: documents are imported by hand */
+            fetch?: components["schemas"]["Fetch"];
             /** Format: date-time */
             imported?: string;
             kind: string;
@@ -1802,13 +1841,53 @@ export interface components {
             refused: number;
             /** @description older than the feed's limit */
             stale: boolean;
+            /** @description why nobody should rely on it being new; absent: nothing is known against it */
+            trouble?: string;
+        };
+        FeedChange: {
+            /** @description fetch it at once, and then as often as its source says, while the server runs */
+            follow?: boolean;
+            /** @description for its server, where that gives more to who has one; sealed, never shown. An empty one is forgotten */
+            key?: string;
+            /** @description where it is fetched from; an empty list: where its source says. Other addresses begin anew */
+            urls?: string[];
         };
         Feeds: {
-            /** @description imports of many documents that are under way */
+            /** @description those that can be fetched over the network as things are */
+            fetchable: string[];
+            /** @description imports of many documents and fetches that are under way */
             importing?: components["schemas"]["Importing"][];
             items: components["schemas"]["Feed"][];
             /** @description how deep it is, in one sentence */
             knowledge: string;
+        };
+        Fetch: {
+            /** @description who asked for it */
+            by: string;
+            /**
+             * Format: int64
+             * @description tries in a row that failed
+             */
+            failures: number;
+            /** @description fetched again and again while the server runs */
+            followed: boolean;
+            /**
+             * Format: date-time
+             * @description the last try that ended well, whether or not anything was new
+             */
+            good?: string;
+            /** @description a key for its server is sealed */
+            keyed: boolean;
+            lastError?: string;
+            /**
+             * Format: date-time
+             * @description the next try
+             */
+            next?: string;
+            /** Format: date-time */
+            tried?: string;
+            /** @description in place of the source's own */
+            urls?: string[];
         };
         FieldChange: {
             actor: string;
@@ -1891,7 +1970,7 @@ export interface components {
             changed: number;
         };
         Importing: {
-            /** @description name of the folder or archive */
+            /** @description name of the folder or archive, or network */
             document: string;
             feed: string;
             /**
@@ -4096,6 +4175,72 @@ export interface operations {
                 "application/octet-stream": string;
             };
         };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Feed"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "set-feed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FeedChange"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Feed"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "fetch-feed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description OK */
             200: {
