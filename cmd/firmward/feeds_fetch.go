@@ -189,10 +189,13 @@ func feedState(f httpapi.Feed) string {
 	return strings.Join(parts, "; ")
 }
 
-// fetchState says how a feed comes in: by hand, or fetched, and when that went well last.
+// fetchState says how a feed comes in: with the program, by hand, or fetched, and when that went well last.
 func fetchState(f httpapi.Feed) string {
 	n := f.Fetch
-	if n == nil {
+	switch {
+	case n == nil && f.Kind == "starter":
+		return "with firmward"
+	case n == nil:
 		return "by hand"
 	}
 	how := "fetched by hand"
