@@ -111,20 +111,6 @@ func add(out []Name, n cpe.Name, m firmward.Model, d firmward.Device, derived bo
 	return append(out, Name{CPE: n, Derived: derived, Version: own, Scheme: scheme})
 }
 
-// Keys gives the index keys under which advisories for these names are found, without repeats. Firmware
-// is looked up without "_firmware" too: so it is called by sources that name products in words.
-func Keys(names []Name) []cpe.Key {
-	var out []cpe.Key
-	for _, n := range names {
-		for _, k := range []cpe.Key{n.CPE.Key(), bare(n.CPE.Key())} {
-			if !slices.Contains(out, k) {
-				out = append(out, k)
-			}
-		}
-	}
-	return out
-}
-
 // Products gives the index keys of the products that an advisory calls vulnerable, without repeats,
 // in the order of the record. Criteria that are no CPE names are left out.
 func Products(a firmward.Advisory) []cpe.Key {

@@ -81,7 +81,7 @@ func TestWords(t *testing.T) {
 func TestKeys(t *testing.T) {
 	s := router("1")
 	s.Device.Model, s.Model.Name, s.Model.CPE = "another word", "", []string{fw}
-	got := assess.Keys(assess.Names(s.Model, s.Device))
+	got := assess.EssenceOf(s).Products()
 	for _, want := range []string{"r7000_firmware", "r7000"} {
 		if !slices.Contains(got, cpe.Key{Vendor: "netgear", Product: want}) {
 			t.Errorf("%s is not in %v", want, got)
