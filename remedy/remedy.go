@@ -58,7 +58,7 @@ func Choose(f Facts, now time.Time) firmward.NextStep {
 // decide asks the rules in their order.
 func decide(f Facts, open []firmward.Finding, excused []time.Time, s *firmward.NextStep, now time.Time) {
 	for _, rule := range [...]func(Facts, []firmward.Finding, *firmward.NextStep, time.Time) bool{
-		retired, inFlight, afterFailure, missing, unknown, attacked, patchable, unsupported, unmended, unread,
+		retired, inFlight, afterFailure, missing, unknown, attacked, recalled, patchable, unsupported, unmended, unread,
 	} {
 		if rule(f, open, s, now) {
 			return
@@ -251,6 +251,33 @@ func attacked(f Facts, open []firmward.Finding, s *firmward.NextStep, now time.T
 	}
 	return true
 }
+
+// recalled is for devices of which an authority says that they may harm people: who answers for their use decides, whatever
+// version is at hand, and as soon as on a critical vulnerability: a recall gives no score.
+func recalled(f Facts, open []firmward.Finding, s *firmward.NextStep, _ time.Time) bool {
+	for _, fd := range open {
+		if !slices.ContainsFunc(fd.Records, func(r firmward.RecordRef) bool { return r.Source == recalls }) {
+			continue
+		}
+		k := firmward.Clock{Rule: "fda-recall", Advisory: fd.AdvisoryID, Started: fd.OpenedAt, StartedBy: "found here", Due: fd.OpenedAt.Add(f.Policy.Critical)}
+		s.Clocks = priority.Join(s.Clocks, k)
+		due, rule := k.Due, k.Rule
+		who := "its clinical owner"
+		if f.Device.Owner != "" {
+			who = f.Device.Owner
+		}
+		s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: "decide with " + who + " what FDA recall " + fd.AdvisoryID + " asks for: read it before the device is used again", By: due, Rule: rule}
+		s.Then = &firmward.Phase{Kind: firmward.StepAsk, Action: "record what was done (accept, or devices set --retired)", Rule: rule}
+		if f.Device.Owner == "" {
+			s.Blocker, s.BlockerCode = "nobody answers for it (devices set --owner)", "no-owner"
+		}
+		return true
+	}
+	return false
+}
+
+// recalls is the source of recalls of medical devices.
+const recalls = "fda"
 
 // patchable is for devices for which a better version exists.
 func patchable(f Facts, open []firmward.Finding, s *firmward.NextStep, now time.Time) bool {

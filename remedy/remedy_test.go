@@ -213,6 +213,12 @@ func TestChoose(t *testing.T) {
 		{"unmended, no fix known", func(f *remedy.Facts) {
 			f.Findings = []firmward.Finding{finding(func(x *firmward.Finding) { x.FixedIn, x.Score = "", 7.5 })}
 		}, firmward.StepAsk, "ask the vendor for a fix", "no-fix-known", "policy-high"},
+		{"recalled, though a release is at hand", func(f *remedy.Facts) {
+			f.Releases = []firmward.Release{release("2.0")}
+			f.Findings = []firmward.Finding{finding(func(x *firmward.Finding) {
+				x.AdvisoryID, x.Records = "Z-1234-2026", []firmward.RecordRef{{Source: "fda"}}
+			})}
+		}, firmward.StepAsk, "decide with anna what FDA recall Z-1234-2026 asks for", "", "fda-recall"},
 		{"unmended, no fix exists", func(f *remedy.Facts) {
 			f.Findings = []firmward.Finding{finding(func(x *firmward.Finding) { x.FixedIn, x.Score, x.NoFix = "", 7.5, true })}
 		}, firmward.StepAsk, "limit who can reach it", "no-fix", "policy-high"},
