@@ -140,7 +140,7 @@ func TestReassessDies(t *testing.T) {
 	}
 	defer s.Close()
 	w := &world{tb: t, store: s, config: controltest.Open(t, func(cfg *control.Config) { cfg.Store = s }).Config}
-	midway := 0
+	midway, steps := 0, int64(0) // of the database, that a whole run takes
 	rapid.Check(t, func(rt *rapid.T) { // one store for all: each begins with the end state of the last
 		w.t = rt
 		w.start()
@@ -159,10 +159,17 @@ func TestReassessDies(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		dying := &mortal{Context: ctx, die: cancel}
-		dying.left.Store(rapid.Int64Range(1, 250).Draw(rt, "steps of the database"))
+		const forever = 1 << 40
+		dying.left.Store(forever)
+		if steps > 0 {
+			dying.left.Store(rapid.Int64Range(1, steps).Draw(rt, "steps of the database"))
+		}
 		before := s.Commits()
 		if err := w.control.Reassess(dying); err != nil && dying.left.Load() > 0 {
 			rt.Fatal(err)
+		}
+		if steps == 0 {
+			steps = forever - dying.left.Load()
 		}
 		if n := s.Commits() - before; n > 0 && n < 4 {
 			midway++
@@ -171,8 +178,9 @@ func TestReassessDies(t *testing.T) {
 		w.must(w.control.Reassess(t.Context()))
 		w.check()
 	})
+	t.Logf("%d of 100 ends were midway, of runs of %d steps", midway, steps)
 	if midway < 10 {
-		t.Errorf("only %d ends were midway", midway)
+		t.Errorf("only %d ends were midway, of runs of %d steps", midway, steps)
 	}
 }
 
