@@ -297,25 +297,33 @@ func TestFollow(t *testing.T) {
 		if got := n.take(); len(got) != 2 { // at once, and after 12 to 13.2 hours
 			t.Errorf("in 15 hours: %v", got)
 		}
-		var told []string
+		var mu sync.Mutex
+		var sent []string
+		told := func() []string {
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.Clone(sent)
+		}
 		n.answer(func(w http.ResponseWriter, r *http.Request) {
 			if r.Host == "hook.example" {
 				var b bytes.Buffer
 				b.ReadFrom(r.Body)
-				told = append(told, b.String())
+				mu.Lock()
+				sent = append(sent, b.String())
+				mu.Unlock()
 				return
 			}
 			w.WriteHeader(http.StatusInternalServerError)
 		})
 		time.Sleep(15 * time.Hour)
 		s := status(t, c, "kev")
-		if len(told) != 0 || s.Trouble == "" || s.Fetch.Failures < 3 || s.Fetch.Next.IsZero() {
-			t.Errorf("failing for some hours: told %v, %+v, %+v", told, s, s.Fetch)
+		if len(told()) != 0 || s.Trouble == "" || s.Fetch.Failures < 3 || s.Fetch.Next.IsZero() {
+			t.Errorf("failing for some hours: told %v, %+v, %+v", told(), s, s.Fetch)
 		}
 		time.Sleep(24 * time.Hour)
 		s = status(t, c, "kev")
-		if len(told) != 1 || !strings.Contains(told[0], "a feed is dead") || s.Fetch.Alarmed.IsZero() || s.Records != 1 {
-			t.Errorf("failing for two days: told %v, %+v", told, s.Fetch)
+		if len(told()) != 1 || !strings.Contains(told()[0], "a feed is dead") || s.Fetch.Alarmed.IsZero() || s.Records != 1 {
+			t.Errorf("failing for two days: told %v, %+v", told(), s.Fetch)
 		}
 		if asked := len(n.take()); asked > 150 { // five tries in a run, the runs 5, 10, 20 … minutes and then 12 hours apart
 			t.Errorf("%d requests to a dead server", asked)
