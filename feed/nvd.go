@@ -66,6 +66,12 @@ func Day(s string) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q is no date", s)
 }
 
+// Future reports whether a document's day lies more than two days ahead of the clock, which covers zones and clocks that run
+// fast: such a record would keep every later form of itself out. Without a clock (zero now) nothing lies ahead.
+func Future(day, now time.Time) bool {
+	return !now.IsZero() && day.After(now.Add(48*time.Hour))
+}
+
 // ownIDs are the sources, up to the ":", whose records may have an id of the source's own instead of a CVE id.
 var ownIDs = []string{"csaf", "vex", "fda"}
 

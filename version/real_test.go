@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/firmward/firmward/version"
+	"github.com/firmward/firmward/wire/wiretest/needs"
 )
 
 // TestRealRanges: in NVD's own ranges no start lies after its end, by the scheme of the product. Such a start would be
@@ -21,7 +22,7 @@ func TestRealRanges(t *testing.T) {
 		files = append(files, found...)
 	}
 	if dir == "" || len(files) == 0 {
-		t.Skip("FIRMWARD_TEST_DATA names no NVD feeds")
+		needs.Missing(t, "FIRMWARD_TEST_DATA names no folder with NVD feeds")
 	}
 	seen, ordered, open := map[[3]string]bool{}, 0, 0
 	for _, file := range files {

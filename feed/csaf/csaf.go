@@ -35,9 +35,6 @@ import (
 // name is the feed's, with which the source of each of its advisories begins.
 const name = "csaf"
 
-// skew is how far ahead of the clock a date may lie.
-const skew = 48 * time.Hour
-
 // maxDocument bounds the bytes of one document's vulnerabilities. The largest real documents have some 15 MB.
 const maxDocument = 64 << 20
 
@@ -183,7 +180,7 @@ func (r *reader) frame(now time.Time) error {
 		return fmt.Errorf("%s: initial_release_date: %w", d.Tracking.ID, err)
 	}
 	for _, day := range []time.Time{r.current, r.initial} {
-		if !now.IsZero() && day.After(now.Add(skew)) {
+		if feed.Future(day, now) {
 			return fmt.Errorf("%s: its date %s lies in the future", d.Tracking.ID, day.Format(time.DateOnly))
 		}
 	}

@@ -37,9 +37,6 @@ const (
 	maxLinks  = 100     // references, and weaknesses
 )
 
-// skew is how far ahead of the clock a date may lie.
-const skew = 48 * time.Hour
-
 // Source is the reader.
 type Source struct{}
 
@@ -251,7 +248,7 @@ func (r *reader) dates() error {
 		r.advisory.Modified = day
 	}
 	for _, day := range []time.Time{r.advisory.Published, r.advisory.Modified} {
-		if !r.now.IsZero() && day.After(r.now.Add(skew)) {
+		if feed.Future(day, r.now) {
 			return fmt.Errorf("its date %s lies in the future", day.Format(time.DateOnly))
 		}
 	}

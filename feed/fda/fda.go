@@ -24,9 +24,6 @@ import (
 // name is the feed's, which its advisories carry as their source.
 const name = "fda"
 
-// skew is how far ahead of the clock a date may lie.
-const skew = 48 * time.Hour
-
 // Source is the reader.
 type Source struct{}
 
@@ -167,7 +164,7 @@ func (r recall) advisory(id string, origin firmward.Origins, put feed.Sink) (fir
 		if err != nil {
 			return a, err
 		}
-		if !origin.Imported.IsZero() && t.After(origin.Imported.Add(skew)) {
+		if feed.Future(t, origin.Imported) {
 			return a, fmt.Errorf("its date %s lies in the future", t.Format(time.DateOnly))
 		}
 		for _, into := range d.into {

@@ -25,9 +25,6 @@ import (
 // name is the feed's.
 const name = "openeox"
 
-// skew is how far ahead of the clock the day of a statement may lie.
-const skew = 48 * time.Hour
-
 // Source is the reader.
 type Source struct{}
 
@@ -173,7 +170,7 @@ func (c core) dates(now time.Time) (dates, error) {
 	switch {
 	case d.updated.IsZero():
 		return d, errors.New("last_updated is no time")
-	case !now.IsZero() && d.updated.After(now.Add(skew)):
+	case feed.Future(d.updated, now):
 		return d, fmt.Errorf("last_updated %s lies in the future", d.updated.Format(time.DateOnly))
 	}
 	for _, order := range []struct {

@@ -28,7 +28,6 @@ const name = "vex"
 
 // The bounds of one document.
 const (
-	skew        = 48 * time.Hour
 	maxDocument = 64 << 20 // bytes of its statements
 	maxProducts = 20_000   // of one statement
 	maxStated   = 200_000  // products of all statements
@@ -201,7 +200,7 @@ func (r *reader) frame() error {
 // day reads a date that may not lie in the future: later forms of the document would be kept out.
 func (r *reader) day(text string) (time.Time, error) {
 	day, err := feed.Day(text)
-	if err == nil && !r.now.IsZero() && day.After(r.now.Add(skew)) {
+	if err == nil && feed.Future(day, r.now) {
 		err = fmt.Errorf("its date %s lies in the future", day.Format(time.DateOnly))
 	}
 	return day, err

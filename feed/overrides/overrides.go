@@ -36,9 +36,6 @@ const name = "overrides"
 // OwnName is the feed of firmward's own corrections, and the name of their document.
 const OwnName = "corrections"
 
-// skew is how far ahead of the clock a date may lie.
-const skew = 48 * time.Hour
-
 //go:embed own/*.json
 var own embed.FS
 
@@ -225,7 +222,7 @@ func (r record) advisory(origin firmward.Origins, now time.Time) (firmward.Advis
 		if err != nil {
 			return a, err
 		}
-		if !now.IsZero() && day.After(now.Add(skew)) {
+		if feed.Future(day, now) {
 			return a, fmt.Errorf("its date %s lies in the future", day.Format(time.DateOnly))
 		}
 		for _, t := range d.into {
