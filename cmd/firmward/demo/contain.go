@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/audit"
 )
 
 // contain is story line 10. Where a wall can stand, it stands, and what it does is tried by packets that
@@ -85,15 +86,9 @@ func (s *Story) opened(ctx context.Context, nas firmward.Device) error {
 	}
 	now = s.Wall.try(ctx)
 	s.outcome(10, h.State == firmward.ContainReleased && now == allOpen, "a recorded decision opens it again", now.String())
-	leaves, err := s.leaves(ctx)
+	seen, err := s.recorded(ctx, "containment-released", h.ID, func(l audit.Leaf) string { return l.Actor + ", " + l.Detail["why"] })
 	if err != nil {
 		return err
-	}
-	seen := "no leaf says so"
-	for _, l := range leaves {
-		if l.Action == "containment-released" && l.Subject == h.ID {
-			seen = fmt.Sprintf("leaf %d: %s, %s", l.Seq, l.Actor, l.Detail["why"])
-		}
 	}
 	s.outcome(10, strings.Contains(seen, "anna, by decision: "+decision), "the record says who decided, and why", seen)
 	return nil

@@ -141,6 +141,17 @@ func (s *Story) leaves(ctx context.Context) ([]audit.Leaf, error) {
 	}
 }
 
+const unrecorded = "no leaf says so"
+
+// recorded tells the newest leaf of an action, one that still waits for its place in the log too.
+func (s *Story) recorded(ctx context.Context, action, subject string, tell func(audit.Leaf) string) (string, error) {
+	found, _, err := s.Store.FindLeaves(ctx, store.LeafFilter{Action: action, Subject: subject}, store.Page{Limit: 1})
+	if err != nil || len(found) == 0 {
+		return unrecorded, err
+	}
+	return tell(found[0]), nil
+}
+
 // forge writes a bundle that is sound in itself over any leaves.
 func forge(w *bytes.Buffer, key *audit.Signer, leaves []audit.Leaf, now time.Time) error {
 	out, err := audit.NewWriter(w, key.Origin(), key.Public())

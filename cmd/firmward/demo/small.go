@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/audit"
 	"github.com/firmward/firmward/httpapi"
 	"github.com/firmward/firmward/lab"
 	"github.com/firmward/firmward/rollout"
@@ -162,20 +163,14 @@ func (s *Story) byItself(ctx context.Context) error {
 	if _, err := s.until(ctx, 48*time.Hour, seen); err != nil {
 		return err
 	}
-	leaves, err := s.leaves(ctx)
+	said, err := s.recorded(ctx, "changed-by-itself", s.ids["hue-1"], func(l audit.Leaf) string { return l.Detail["before"] + " → " + l.Detail["after"] })
 	if err != nil {
 		return err
-	}
-	said := "no leaf says so"
-	for _, l := range leaves {
-		if l.Action == "changed-by-itself" && l.Subject == s.ids["hue-1"] {
-			said = fmt.Sprintf("leaf %d: %s → %s", l.Seq, l.Detail["before"], l.Detail["after"])
-		}
 	}
 	f := s.truth("hue-1")
 	installed := slices.ContainsFunc(f.Flashes, func(fl lab.Flash) bool {
 		return fl.DeliveryPath == lab.PathVendor && fl.Outcome == lab.OutcomeInstalled
 	})
-	s.outcome(12, installed && f.InstalledVersion == offered && said != "no leaf says so", "the bridge updated itself, and the record says that nobody here ordered it", said)
+	s.outcome(12, installed && f.InstalledVersion == offered && said != unrecorded, "the bridge updated itself, and the record says that nobody here ordered it", said)
 	return nil
 }
