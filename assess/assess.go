@@ -92,7 +92,7 @@ type Evaluator struct {
 	tracked bool   // a name's vendor keeps parallel release tracks
 	near    []uint32
 	votes   []vote
-	memo    []remembered // by criterion, doubled, plus one for the vulnerable part
+	memo    []remembered // by place among spans, doubled, plus one for the vulnerable part
 	turn    uint32       // marks what memo holds for this device
 	reader  reader       // of the record at hand
 	starts  []uint32
@@ -102,9 +102,7 @@ type Evaluator struct {
 
 // NewEvaluator judges by x.
 func NewEvaluator(x *index.Index) *Evaluator {
-	return &Evaluator{
-		x: x, attrs: make([]*version.Version, x.Texts()), bounds: make([]*version.Version, x.Texts()), memo: make([]remembered, 2*x.Criteria()),
-	}
+	return &Evaluator{x: x, attrs: make([]*version.Version, x.Texts()), bounds: make([]*version.Version, x.Texts())}
 }
 
 // own is one of the device's names with its place in the index.
@@ -116,7 +114,10 @@ type own struct {
 	ranks             bool             // Scheme is known
 }
 
-type span struct{ from, to uint32 }
+type span struct {
+	from, to uint32
+	before   uint32 // criteria in the spans before it
+}
 
 // remembered is the outcome of a criterion for the device of a turn, without its explanation.
 type remembered struct {
@@ -166,10 +167,17 @@ func (e *Evaluator) speaks(p index.Product) {
 		return
 	}
 	from, to := e.x.Span(p)
-	if slices.Contains(e.spans, span{from, to}) {
-		return
+	before := uint32(0)
+	for _, s := range e.spans {
+		if s.from == from && s.to == to {
+			return
+		}
+		before += s.to - s.from
 	}
-	e.spans = append(e.spans, span{from, to})
+	e.spans = append(e.spans, span{from, to, before})
+	if need := 2 * int(before+to-from); need > len(e.memo) {
+		e.memo = append(e.memo, make([]remembered, need-len(e.memo))...)
+	}
 	e.near = e.x.Naming(p, e.near)
 }
 

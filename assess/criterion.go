@@ -10,14 +10,14 @@ import (
 
 // match evaluates one leaf of a tree.
 func (r *reader) match(l index.Leaf) outcome {
-	i := l.Criterion()
-	if !r.own(i) {
+	place, ok := r.place(l.Criterion())
+	if !ok {
 		return r.stranger(l)
 	}
 	if r.explain || !r.memorable {
 		return r.fresh(l)
 	}
-	m := &r.memo[2*i+uint32(l&1)]
+	m := &r.memo[2*place+uint32(l&1)]
 	if m.turn != r.turn {
 		o := r.fresh(l)
 		if !o.named && !o.matched {

@@ -9,12 +9,18 @@ import (
 
 // own reports whether a criterion may speak of one of the device's names.
 func (e *Evaluator) own(criterion uint32) bool {
+	_, ok := e.place(criterion)
+	return ok
+}
+
+// place gives the place of a criterion among those that may speak of the device's names; false when it does not.
+func (e *Evaluator) place(criterion uint32) (place uint32, ok bool) {
 	for _, s := range e.spans {
 		if criterion-s.from < s.to-s.from { // unsigned: false below from
-			return true
+			return s.before + criterion - s.from, true
 		}
 	}
-	return false
+	return 0, false
 }
 
 // find gives the device's name that a criterion speaks of; a name of the card before a derived one.

@@ -47,9 +47,9 @@ type Judged struct {
 
 // Bounds of an input.
 const (
-	chunk   = 512     // lines that are judged together
+	chunk   = 32      // lines that are judged together
 	maxLine = 1 << 20 // bytes
-	maxKept = 8 << 20 // bytes of answers that are kept for lines to come
+	maxKept = 2 << 20 // bytes of answers that are kept for lines to come
 )
 
 // Lines reads devices, one a line: an id, a tab, and CPE 2.3 names with commas between them. It writes one Answer a line, in
