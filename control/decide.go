@@ -24,6 +24,9 @@ const reweigh = 24 * time.Hour
 // commandsKept is how long finished commands stay in the outbox; what they did stays in the audit log.
 const commandsKept = 90 * 24 * time.Hour
 
+// textsKept is how long what no finding says any more stays: longer than any transaction that may take it up again.
+const textsKept = 24 * time.Hour
+
 // decideStep brings findings up to the newest import, assesses and decides every device that is marked, and decides all of them once
 // a day.
 func (c *Control) decideStep(ctx context.Context) (time.Time, error) {
@@ -46,6 +49,9 @@ func (c *Control) decideStep(ctx context.Context) (time.Time, error) {
 			_, err := tx.ForgetCommands(ctx, c.Clock.Now().Add(-commandsKept))
 			return err
 		}); err != nil {
+			return time.Time{}, err
+		}
+		if _, err := c.Store.ForgetTexts(ctx, c.Clock.Now().Add(-textsKept)); err != nil {
 			return time.Time{}, err
 		}
 		c.mu.Lock()

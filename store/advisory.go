@@ -27,6 +27,10 @@ func (p *packer) pack(v any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return p.packText(b)
+}
+
+func (p *packer) packText(b []byte) (_ []byte, err error) {
 	if len(b) < 400 {
 		return append([]byte("j"), b...), nil
 	}

@@ -46,6 +46,7 @@ var tables = []struct{ name, key string }{
 	{"fingerprint_product", "product, fingerprint"},
 	{"fingerprint_answer", "fingerprint, advisory"},
 	{"device_fingerprint", "device"},
+	{"finding_text", "id"},
 	{"finding", "device, advisory"},
 	{"finding_history", "device, advisory, since"},
 	{"finding_count", "verdict, exploited"},

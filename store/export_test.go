@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"testing"
+
+	"github.com/firmward/firmward"
 )
 
 // ShortWait makes the store wait for a foreign lock for a millisecond only.
@@ -33,3 +35,26 @@ func (s *Store) Migrate(ctx context.Context, path string, steps fs.FS) error {
 
 // Learned gives the number of statements that the writer of an SQLite database keeps parsed.
 func (s *Store) Learned() int { return len(s.learned.known) }
+
+// WholeRows writes a finding and its form as they were before finding_text: whole, in their rows.
+func (s *Store) WholeRows(t *testing.T, f firmward.Finding, form firmward.Form) {
+	err := s.Tx(t.Context(), func(tx *Tx) error {
+		body, err := (&packer{}).pack(form)
+		if err != nil {
+			return err
+		}
+		if err := tx.put(t.Context(), "UPDATE finding SET said = '', body = $1", js{f}); err != nil {
+			return err
+		}
+		if err := tx.put(t.Context(), "UPDATE finding_history SET said = '', judged = '', body = $1", body); err != nil {
+			return err
+		}
+		return tx.put(t.Context(), "DELETE FROM finding_text")
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// LoseTexts damages the database.
+func (s *Store) LoseTexts(t *testing.T) { pragma(t, s, "DELETE FROM finding_text") }

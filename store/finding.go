@@ -37,6 +37,7 @@ func (t *Tx) ReplaceFindings(ctx context.Context, a Assessment) (FindingChanges,
 	for _, f := range known {
 		old[f.AdvisoryID] = f
 	}
+	var changes []findingChange
 	seen := make(map[string]bool, len(a.Findings))
 	for _, f := range a.Findings {
 		before, exists := old[f.AdvisoryID]
@@ -57,9 +58,7 @@ func (t *Tx) ReplaceFindings(ctx context.Context, a Assessment) (FindingChanges,
 		default:
 			done.Updated++
 		}
-		if err := t.changeFinding(ctx, before, exists, firmward.Form{Finding: f, Since: at, Judged: a.Judged}); err != nil {
-			return done, err
-		}
+		changes = append(changes, findingChange{before, exists, firmward.Form{Finding: f, Since: at, Judged: a.Judged}})
 	}
 	for _, f := range known {
 		if seen[f.AdvisoryID] || !f.ClosedAt.IsZero() {
@@ -68,9 +67,10 @@ func (t *Tx) ReplaceFindings(ctx context.Context, a Assessment) (FindingChanges,
 		before := f
 		f.ClosedAt, f.ClosedBy = at, a.Observation
 		done.Closed = append(done.Closed, f)
-		if err := t.changeFinding(ctx, before, true, firmward.Form{Finding: f, Since: at}); err != nil {
-			return done, err
-		}
+		changes = append(changes, findingChange{before, true, firmward.Form{Finding: f, Since: at}})
+	}
+	if err := t.changeFindings(ctx, at, changes...); err != nil {
+		return done, err
 	}
 	if len(done.Closed) > 0 {
 		err = t.PinObservation(ctx, a.Observation)
@@ -90,7 +90,7 @@ func (t *Tx) CloseFinding(ctx context.Context, device, advisory, by string, at t
 	}
 	before := f
 	f.ClosedAt, f.ClosedBy = at, by
-	if err := t.changeFinding(ctx, before, true, firmward.Form{Finding: f, Since: at}); err != nil {
+	if err := t.changeFindings(ctx, at, findingChange{before, true, firmward.Form{Finding: f, Since: at}}); err != nil {
 		return err
 	}
 	if err := t.put(ctx, "DELETE FROM device_fingerprint WHERE device = $1", device); err != nil {
@@ -99,25 +99,51 @@ func (t *Tx) CloseFinding(ctx context.Context, device, advisory, by string, at t
 	return t.PinObservation(ctx, by)
 }
 
-// changeFinding writes a finding and, where it says something new, its history.
-func (t *Tx) changeFinding(ctx context.Context, before firmward.Finding, exists bool, now firmward.Form) error {
-	if err := t.putFinding(ctx, before, exists, now.Finding); err != nil {
-		return err
-	}
-	if exists && sameForm(before, now.Finding) {
-		return nil
-	}
-	if !exists {
-		return t.putForm(ctx, now)
-	}
-	return t.succeedForm(ctx, before, now)
+// findingChange is a finding as it is to be, with what it was.
+type findingChange struct {
+	before firmward.Finding
+	exists bool
+	now    firmward.Form
 }
 
-func (t *Tx) putFinding(ctx context.Context, before firmward.Finding, exists bool, f firmward.Finding) error {
-	err := t.put(ctx, `INSERT INTO finding (device, advisory, verdict, is_open, exploited, closed, body) VALUES ($1, $2, $3, $4, $5, $6, $7)
+// changeFindings writes findings and, of those that say something new, the history.
+func (t *Tx) changeFindings(ctx context.Context, at time.Time, changes ...findingChange) error {
+	x := wording{at: at}
+	rows := make([]formRow, len(changes))
+	for i, c := range changes {
+		var err error
+		if rows[i], err = x.row(c.now); err != nil {
+			return err
+		}
+	}
+	if err := t.putTexts(ctx, x); err != nil {
+		return err
+	}
+	for i, c := range changes {
+		if err := t.putFinding(ctx, c, rows[i]); err != nil {
+			return err
+		}
+		if c.exists && sameForm(c.before, c.now.Finding) {
+			continue
+		}
+		if c.exists {
+			if err := t.endForm(ctx, c.before, c.now); err != nil {
+				return err
+			}
+		}
+		if err := t.putForm(ctx, rows[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Tx) putFinding(ctx context.Context, c findingChange, row formRow) error {
+	before, exists, f := c.before, c.exists, c.now.Finding
+	err := t.put(ctx, `INSERT INTO finding (device, advisory, verdict, is_open, exploited, closed, said, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 		ON CONFLICT (device, advisory) DO UPDATE SET verdict = excluded.verdict, is_open = excluded.is_open,
-		exploited = excluded.exploited, closed = excluded.closed, body = excluded.body`,
-		f.DeviceID, f.AdvisoryID, f.Verdict, f.Open(), f.Exploited, f.ClosedAt, js{f})
+		exploited = excluded.exploited, closed = excluded.closed, said = excluded.said, body = excluded.body`,
+		f.DeviceID, f.AdvisoryID, f.Verdict, f.Open(), f.Exploited, f.ClosedAt, row.said, js{row.own})
 	if err != nil {
 		return err
 	}
@@ -158,13 +184,19 @@ func (t *Tx) dropFindings(ctx context.Context, device string) error {
 
 // Finding gives one finding.
 func (r Reader) Finding(ctx context.Context, device, advisory string) (firmward.Finding, error) {
-	return one[firmward.Finding](ctx, r, "finding", advisory+" of "+device,
-		"SELECT body FROM finding WHERE device = $1 AND advisory = $2", device, advisory)
+	found, err := list(ctx, r, findingRow, "SELECT "+findingColumns+" FROM "+findingTables+" WHERE device = $1 AND advisory = $2", device, advisory)
+	if err == nil && len(found) == 0 {
+		return firmward.Finding{}, notFound("finding", advisory+" of "+device)
+	}
+	if err != nil {
+		return firmward.Finding{}, err
+	}
+	return found[0], nil
 }
 
 // FindingsOf gives all findings of a device, closed ones too, sorted by advisory.
 func (r Reader) FindingsOf(ctx context.Context, device string) ([]firmward.Finding, error) {
-	return list(ctx, r, bodies[firmward.Finding], "SELECT body FROM finding WHERE device = $1 ORDER BY advisory", device)
+	return list(ctx, r, findingRow, "SELECT "+findingColumns+" FROM "+findingTables+" WHERE device = $1 ORDER BY advisory", device)
 }
 
 // FindingFilter chooses findings. Zero fields choose nothing out.
@@ -182,7 +214,7 @@ func (r Reader) Findings(ctx context.Context, want FindingFilter, p Page) ([]fir
 	f.is("verdict", want.Verdict)
 	f.truth("is_open", want.Open)
 	f.truth("exploited", want.Exploited)
-	return page(ctx, r, ordered("advisory", "device"), p, f, "finding", "body", bodies[firmward.Finding])
+	return page(ctx, r, ordered("advisory", "device"), p, f, findingTables, findingColumns, findingRow)
 }
 
 // FindingCount is the number of open findings of one kind.

@@ -56,8 +56,8 @@ func (t *Tx) restate(ctx context.Context, r Restatement, devices []string, at ti
 	}
 	type key struct{ device, advisory string }
 	known := map[key]firmward.Finding{}
-	err := t.each(ctx, "SELECT body FROM finding WHERE device IN ("+t.d.elements("$1")+") AND advisory IN ("+t.d.elements("$2")+")", func(s scan) error {
-		f, err := bodies[firmward.Finding](s)
+	err := t.each(ctx, "SELECT "+findingColumns+" FROM "+findingTables+" WHERE device IN ("+t.d.elements("$1")+") AND advisory IN ("+t.d.elements("$2")+")", func(s scan) error {
+		f, err := findingRow(s)
 		known[key{f.DeviceID, f.AdvisoryID}] = f
 		return err
 	}, array(devices), array(named))
@@ -69,14 +69,16 @@ func (t *Tx) restate(ctx context.Context, r Restatement, devices []string, at ti
 	var closing []string // devices
 	for _, id := range devices {
 		d, before := Restated{Device: id}, len(w.list)
-		for _, f := range r.Changed {
+		for n, f := range r.Changed {
 			if before, exists := known[key{id, f.AdvisoryID}]; exists || f.Verdict != firmward.NotAffected {
 				w.take(&d, before, exists, f, at)
+				w.shared = append(w.shared, n)
 			}
 		}
 		for _, advisory := range r.Gone {
 			if before, exists := known[key{id, advisory}]; exists && before.ClosedAt.IsZero() {
 				w.gone(&d, before, at)
+				w.shared = append(w.shared, alone)
 			}
 		}
 		if len(d.Closed) > 0 {
@@ -104,7 +106,35 @@ type findingRows struct {
 	at     time.Time
 	list   []firmward.Finding
 	before []firmward.Finding   // what each of list was; the zero value where it is new
+	shared []int                // which one of the restatement's each of list says, or alone
 	counts map[FindingCount]int // changes of finding_count; N is 0
+
+	said []string // sums of what list says
+	own  []ownPart
+}
+
+// alone marks a finding that says what it said.
+const alone = -1
+
+// takeTexts works out what the rows say, once for all that say the same.
+func (w *findingRows) takeTexts(x *wording) error {
+	sums := map[int]string{}
+	for i, f := range w.list {
+		sum, own := sums[w.shared[i]], ownPart{}
+		if sum != "" {
+			_, own = parts(f)
+		} else {
+			var err error
+			if sum, own, err = x.of(f); err != nil {
+				return err
+			}
+		}
+		if w.shared[i] != alone {
+			sums[w.shared[i]] = sum
+		}
+		w.said, w.own = append(w.said, sum), append(w.own, own)
+	}
+	return nil
 }
 
 // take is one finding of a device as it is to be now: the cases of ReplaceFindings.
@@ -167,19 +197,23 @@ func (t *Tx) closedBy(ctx context.Context, w *findingRows, told []Restated, by m
 
 // putFindings writes rows, what they said before, and counts.
 func (t *Tx) putFindings(ctx context.Context, w *findingRows) error {
-	if err := t.putForms(ctx, w); err != nil {
+	x := wording{at: w.at}
+	if err := w.takeTexts(&x); err != nil {
+		return err
+	}
+	if err := t.putForms(ctx, w, &x); err != nil {
 		return err
 	}
 	rows := make([][]any, len(w.list))
 	for i, f := range w.list {
-		row, err := bind([]any{f.DeviceID, f.AdvisoryID, f.Verdict, f.Open(), f.Exploited, f.ClosedAt, js{f}})
+		row, err := bind([]any{f.DeviceID, f.AdvisoryID, f.Verdict, f.Open(), f.Exploited, f.ClosedAt, w.said[i], js{w.own[i]}})
 		if err != nil {
 			return err
 		}
 		rows[i] = row
 	}
 	err := t.bulk(ctx, load{
-		table: "finding", columns: []string{"device", "advisory", "verdict", "is_open", "exploited", "closed", "body"}, keys: 2, rows: rows, long: true,
+		table: "finding", columns: []string{"device", "advisory", "verdict", "is_open", "exploited", "closed", "said", "body"}, keys: 2, rows: rows, long: true,
 	})
 	if err != nil {
 		return err

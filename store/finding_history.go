@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
@@ -24,36 +25,75 @@ func sameForm(a, b firmward.Finding) bool {
 		slices.EqualFunc(a.Records, b.Records, func(x, y firmward.RecordRef) bool { return x.Source == y.Source && x.Modified.Equal(y.Modified) })
 }
 
-// putForm begins a form. One that began at the same moment never stood and gives way.
-func (t *Tx) putForm(ctx context.Context, f firmward.Form) error {
-	p, _ := packers.Get().(*packer)
-	defer packers.Put(p)
-	body, err := p.pack(f)
-	if err != nil {
-		return fmt.Errorf("write history of %s: %w", f.AdvisoryID, err)
-	}
-	return t.put(ctx, `INSERT INTO finding_history (device, advisory, since, until, snapshot, body) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (device, advisory, since) DO UPDATE SET until = excluded.until, snapshot = excluded.snapshot, body = excluded.body`,
-		f.DeviceID, f.AdvisoryID, f.Since, f.Until, f.Snapshot, body)
+// formRow is a form as it is kept.
+type formRow struct {
+	firmward.Form
+	said, judged string // sums
+	own          ownPart
 }
 
-// succeedForm ends the form in force and begins the next. A finding of before there was a history leaves what it said, as
-// far as that is known.
-func (t *Tx) succeedForm(ctx context.Context, before firmward.Finding, now firmward.Form) error {
+// row takes in what a form says.
+func (x *wording) row(f firmward.Form) (row formRow, err error) {
+	row.Form = f
+	if row.said, row.own, err = x.of(f.Finding); err == nil {
+		row.judged, err = x.judged(f.Judged)
+	}
+	return row, err
+}
+
+var formColumns = []string{"device", "advisory", "since", "until", "snapshot", "said", "judged", "body"}
+
+// values are those of formColumns.
+func (row formRow) values() ([]any, error) {
+	body, err := json.Marshal(row.own)
+	if err != nil {
+		return nil, fmt.Errorf("write history of %s: %w", row.AdvisoryID, err)
+	}
+	return bind([]any{row.DeviceID, row.AdvisoryID, row.Since, row.Until, row.Snapshot, row.said, row.judged, append([]byte("j"), body...)})
+}
+
+func formLoad(rows ...formRow) (load, error) {
+	l := load{table: "finding_history", columns: formColumns, keys: 3, rows: make([][]any, len(rows)), long: true}
+	for i, row := range rows {
+		var err error
+		if l.rows[i], err = row.values(); err != nil {
+			return l, err
+		}
+	}
+	return l, nil
+}
+
+// putForm begins a form. One that began at the same moment never stood and gives way.
+func (t *Tx) putForm(ctx context.Context, row formRow) error {
+	l, err := formLoad(row)
+	if err != nil {
+		return err
+	}
+	return t.put(ctx, l.insert(), l.rows[0]...)
+}
+
+// endForm ends the form in force. A finding of before there was a history leaves what it said, as far as that is known.
+func (t *Tx) endForm(ctx context.Context, before firmward.Finding, now firmward.Form) error {
 	n, err := t.exec(ctx, "UPDATE finding_history SET until = $3 WHERE device = $1 AND advisory = $2 AND until = 0", now.DeviceID, now.AdvisoryID, now.Since)
 	if err != nil {
 		return err
 	}
-	if n == 0 && before.OpenedAt.Before(now.Since) {
-		if err := t.putForm(ctx, firmward.Form{Finding: before, Since: before.OpenedAt, Until: now.Since}); err != nil {
-			return err
-		}
+	if n > 0 || !before.OpenedAt.Before(now.Since) {
+		return nil
 	}
-	return t.putForm(ctx, now)
+	x := wording{at: now.Since}
+	row, err := x.row(firmward.Form{Finding: before, Since: before.OpenedAt, Until: now.Since})
+	if err != nil {
+		return err
+	}
+	if err := t.putTexts(ctx, x); err != nil {
+		return err
+	}
+	return t.putForm(ctx, row)
 }
 
-// putForms does for many findings what putForm and succeedForm do for one.
-func (t *Tx) putForms(ctx context.Context, w *findingRows) error {
+// putForms does for many findings what endForm and putForm do for one. x has what w.list says.
+func (t *Tx) putForms(ctx context.Context, w *findingRows, x *wording) error {
 	type key struct{ device, advisory string }
 	var devices, advisories, ending []string // ending: device and advisory of the forms in force that end
 	changed := map[key]bool{}
@@ -64,7 +104,7 @@ func (t *Tx) putForms(ctx context.Context, w *findingRows) error {
 		}
 	}
 	if len(changed) == 0 {
-		return nil
+		return t.putTexts(ctx, *x)
 	}
 	slices.Sort(devices)
 	slices.Sort(advisories)
@@ -89,36 +129,37 @@ func (t *Tx) putForms(ctx context.Context, w *findingRows) error {
 			return err
 		}
 	}
-	var forms []firmward.Form
+	var forms []formRow
 	for i, f := range w.list {
 		k, before := key{f.DeviceID, f.AdvisoryID}, w.before[i]
 		if !changed[k] {
 			continue
 		}
 		if before.AdvisoryID != "" && !inForce[k] && before.OpenedAt.Before(w.at) { // of before there was a history
-			forms = append(forms, firmward.Form{Finding: before, Since: before.OpenedAt, Until: w.at})
+			row, err := x.row(firmward.Form{Finding: before, Since: before.OpenedAt, Until: w.at})
+			if err != nil {
+				return err
+			}
+			forms = append(forms, row)
 		}
 		now := firmward.Form{Finding: f, Since: w.at, Judged: w.judged}
 		if f.Verdict != firmward.NotAffected && !f.ClosedAt.IsZero() {
 			now.Judged = nil // no record names it any more
 		}
-		forms = append(forms, now)
-	}
-	p, _ := packers.Get().(*packer)
-	defer packers.Put(p)
-	rows := make([][]any, len(forms))
-	for i, f := range forms {
-		body, err := p.pack(f)
-		if err != nil {
-			return fmt.Errorf("write history of %s: %w", f.AdvisoryID, err)
-		}
-		row, err := bind([]any{f.DeviceID, f.AdvisoryID, f.Since, f.Until, f.Snapshot, body})
+		judged, err := x.judged(now.Judged)
 		if err != nil {
 			return err
 		}
-		rows[i] = row
+		forms = append(forms, formRow{Form: now, said: w.said[i], judged: judged, own: w.own[i]})
 	}
-	return t.bulk(ctx, load{table: "finding_history", columns: []string{"device", "advisory", "since", "until", "snapshot", "body"}, keys: 3, rows: rows, long: true})
+	if err := t.putTexts(ctx, *x); err != nil {
+		return err
+	}
+	l, err := formLoad(forms...)
+	if err != nil {
+		return err
+	}
+	return t.bulk(ctx, l)
 }
 
 // dropForms forgets the history of a device, and the records that were kept for it alone.
@@ -131,14 +172,18 @@ func (t *Tx) dropForms(ctx context.Context, device string) error {
 
 func forms(s scan) (f firmward.Form, err error) {
 	var since, until time.Time
-	err = s(timeInto{&since}, timeInto{&until}, packed{&f})
-	f.Since, f.Until = since, until
+	var device, sum, judgedSum string
+	judged := said{&f.Judged, &judgedSum}
+	err = s(&device, timeInto{&since}, timeInto{&until}, &sum, said{&f.Finding, &sum}, &judgedSum, judged, packed{&f})
+	f.DeviceID, f.Since, f.Until = device, since, until
 	return f, err
 }
 
 // FormsOf gives all that a finding ever said, oldest first.
 func (r Reader) FormsOf(ctx context.Context, device, advisory string) ([]firmward.Form, error) {
-	return list(ctx, r, forms, "SELECT since, until, body FROM finding_history WHERE device = $1 AND advisory = $2 ORDER BY since", device, advisory)
+	return list(ctx, r, forms, `SELECT h.device, h.since, h.until, h.said, s.text, h.judged, j.text, h.body FROM finding_history h
+		LEFT JOIN finding_text s ON s.id = h.said LEFT JOIN finding_text j ON j.id = h.judged
+		WHERE h.device = $1 AND h.advisory = $2 ORDER BY h.since`, device, advisory)
 }
 
 // FindingAsOf gives what a finding said at a time. NotFound when there was none then.

@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 	"testing"
 	"testing/fstest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/store"
@@ -63,4 +66,52 @@ func TestMigration(t *testing.T) {
 	}
 	_, err = store.Open(ctx, store.Options{URL: path})
 	wantSaid(t, err, firmward.NewerSchema, "newer firmward")
+}
+
+// TestFindingOfBefore reads findings that keep all in their row, as they were written before finding_text, and goes on from them. A text
+// that is lost is an error, not a finding that says nothing.
+func TestFindingOfBefore(t *testing.T) {
+	ctx := t.Context()
+	s := open(t, filepath.Join(t.TempDir(), "firmward.db"))
+	at := time.Date(2026, 3, 14, 15, 9, 26, 0, time.UTC)
+	weigh := func(v firmward.Verdict, at time.Time) {
+		t.Helper()
+		err := s.Tx(ctx, func(tx *store.Tx) error {
+			_, err := tx.ReplaceFindings(ctx, store.Assessment{Device: "a", At: at, Judged: &firmward.Judged{By: "1.0"}, Findings: []firmward.Finding{{
+				AdvisoryID: "CVE-1", Verdict: v, Explanation: firmward.Explanation{Text: string(v)}, Records: []firmward.RecordRef{{Source: "nvd"}},
+			}}})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func() (firmward.Finding, []firmward.Form) {
+		t.Helper()
+		f, err := s.Finding(ctx, "a", "CVE-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		forms, err := s.FormsOf(ctx, "a", "CVE-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f, forms
+	}
+	weigh(firmward.Affected, at)
+	f, forms := read()
+	s.WholeRows(t, f, forms[0])
+	was, then := read()
+	if diff := cmp.Diff(f, was) + cmp.Diff(forms, then); diff != "" {
+		t.Errorf("in one row it reads otherwise:\n%s", diff)
+	}
+	weigh(firmward.Possible, at.Add(time.Hour))
+	is, now := read()
+	if is.Verdict != firmward.Possible || !is.OpenedAt.Equal(at) || len(now) != 2 || now[0].Verdict != firmward.Affected || now[1].Explanation.Text != "possible" {
+		t.Errorf("afterwards %+v\n%+v", is, now)
+	}
+	s.LoseTexts(t)
+	if f, err := s.Finding(ctx, "a", "CVE-1"); err == nil {
+		t.Errorf("with its text lost it is %+v", f)
+	}
 }

@@ -58,6 +58,59 @@ func asFound(t *testing.T, s *store.Store) {
 	}
 }
 
+// saidOnce keeps what two devices have in common once, and as long as one of them, or its history, says it.
+func saidOnce(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	weigh := func(day int, likelihood float64) {
+		t.Helper()
+		for _, device := range []string{"a", "b"} {
+			write(t, s, func(tx *store.Tx) error {
+				_, err := tx.ReplaceFindings(ctx, store.Assessment{
+					Device: device, At: t0.AddDate(0, 0, day), Judged: &firmward.Judged{Essence: []byte(`{"Vendor":"Axis"}`)},
+					Findings: []firmward.Finding{{AdvisoryID: "CVE-1", Verdict: firmward.Affected, Digest: "1", Likelihood: likelihood, Snapshot: int64(day), Reason: "because"}},
+				})
+				return err
+			})
+		}
+	}
+	forget := func(day, want int) {
+		t.Helper()
+		if n := must[int](t)(s.ForgetTexts(ctx, t0.AddDate(0, 0, day))); n != want {
+			t.Errorf("before day %d: %d texts were forgotten, not %d", day, n, want)
+		}
+	}
+	check := func(day int, likelihood float64) {
+		t.Helper()
+		for _, device := range []string{"a", "b"} {
+			f := must[firmward.Finding](t)(s.Finding(ctx, device, "CVE-1"))
+			if f.DeviceID != device || f.Likelihood != likelihood || f.Reason != "because" || !f.OpenedAt.Equal(t0) || f.Snapshot != int64(day) {
+				t.Errorf("%s: %+v", device, f)
+			}
+			list, _, err := s.Findings(ctx, store.FindingFilter{Device: device}, store.Page{})
+			if err != nil || len(list) != 1 || list[0].Likelihood != likelihood {
+				t.Errorf("%s: %+v, %v", device, list, err)
+			}
+			forms := must[[]firmward.Form](t)(s.FormsOf(ctx, device, "CVE-1"))
+			if len(forms) != 1 || forms[0].Likelihood != .1 || forms[0].Judged == nil || forms[0].Snapshot != 0 {
+				t.Errorf("%s: %+v", device, forms)
+			}
+		}
+	}
+	weigh(0, .1)
+	weigh(1, .2) // a likelihood alone makes no history
+	weigh(2, .3)
+	check(2, .3)
+	forget(1, 0) // somebody may still be about to say it
+	forget(9, 1) // .2
+	forget(9, 0)
+	check(2, .3)
+	weigh(3, .2)
+	check(3, .2)
+	weigh(4, .3)
+	forget(4, 1)
+	check(4, .3)
+}
+
 // asJudged keeps the records by which findings were judged, those alone, and as long as there is such a finding.
 func asJudged(t *testing.T, s *store.Store) {
 	ctx := t.Context()

@@ -26,6 +26,7 @@ var knowledge = []check{
 	{"findings", findings},
 	{"findings as they were", asFound},
 	{"records as they were", asJudged},
+	{"what findings say, once", saidOnce},
 	{"exceptions", exceptions},
 }
 
