@@ -8,6 +8,7 @@ type FeedFetch struct {
 	Follow    bool               // fetched again and again, as often as its source says
 	URLs      []string           // in place of the source's own; empty: those
 	Keyed     bool               // a key for the server is sealed
+	OpenPGP   string             `json:",omitempty"` // armored public keys: every document must be signed by one of them, that of a file too
 	By        string             // who asked for it last
 	Since     time.Time          // when that was
 	Cursor    string             // how far the feed was read: the source's own mark

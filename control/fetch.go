@@ -110,7 +110,11 @@ func (c *Control) newFetch(ctx context.Context, who firmward.Person, name string
 		}
 		key = secret.Password
 	}
-	f.web = c.newWeb(f.urls, key, row.Tags)
+	pinned, err := pinnedKeys(row)
+	if err != nil {
+		return nil, err
+	}
+	f.web = c.newWeb(f.urls, key, pinned, row.Tags)
 	return f, nil
 }
 
@@ -312,9 +316,13 @@ func (f *fetching) done(ctx context.Context, at feed.Cursor) error {
 		if err := tx.ForgetFeedError(ctx, f.info.Name); err != nil {
 			return err
 		}
-		return f.leaf(ctx, tx, f.who.Name, "feed-fetch", f.info.Name, map[string]string{
+		facts := map[string]string{
 			"requests": fmt.Sprint(f.web.asked), "documents": fmt.Sprint(f.documents), "unchanged": fmt.Sprint(f.upToDate), "refused": fmt.Sprint(f.refused),
-		})
+		}
+		if len(f.web.signed) > 0 {
+			facts["signed"] = signedBy(f.web.signed)
+		}
+		return f.leaf(ctx, tx, f.who.Name, "feed-fetch", f.info.Name, facts)
 	})
 }
 

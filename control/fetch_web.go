@@ -30,22 +30,27 @@ const (
 // web asks the hosts of one feed, one request after another.
 type web struct {
 	client  *http.Client
-	hosts   []string // with port
-	agent   string   // User-Agent
-	key     string   // for the server; empty: none
+	hosts   []string  // with port
+	agent   string    // User-Agent
+	key     string    // for the server; empty: none
+	pinned  feed.Keys // by which documents must be signed, in place of those that the source knows
 	scratch string
 	clock   Clock
 	tags    map[string]firmward.FeedTag // of what is held, by URL
 	last    time.Time                   // when the last request began
 	asked   int                         // requests so far
+	signed  map[string]int              // documents whose signature is right, by the fingerprint of the key
 }
 
-func (c *Control) newWeb(urls []string, key string, tags map[string]firmward.FeedTag) *web {
+func (c *Control) newWeb(urls []string, key string, pinned feed.Keys, tags map[string]firmward.FeedTag) *web {
 	hosts, agent := feed.Hosts(urls), "firmward"
 	if c.Version != "" {
 		agent += "/" + c.Version
 	}
-	return &web{client: wire.WebClient(c.Network, hosts), hosts: hosts, agent: agent, key: key, scratch: c.Scratch, clock: c.Clock, tags: tags}
+	return &web{
+		client: wire.WebClient(c.Network, hosts), hosts: hosts, agent: agent, key: key, pinned: pinned, scratch: c.Scratch, clock: c.Clock, tags: tags,
+		signed: map[string]int{},
+	}
 }
 
 // later is an error that may well go away; after is how long the server wants to be left alone.
@@ -269,7 +274,7 @@ func (w *web) index(ctx context.Context, q feed.Request, most int64) ([]byte, an
 	return b, a, err
 }
 
-// download keeps a document in a file, which the caller removes, and checks its hash. Nothing is there after an error, and when
+// download keeps a document in a file, which the caller removes, and checks its hash and its signature. Nothing is there after an error, and when
 // the document is unchanged.
 func (w *web) download(ctx context.Context, q feed.Request) (path string, a answer, err error) {
 	file, err := os.CreateTemp(w.scratch, "feed-*")
@@ -294,7 +299,9 @@ func (w *web) download(ctx context.Context, q feed.Request) (path string, a answ
 		return err
 	})
 	if err == nil && !a.unchanged {
-		err = w.checkHash(ctx, q, file)
+		if err = w.checkHash(ctx, q, file); err == nil {
+			err = w.checkSignature(ctx, q, file)
+		}
 	}
 	return file.Name(), a, err
 }
@@ -318,6 +325,34 @@ func (w *web) checkHash(ctx context.Context, q feed.Request, document io.ReadSee
 		return feed.CheckHash(document, sum)
 	}
 	return nil
+}
+
+// checkSignature checks that a document is signed, where it must be.
+func (w *web) checkSignature(ctx context.Context, q feed.Request, document io.ReadSeeker) error {
+	keys := w.pinned
+	if keys.Empty() {
+		keys = q.Keys
+	}
+	switch {
+	case keys.Empty():
+		return nil
+	case q.Signature == "":
+		return firmward.Errorf(firmward.Invalid, q.Name+": it must be signed, and no signature is named")
+	}
+	s := q
+	s.URL, s.Name, s.Hashes, s.Conditional = q.Signature, q.Name+", signature", nil, false
+	sig, _, err := w.index(ctx, s, maxHashFile)
+	if firmward.CodeOf(err) == firmward.NotFound {
+		return firmward.Errorf(firmward.Invalid, q.Name+": it must be signed, and its signature is not there")
+	}
+	if err != nil {
+		return err
+	}
+	by, err := keys.Check(document, sig, w.clock.Now())
+	if err == nil {
+		w.signed[by]++
+	}
+	return err
 }
 
 // writing marks what goes wrong here and not at the server.

@@ -33,6 +33,9 @@ func (c *Control) ImportFeed(ctx context.Context, who firmward.Person, source, p
 		return firmward.FeedStatus{}, err
 	}
 	info := src.Info()
+	if err := c.mayComeAlone(ctx, info.Name, document); err != nil {
+		return firmward.FeedStatus{}, err
+	}
 	news, err := c.newsOf(ctx, info)
 	if err != nil {
 		return firmward.FeedStatus{}, err

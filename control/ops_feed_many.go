@@ -50,6 +50,10 @@ func (c *Control) importMany(ctx context.Context, who firmward.Person, many *fee
 	if err != nil {
 		return firmward.FeedStatus{}, err
 	}
+	if many.Keys, err = c.pinned(ctx, info.Name); err != nil {
+		return firmward.FeedStatus{}, err
+	}
+	many.Now = c.Clock.Now()
 	progress := &importing{feed: info.Name, document: document}
 	c.imports.Store(progress, nil)
 	defer c.imports.Delete(progress)
@@ -75,6 +79,9 @@ func (c *Control) importMany(ctx context.Context, who firmward.Person, many *fee
 		facts := map[string]string{"documents": fmt.Sprint(documents), "hashes checked": fmt.Sprint(many.Hashed)}
 		if many.Signed > 0 {
 			facts["signatures not verified"] = fmt.Sprint(many.Signed)
+		}
+		if len(many.SignedBy) > 0 {
+			facts["signed"] = signedBy(many.SignedBy)
 		}
 		imp.Then(c.imported(ctx, who, document, facts))
 		return nil

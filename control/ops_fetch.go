@@ -83,9 +83,10 @@ func (c *Control) endFetch(name string) { c.fetches.Delete(name) }
 
 // SetFeed changes how a feed is fetched; nil leaves a thing as it is.
 type SetFeed struct {
-	Follow *bool
-	URLs   *[]string // none: the source's own
-	Key    *string   // for its server; empty: forget it
+	Follow  *bool
+	URLs    *[]string // none: the source's own
+	Key     *string   // for its server; empty: forget it
+	OpenPGP *string   // armored public keys by one of which every document must be signed; empty: by those that its provider names, if at all
 }
 
 // SetFeed says whether a feed is followed, from where and with which key. A followed feed is fetched at once and then as often as
@@ -103,6 +104,10 @@ func (c *Control) SetFeed(ctx context.Context, who firmward.Person, name string,
 			return firmward.FeedStatus{}, firmward.Errorf(firmward.Conflict, name+" is being fetched: try again when that has ended")
 		}
 		defer c.endFetch(name)
+	}
+	pinned, err := pinnedFacts(in.OpenPGP)
+	if err != nil {
+		return firmward.FeedStatus{}, err
 	}
 	var sealed []byte
 	if in.Key != nil && *in.Key != "" {
@@ -128,6 +133,10 @@ func (c *Control) SetFeed(ctx context.Context, who firmward.Person, name string,
 				return err
 			}
 			facts["key"] = fmt.Sprint(row.Keyed)
+		}
+		if in.OpenPGP != nil {
+			row.OpenPGP = *in.OpenPGP
+			facts["openpgp keys"] = pinned
 		}
 		if in.Follow != nil {
 			row.Follow, row.Next, row.Alarmed = *in.Follow, time.Time{}, time.Time{}

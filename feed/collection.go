@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/firmward/firmward"
 )
@@ -31,19 +32,23 @@ const (
 // Collection is a folder or an archive (zip, tar, tar.gz) of many documents: the CVE list, or a mirror of a CSAF
 // provider. Nothing is ever written to where an entry's name says.
 //
-// Where a file NAME.sha256 or NAME.sha512 stands beside a document, the document is checked against it. Signatures
-// (NAME.asc) are counted and not verified. Documents that an index lists (index.txt, changes.csv, ROLIE) and that are
+// Where a file NAME.sha256 or NAME.sha512 stands beside a document, the document is checked against it. With keys, each document must be signed by
+// one of them (NAME.asc beside it); without, signatures are counted and not verified. Documents that an index lists (index.txt, changes.csv, ROLIE) and that are
 // not there are named. All else that is no document is left aside and counted.
 type Collection struct {
 	Hashed int // documents whose hash was checked and is right
-	Signed int // documents with a signature, which is not verified
+	Signed int // documents with a signature that was not verified
 	Aside  int // files that are no documents
+
+	Keys     Keys           // by one of which each document must be signed; none: it need not
+	Now      time.Time      // for Keys
+	SignedBy map[string]int // documents whose signature is right, by the fingerprint of the key
 
 	path    string
 	entries func(*Collection) iter.Seq2[entry, error]
 	total   int64 // bytes read in this walk
 	hashes  map[string][]string
-	signed  map[string]bool
+	signed  map[string][]byte // signatures; empty ones without keys
 	listed  []listing
 	there   map[string]bool
 }
@@ -159,7 +164,7 @@ func (c *Collection) Documents() iter.Seq2[*Document, error] {
 // survey walks once and takes what stands beside the documents.
 func (c *Collection) survey() error {
 	c.Hashed, c.Signed, c.Aside, c.total = 0, 0, 0, 0
-	c.hashes, c.signed, c.listed, c.there = map[string][]string{}, map[string]bool{}, nil, map[string]bool{}
+	c.hashes, c.signed, c.SignedBy, c.listed, c.there = map[string][]string{}, map[string][]byte{}, map[string]int{}, nil, map[string]bool{}
 	n := 0
 	for e, err := range c.entries(c) {
 		if err != nil {
@@ -171,7 +176,13 @@ func (c *Collection) survey() error {
 		switch what := role(e.name); what {
 		case isDocument:
 		case isSignature:
-			c.signed[strings.TrimSuffix(e.name, path.Ext(e.name))] = true
+			sig := []byte{}
+			if !c.Keys.Empty() {
+				if sig, err = c.beside(e); err != nil {
+					return fmt.Errorf("%s: %w", e.name, err)
+				}
+			}
+			c.signed[strings.TrimSuffix(e.name, path.Ext(e.name))] = sig
 		case isHash, isList, isProvider:
 			b, err := c.beside(e)
 			if err == nil {
@@ -216,6 +227,9 @@ func (c *Collection) document(e entry) (*Document, error) {
 			c.Hashed++
 		}
 	}
+	if err == nil && !c.Keys.Empty() {
+		r, err = c.checkSigned(r, e.name)
+	}
 	var d *Document
 	if err == nil {
 		d, err = stream(r, e.name)
@@ -223,11 +237,29 @@ func (c *Collection) document(e entry) (*Document, error) {
 	if err != nil {
 		return nil, errors.Join(err, body.Close())
 	}
-	if c.signed[e.name] {
+	if _, there := c.signed[e.name]; there && c.Keys.Empty() {
 		c.Signed++
 	}
 	d.shut = append(d.shut, body)
 	return d, nil
+}
+
+// checkSigned reads a document whole and checks that it is signed.
+func (c *Collection) checkSigned(r io.Reader, name string) (io.Reader, error) {
+	sig, there := c.signed[name]
+	if !there {
+		return nil, fmt.Errorf("it must be signed, and %s.asc is not there", path.Base(name))
+	}
+	b, err := readWhole(r)
+	if err != nil {
+		return nil, err
+	}
+	by, err := c.Keys.Check(bytes.NewReader(b), sig, c.Now)
+	if err != nil {
+		return nil, err
+	}
+	c.SignedBy[by]++
+	return bytes.NewReader(b), nil
 }
 
 // whole counts what the collection gives in all.

@@ -47,6 +47,8 @@ type Request struct {
 	Name        string   // of the document, for people
 	Conditional bool     // nothing is sent when it is as it was the last time
 	Hashes      []string // URLs of its SHA-256 or SHA-512: the first that is there is checked
+	Signature   string   // URL of its detached OpenPGP signature; empty: the source knows of none
+	Keys        Keys     // by one of which it must be signed; none: it need not, unless the operator named keys
 	KeyHeader   string   // header in which the operator's key goes, if there is one
 
 	Pace, PaceKeyed time.Duration // least time between two requests, without and with a key

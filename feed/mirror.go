@@ -200,12 +200,9 @@ func CheckHash(r io.Reader, file []byte) error {
 
 // hashed reads a document whole and checks it.
 func hashed(r io.Reader, want []string) (io.Reader, error) {
-	b, err := io.ReadAll(io.LimitReader(r, maxHashed+1))
+	b, err := readWhole(r)
 	if err != nil {
 		return nil, err
-	}
-	if len(b) > maxHashed {
-		return nil, fmt.Errorf("it has more than %d bytes, too many to check its hash", maxHashed)
 	}
 	short, long := sha256.Sum256(b), sha512.Sum512(b)
 	for _, w := range want {
@@ -214,4 +211,13 @@ func hashed(r io.Reader, want []string) (io.Reader, error) {
 		}
 	}
 	return bytes.NewReader(b), nil
+}
+
+// readWhole reads a document that is to be checked.
+func readWhole(r io.Reader) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, maxHashed+1))
+	if err == nil && len(b) > maxHashed {
+		err = fmt.Errorf("it has more than %d bytes, too many to check", maxHashed)
+	}
+	return b, err
 }

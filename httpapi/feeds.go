@@ -31,6 +31,7 @@ type Fetch struct {
 	Followed  bool      `json:"followed" doc:"fetched again and again while the server runs"`
 	URLs      []string  `json:"urls,omitempty" doc:"in place of the source's own"`
 	Keyed     bool      `json:"keyed" doc:"a key for its server is sealed"`
+	OpenPGP   []string  `json:"openpgpKeys,omitempty" doc:"fingerprints of the keys by one of which every document must be signed"`
 	By        string    `json:"by" doc:"who asked for it"`
 	Tried     time.Time `json:"tried,omitzero"`
 	Good      time.Time `json:"good,omitzero" doc:"the last try that ended well, whether or not anything was new"`
@@ -42,7 +43,7 @@ type Fetch struct {
 func feedOf(f firmward.FeedStatus) Feed {
 	out := Feed{f.Name, f.Kind, f.Records, f.Refused, f.Dated, f.Imported, f.Document, f.Stale, f.LastError, f.FailedAt, f.Trouble, nil}
 	if n := f.Fetch; n != nil {
-		out.Fetch = &Fetch{n.Follow, n.URLs, n.Keyed, n.By, n.Tried, n.Good, n.Failures, n.LastError, n.Next}
+		out.Fetch = &Fetch{n.Follow, n.URLs, n.Keyed, control.Fingerprints(n.OpenPGP), n.By, n.Tried, n.Good, n.Failures, n.LastError, n.Next}
 	}
 	return out
 }

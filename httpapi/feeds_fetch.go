@@ -10,9 +10,10 @@ import (
 
 // FeedChange changes how a feed is fetched; what is absent stays.
 type FeedChange struct {
-	Follow *bool     `json:"follow,omitempty" doc:"fetch it at once, and then as often as its source says, while the server runs"`
-	URLs   *[]string `json:"urls,omitempty" maxItems:"20" doc:"where it is fetched from; an empty list: where its source says. Other addresses begin anew"`
-	Key    *string   `json:"key,omitempty" maxLength:"512" doc:"for its server, where that gives more to who has one; sealed, never shown. An empty one is forgotten"`
+	Follow  *bool     `json:"follow,omitempty" doc:"fetch it at once, and then as often as its source says, while the server runs"`
+	URLs    *[]string `json:"urls,omitempty" maxItems:"20" doc:"where it is fetched from; an empty list: where its source says. Other addresses begin anew"`
+	OpenPGP *string   `json:"openpgpKeys,omitempty" maxLength:"1000000" doc:"public OpenPGP keys, armored: every document, of a file too, must then be signed by one of them. Empty: by those that its provider names, if it says that it signs"`
+	Key     *string   `json:"key,omitempty" maxLength:"512" doc:"for its server, where that gives more to who has one; sealed, never shown. An empty one is forgotten"`
 }
 
 func (a *API) feedFetchRoutes() {
@@ -32,7 +33,7 @@ func (a *API) feedFetchRoutes() {
 			Body FeedChange
 		},
 		) (Feed, error) {
-			s, err := a.Control.SetFeed(ctx, person(ctx), in.Name, control.SetFeed{Follow: in.Body.Follow, URLs: in.Body.URLs, Key: in.Body.Key})
+			s, err := a.Control.SetFeed(ctx, person(ctx), in.Name, control.SetFeed{Follow: in.Body.Follow, URLs: in.Body.URLs, Key: in.Body.Key, OpenPGP: in.Body.OpenPGP})
 			return feedOf(s), err
 		})
 }

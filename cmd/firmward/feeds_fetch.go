@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -112,14 +113,18 @@ type FeedsSetCmd struct {
 	Default bool     `help:"Fetch it from where its source says." xor:"url" name:"default-url"`
 	Key     bool     `help:"Enter a key for its server; it is asked for without echo, or read from the first line of the input." xor:"key"`
 	NoKey   bool     `help:"Forget the key." xor:"key" name:"no-key"`
+	OpenPGP []string `help:"A file with public OpenPGP keys, by one of which every document must be signed; may be repeated." name:"openpgp-key" xor:"openpgp" type:"existingfile" placeholder:"FILE"`
+	NoPGP   bool     `help:"Go back to the keys that the provider names, if it says that it signs." xor:"openpgp" name:"no-openpgp-key"`
 }
 
 // Help gives examples.
 func (FeedsSetCmd) Help() string {
 	return "nvd takes two addresses, the folder of its yearly files and its API; with the first alone, changes come from the file \"modified\" in that folder. " +
-		"csaf takes the provider-metadata.json of each vendor. Other addresses begin anew.\n\n" +
+		"csaf takes the provider-metadata.json of each vendor. Other addresses begin anew. " +
+		"With --openpgp-key a document that none of these keys signed is left out, one of an imported archive too.\n\n" +
 		examples("firmward feeds set nvd --url https://mirror.example/nvd/", "firmward feeds set csaf --url https://vendor.example/provider-metadata.json",
-			"pass show nvd-key | firmward feeds set nvd --key", "firmward feeds set nvd --default-url --no-key")
+			"pass show nvd-key | firmward feeds set nvd --key", "firmward feeds set nvd --default-url --no-key",
+			"firmward feeds set csaf --openpgp-key vendor.asc")
 }
 
 // Run carries it out.
@@ -141,8 +146,22 @@ func (c *FeedsSetCmd) Run(ctx context.Context, a *app) error {
 	case c.NoKey:
 		change.Key = new("")
 	}
-	if change.URLs == nil && change.Key == nil {
-		return usageError("say what to set: --url, --default-url, --key or --no-key")
+	if c.NoPGP {
+		change.OpenPGP = new("")
+	}
+	if len(c.OpenPGP) > 0 {
+		var keys strings.Builder
+		for _, name := range c.OpenPGP {
+			b, err := os.ReadFile(name)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(&keys, "%s\n", b)
+		}
+		change.OpenPGP = new(keys.String())
+	}
+	if change.URLs == nil && change.Key == nil && change.OpenPGP == nil {
+		return usageError("say what to set: --url, --default-url, --key, --no-key, --openpgp-key or --no-openpgp-key")
 	}
 	return setFeeds(ctx, a, []string{c.Name}, change, "is set.")
 }

@@ -23,6 +23,9 @@ import (
 // its documents on another one, the operator names it too, with an address that ends with a slash (CISA's metadata lies at
 // www.cisa.gov and its documents at raw.githubusercontent.com; check www.cisa.gov/sites/default/files/csaf/provider-metadata.json).
 // What lies elsewhere is refused and counted.
+//
+// A trusted provider signs every document (§7.1.19) and names its keys (§7.1.20): of such a one a document without a signature by one
+// of them is refused. What others sign counts when the operator names their keys.
 const (
 	together = 100 // documents in one import
 	owed     = 500 // documents that are tried again in the next run
@@ -39,6 +42,7 @@ type place struct {
 type change struct {
 	URL  string    `json:"url"`
 	Hash []string  `json:"hash,omitempty"`
+	Sign string    `json:"sign,omitempty"` // URL of the signature
 	At   time.Time `json:"at"`
 	from string    // the provider's URL
 }
@@ -48,12 +52,20 @@ type list struct {
 	provider, folder string // the folder is empty for a ROLIE feed
 }
 
+// key is a public key that is asked for, after the lists.
+type key struct{ provider, print string }
+
+// trusted is the role of those who sign (CSAF 2.0 §7.2.3).
+const trusted = "csaf_trusted_provider"
+
 // run is what a fetch remembers from batch to batch.
 type run struct {
 	places  map[string]place
-	lists   []list   // asked for; nil: the providers were
-	batch   []change // asked for
-	pending []change // the oldest first
+	lists   []list               // asked for; nil: the providers were
+	asked   []key                // with the lists
+	keys    map[string]feed.Keys // by provider
+	batch   []change             // asked for
+	pending []change             // the oldest first
 }
 
 // Next asks for the providers, then for their lists, then for the documents that changed.
@@ -62,7 +74,7 @@ func (Source) Next(f feed.Fetching) (feed.Batch, error) {
 		return feed.Batch{}, fmt.Errorf("no provider is named: firmward feeds set csaf --url https://HOST/…/provider-metadata.json")
 	}
 	if f.Before == nil {
-		r := run{places: map[string]place{}}
+		r := run{places: map[string]place{}, keys: map[string]feed.Keys{}}
 		if f.At != "" {
 			if err := json.Unmarshal([]byte(f.At), &r.places); err != nil {
 				return feed.Batch{}, fmt.Errorf("cursor: %w", err)
@@ -92,9 +104,15 @@ func (Source) Next(f feed.Fetching) (feed.Batch, error) {
 // ask asks for the lists of the providers that answered.
 func (r run) ask(f feed.Fetching) (feed.Batch, error) {
 	b := feed.Batch{At: f.Before.At, Index: true}
+	var keys []feed.Request
 	r.lists = []list{}
 	for i, at := range providers(f.URLs) {
 		var p struct {
+			Role string `json:"role"`
+			Keys []struct {
+				Print string `json:"fingerprint"`
+				URL   string `json:"url"`
+			} `json:"public_openpgp_keys"`
 			Distributions []struct {
 				Folder string `json:"directory_url"`
 				Rolie  struct {
@@ -120,15 +138,24 @@ func (r run) ask(f feed.Fetching) (feed.Batch, error) {
 				b.Requests = append(b.Requests, feed.Request{URL: rolie.URL, Name: lastPart(rolie.URL), Conditional: true})
 			}
 		}
-		for _, q := range b.Requests[before:] {
-			if !slices.Contains(feed.Hosts(f.URLs), feed.Hosts([]string{q.URL})[0]) {
-				return b, fmt.Errorf("%s names a list on another host, which is not asked unless you name it too (with --url and a slash at its end): %q", at, feed.Clip(q.URL))
-			}
-		}
 		if before == len(b.Requests) {
 			return b, fmt.Errorf("%s names no distribution: no folder and no ROLIE feed", at)
 		}
+		if p.Role == trusted && len(p.Keys) == 0 {
+			return b, fmt.Errorf("%s says that it is a trusted provider and names no OpenPGP key", at)
+		}
+		for _, k := range p.Keys {
+			if p.Role == trusted {
+				r.asked, keys = append(r.asked, key{at, k.Print}), append(keys, feed.Request{URL: k.URL, Name: lastPart(k.URL)})
+			}
+		}
+		for _, q := range append(b.Requests[before:len(b.Requests):len(b.Requests)], keys...) {
+			if !slices.Contains(feed.Hosts(f.URLs), feed.Hosts([]string{q.URL})[0]) {
+				return b, fmt.Errorf("%s names a list or a key on another host, which is not asked unless you name it too (with --url and a slash at its end): %q", at, feed.Clip(q.URL))
+			}
+		}
 	}
+	b.Requests = append(b.Requests, keys...)
 	b.Memo = r
 	return b, nil
 }
@@ -141,6 +168,17 @@ func (r *run) changes(f feed.Fetching) error {
 			c.from, seen[c.URL] = at, true
 			r.pending = append(r.pending, c)
 		}
+	}
+	for i, k := range r.asked {
+		at := f.Before.Requests[len(r.lists)+i].URL
+		keys, err := feed.ReadKeys(f.Answers[len(r.lists)+i])
+		if err == nil && k.print != "" && !keys.Has(k.print) {
+			err = fmt.Errorf("this is not the key %s that %s names", feed.Clip(k.print), k.provider)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", at, err)
+		}
+		r.keys[k.provider] = r.keys[k.provider].With(keys)
 	}
 	for i, l := range r.lists {
 		if f.Answers[i] == nil {
@@ -173,7 +211,7 @@ func (r run) next() (feed.Batch, error) {
 	n := min(together, len(r.pending))
 	r.batch, r.pending = r.pending[:n], r.pending[n:]
 	for _, c := range r.batch {
-		b.Requests = append(b.Requests, feed.Request{URL: c.URL, Name: lastPart(c.URL), Hashes: c.Hash})
+		b.Requests = append(b.Requests, feed.Request{URL: c.URL, Name: lastPart(c.URL), Hashes: c.Hash, Signature: c.Sign, Keys: r.keys[c.from]})
 	}
 	b.Memo = r
 	return b, nil
@@ -225,8 +263,11 @@ func listed(l list, b []byte) ([]change, error) {
 	for _, e := range in.Feed.Entry {
 		c := change{URL: e.Content.Source, At: e.Updated}
 		for _, link := range e.Link {
-			if link.Rel == "hash" {
+			switch link.Rel {
+			case "hash":
 				c.Hash = append(c.Hash, link.Href)
+			case "signature":
+				c.Sign = link.Href
 			}
 		}
 		out = append(out, c)
@@ -253,7 +294,7 @@ func changed(folder string, b []byte) ([]change, error) {
 			return nil, err
 		}
 		u := base.JoinPath(below(base.Path, row[0])).String()
-		out = append(out, change{URL: u, Hash: []string{u + ".sha256", u + ".sha512"}, At: at})
+		out = append(out, change{URL: u, Hash: []string{u + ".sha256", u + ".sha512"}, Sign: u + ".asc", At: at})
 	}
 	return out, nil
 }

@@ -1849,6 +1849,8 @@ export interface components {
             follow?: boolean;
             /** @description for its server, where that gives more to who has one; sealed, never shown. An empty one is forgotten */
             key?: string;
+            /** @description public OpenPGP keys, armored: every document, of a file too, must then be signed by one of them. Empty: by those that its provider names, if it says that it signs */
+            openpgpKeys?: string;
             /** @description where it is fetched from; an empty list: where its source says. Other addresses begin anew */
             urls?: string[];
         };
@@ -1884,6 +1886,8 @@ export interface components {
              * @description the next try
              */
             next?: string;
+            /** @description fingerprints of the keys by one of which every document must be signed */
+            openpgpKeys?: string[];
             /** Format: date-time */
             tried?: string;
             /** @description in place of the source's own */
