@@ -128,7 +128,8 @@ type Lifecycle struct {
 	EndOfSale    time.Time
 	EndOfSupport time.Time // zero when unknown: a normal value, not an error
 	Ended        bool      // the source says that support is over, whether or not it gives the day
-	Status       string    // announced, inferred, regulatory, by-hand
+	Latest       string    `json:",omitempty"` // newest version of the branch, when the source says it
+	Status       string    // announced, reported (by somebody else than its maker), inferred, regulatory, by-hand
 	Note         string
 	Origin       Origins
 }
@@ -139,6 +140,7 @@ type FeedStatus struct {
 	Kind      string // advisories, exploited, likelihood, lifecycle, starter
 	Records   int    // records now held
 	Refused   int    // broken records of the last import, quarantined and counted
+	Aside     int    `json:",omitempty"` // sound records of the last import that say nothing of devices, counted and not kept
 	Dated     time.Time
 	Imported  time.Time
 	Document  string

@@ -224,7 +224,7 @@ func (c *Control) facts(ctx context.Context, d firmward.Device) (remedy.Facts, e
 	open := true
 	f.Work, _, errs[3] = c.Store.WorkOrders(ctx, store.WorkOrderFilter{Device: d.ID, Open: &open}, store.Page{})
 	var records []firmward.Lifecycle
-	records, errs[4] = c.Store.Lifecycles(ctx, d.Vendor)
+	records, errs[4] = c.Store.Lifecycles(ctx, lifecycle.Vendors(d, model))
 	f.Support = lifecycle.Status(d, model, records, now)
 	errs[5] = c.lastTarget(ctx, &f)
 	f.Containment, errs[6] = c.lastContainment(ctx, d.ID)

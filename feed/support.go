@@ -17,7 +17,7 @@ type Support struct {
 	EndOfSale    string `json:"end_of_sale,omitempty"`
 	EndOfSupport string `json:"end_of_support,omitempty"`
 	Ended        bool   `json:"ended,omitempty"` // support is over, the day may be unknown
-	Status       string `json:"status"`          // announced, inferred, regulatory, by-hand
+	Status       string `json:"status"`          // announced, reported, inferred, regulatory, by-hand
 	Note         string `json:"note,omitempty"`
 	Source       string `json:"source"` // who says so
 	Dated        string `json:"dated"`  // when the source said it or was read
@@ -34,9 +34,9 @@ func (s Support) Lifecycle(origin firmward.Origins) (firmward.Lifecycle, error) 
 		return l, errors.New("a fact needs its source")
 	}
 	switch s.Status {
-	case "announced", "inferred", "regulatory", "by-hand":
+	case "announced", "reported", "inferred", "regulatory", "by-hand":
 	default:
-		return l, fmt.Errorf("status %q is none of announced, inferred, regulatory, by-hand", s.Status)
+		return l, fmt.Errorf("status %q is none of announced, reported, inferred, regulatory, by-hand", s.Status)
 	}
 	l.Origin.Document = s.Source
 	var err error

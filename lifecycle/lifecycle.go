@@ -6,11 +6,9 @@ package lifecycle
 
 import (
 	"sort"
-	"strings"
 	"time"
 
 	"github.com/firmward/firmward"
-	"github.com/firmward/firmward/version"
 )
 
 // State says whether a device is still supported.
@@ -47,15 +45,20 @@ type Support struct {
 	Forecast Forecast
 	Source   string // who says so; empty when unknown
 	Branch   string // firmware branch that the answer is about, empty for the whole product
-	Status   string // announced, inferred, regulatory, by-hand
+	Status   string // announced, reported, inferred, regulatory, by-hand
 	Note     string
+
+	// Newer is the nearest branch above the device's own of which somebody tells and nobody says that it ended, and Latest
+	// its newest version where that is told. Both are empty unless the answer is about a branch that ended or is ending.
+	Newer, Latest string
+
 	Disagree []string // other sources that give another end, one sentence each
 }
 
 // Status decides from what sources say about the product and from the model card. The records of the
 // device's firmware branch count before those of the whole product, but an ended product is ended on
-// every branch. A record by hand counts before announced, then regulatory, then inferred; among
-// equals the earliest end counts. A record counts only when it names the device's product: vendor
+// every branch. A record by hand counts before announced, then regulatory, then reported by somebody
+// who is not the maker, then inferred; among equals the earliest end counts. A record counts only when it names the device's product: vendor
 // and model as the catalogue writes them, or the product of one of the card's CPE names.
 func Status(d firmward.Device, m firmward.Model, records []firmward.Lifecycle, now time.Time) Support {
 	var own []firmward.Lifecycle
@@ -86,6 +89,9 @@ func Status(d firmward.Device, m firmward.Model, records []firmward.Lifecycle, n
 		if r.Branch == best.Branch && !r.EndOfSupport.Equal(best.EndOfSupport) {
 			s.Disagree = append(s.Disagree, source(r)+" says "+date(r.EndOfSupport))
 		}
+	}
+	if best.Branch != "" && (s.State == Ended || s.State == Ending) {
+		s.Newer, s.Latest = newer(best, m.Scheme, records, now)
 	}
 	return s
 }
@@ -127,8 +133,10 @@ func rank(status string) int {
 		return 1
 	case "regulatory":
 		return 2
+	case "reported":
+		return 3
 	}
-	return 3
+	return 4
 }
 
 func source(r firmward.Lifecycle) string {
@@ -167,19 +175,4 @@ func fromCard(m firmward.Model) (firmward.Lifecycle, bool) {
 		Vendor: m.Vendor, Product: m.Name, EndOfSupport: end, Status: "announced",
 		Origin: firmward.Origins{Feed: "catalogue", Document: "catalogue: " + m.SupportEnd.Source, Dated: dated},
 	}, true
-}
-
-// onBranch reports whether the record is about the branch that the device runs: the record's branch
-// is a prefix of the device's version at a dot, or the same release track.
-func onBranch(r firmward.Lifecycle, d firmward.Device, m firmward.Model) bool {
-	if r.Branch == "" {
-		return true
-	}
-	v := strings.TrimLeft(strings.ToLower(strings.TrimSpace(d.Firmware)), "v")
-	b := strings.ToLower(r.Branch)
-	if v == b || strings.HasPrefix(v, b+".") || strings.HasPrefix(v, b+"-") {
-		return true
-	}
-	t := version.Track(m.Scheme, d.Firmware)
-	return t != "" && t == b
 }

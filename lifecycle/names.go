@@ -1,10 +1,24 @@
 package lifecycle
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/firmward/firmward"
 )
+
+// Vendors gives the names of the device's vendor by which records may name it: its own, that of its card, and those of the
+// card's CPE names.
+func Vendors(d firmward.Device, m firmward.Model) []string {
+	out := []string{d.Vendor, m.Vendor}
+	for _, name := range m.CPE {
+		if p := strings.Split(name, ":"); len(p) > 4 {
+			out = append(out, strings.ReplaceAll(p[3], `\`, ""))
+		}
+	}
+	slices.Sort(out)
+	return slices.DeleteFunc(slices.Compact(out), func(v string) bool { return v == "" })
+}
 
 // names reports whether the record is about the device's product.
 func names(r firmward.Lifecycle, d firmward.Device, m firmward.Model) bool {
@@ -23,12 +37,15 @@ func names(r firmward.Lifecycle, d firmward.Device, m firmward.Model) bool {
 			continue
 		}
 		product := strings.ReplaceAll(p[4], `\`, "")
-		if sameVendor(r.Vendor, p[3]) && slug(strings.TrimSuffix(product, "_firmware")) == slug(strings.TrimSuffix(r.Product, "_firmware")) {
+		if sameVendor(r.Vendor, p[3]) && stem(product) == stem(r.Product) {
 			return true
 		}
 	}
 	return false
 }
+
+// stem is a product's name without what NVD hangs on it for firmware.
+func stem(product string) string { return slug(strings.TrimSuffix(product, "_firmware")) }
 
 func sameVendor(a, b string) bool { return a != "" && slug(a) == slug(b) }
 

@@ -166,19 +166,23 @@ func (r Reader) LikelihoodOf(ctx context.Context, ids []string) (map[string]firm
 }
 
 // Lifecycles gives what is known of the support of a vendor's products, without regard to case, sorted by product,
-// branch and feed. No products means all of the vendor.
-func (r Reader) Lifecycles(ctx context.Context, vendor string, products ...string) ([]firmward.Lifecycle, error) {
+// branch and feed. The vendor may go by several names. No products means all of the vendor.
+func (r Reader) Lifecycles(ctx context.Context, vendors []string, products ...string) ([]firmward.Lifecycle, error) {
 	var f filter
-	f.add("vendor_key = ?", strings.ToLower(vendor))
+	f.in("vendor_key", lowered(vendors))
 	if len(products) > 0 {
-		keys := make([]string, len(products))
-		for i, p := range products {
-			keys[i] = strings.ToLower(p)
-		}
-		f.in("product_key", keys)
+		f.in("product_key", lowered(products))
 	}
 	return list(ctx, r, bodies[firmward.Lifecycle],
 		"SELECT body FROM lifecycle"+f.where()+" ORDER BY product_key, branch, feed", f.args...)
+}
+
+func lowered(names []string) []string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = strings.ToLower(n)
+	}
+	return out
 }
 
 // each runs a query and hands over its rows one by one.

@@ -288,8 +288,8 @@ func starter(t *testing.T, s *store.Store) {
 	}
 	diff(t, "exploited by a record too, which knows less", map[string]firmward.Exploited{"CVE-1": kev}, must[map[string]firmward.Exploited](t)(s.ExploitedOf(ctx, []string{"CVE-1"})))
 	diff(t, "likelihood", map[string]firmward.Likelihood{"CVE-1": newer}, must[map[string]firmward.Likelihood](t)(s.LikelihoodOf(ctx, []string{"CVE-1", "CVE-2"})))
-	diff(t, "lifecycle", []firmward.Lifecycle{end}, must[[]firmward.Lifecycle](t)(s.Lifecycles(ctx, "AXIS", "m3045", "other")))
-	diff(t, "all of a vendor", []firmward.Lifecycle{end}, must[[]firmward.Lifecycle](t)(s.Lifecycles(ctx, "axis")))
+	diff(t, "lifecycle", []firmward.Lifecycle{end}, must[[]firmward.Lifecycle](t)(s.Lifecycles(ctx, []string{"nobody", "AXIS"}, "m3045", "other")))
+	diff(t, "all of a vendor", []firmward.Lifecycle{end}, must[[]firmward.Lifecycle](t)(s.Lifecycles(ctx, []string{"axis"})))
 }
 
 // trend keeps what a person would call a change: not the noise of a day, not a document that comes again.
