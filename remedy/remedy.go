@@ -58,7 +58,7 @@ func Choose(f Facts, now time.Time) firmward.NextStep {
 // decide asks the rules in their order.
 func decide(f Facts, open []firmward.Finding, excused []time.Time, s *firmward.NextStep, now time.Time) {
 	for _, rule := range [...]func(Facts, []firmward.Finding, *firmward.NextStep, time.Time) bool{
-		retired, inFlight, afterFailure, missing, unknown, attacked, recalled, patchable, unsupported, unmended, unread,
+		retired, inFlight, afterFailure, missing, unknown, attacked, recalled, patchable, overtaken, unsupported, unmended, unread,
 	} {
 		if rule(f, open, s, now) {
 			return
@@ -211,7 +211,7 @@ func unknown(f Facts, _ []firmward.Finding, s *firmward.NextStep, _ time.Time) b
 func attacked(f Facts, open []firmward.Finding, s *firmward.NextStep, now time.Time) bool {
 	var worst *firmward.Finding
 	for i, fd := range open {
-		hopeless := fd.NoFix || fd.FixedIn == "" && f.Support.State == lifecycle.Ended
+		hopeless := fd.NoFix || fd.FixedIn == "" && f.Support.State == lifecycle.Ended && f.Support.Newer == ""
 		if fd.Exploited && hopeless && (worst == nil || fd.Score > worst.Score) {
 			worst = &open[i]
 		}
@@ -305,9 +305,7 @@ func patchable(f Facts, open []firmward.Finding, s *firmward.NextStep, now time.
 		return true
 	}
 	s.Now = firmward.Phase{Kind: firmward.StepPatch, Action: "update from " + f.Device.Firmware + " to " + rel.Version, By: due, Rule: rule}
-	if f.Support.State == lifecycle.Ended || f.Support.State == lifecycle.Ending {
-		s.Finally = &firmward.Phase{Kind: firmward.StepReplace, Action: "replace it", By: replaceBy(f, now, now), Rule: "support-end"}
-	}
+	s.Finally = lastly(f, rel.Version, now)
 	blockPatch(f, *rel, s)
 	return true
 }
@@ -337,18 +335,6 @@ func blockPatch(f Facts, rel firmward.Release, s *firmward.NextStep) {
 		return
 	}
 	s.Blocker, s.BlockerCode = "no rollout carries it yet (rollout plan "+rel.ID+")", "not-planned"
-}
-
-func unsupported(f Facts, open []firmward.Finding, s *firmward.NextStep, now time.Time) bool {
-	if f.Support.State != lifecycle.Ended {
-		return false
-	}
-	by := replaceBy(f, now, f.Support.End)
-	s.Now = firmward.Phase{Kind: firmward.StepReplace, Action: "replace it: nobody mends it any more", By: by, Rule: "support-end"}
-	s.RiskAfter = 0
-	s.Order = &firmward.Wanted{Kind: "replace"}
-	withWork(f, s)
-	return true
 }
 
 // unmended is for findings with no release at hand.

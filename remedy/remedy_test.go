@@ -209,6 +209,28 @@ func TestChoose(t *testing.T) {
 		{"unsupported", func(f *remedy.Facts) {
 			f.Support = lifecycle.Support{State: lifecycle.Ended, End: before}
 		}, firmward.StepReplace, "nobody mends it any more", "", "support-end"},
+		{"its branch is unsupported, no other is known", func(f *remedy.Facts) {
+			f.Support = lifecycle.Support{State: lifecycle.Ended, End: before, Branch: "1"}
+		}, firmward.StepReplace, "nobody mends it any more", "", "support-end"},
+		{"its branch is unsupported", func(f *remedy.Facts) { f.Support = overtaken }, firmward.StepAsk, "get firmware 3.4 or newer for M1 (releases import): nobody mends 1 any more", "no-release", "support-end"},
+		{"its branch is unsupported, by hand", func(f *remedy.Facts) {
+			f.Support, f.HasDriver = overtaken, false
+		}, firmward.StepAsk, "update it to 3.4 by hand (anna): nobody mends 1 any more", "", "support-end"},
+		{"its branch is unsupported, a fix lies above", func(f *remedy.Facts) {
+			f.Support, f.HasDriver = overtaken, false
+			f.Findings = []firmward.Finding{finding(func(x *firmward.Finding) { x.FixedIn = "4.0" })}
+		}, firmward.StepAsk, "update it to 4.0 by hand", "", "policy-critical"},
+		{"its branch is unsupported, a release is at hand", func(f *remedy.Facts) {
+			f.Support, f.Releases = overtaken, []firmward.Release{release("3.5")}
+		}, firmward.StepPatch, "update from 1.0 to 3.5", "not-planned", "newer-version"},
+		{"its branch is unsupported, attacked, no fix known", func(f *remedy.Facts) {
+			f.Support = overtaken
+			f.Findings = []firmward.Finding{finding(func(x *firmward.Finding) { x.Exploited, x.FixedIn = true, "" })}
+		}, firmward.StepAsk, "get firmware 3.4 or newer", "no-release", "policy-exploited"},
+		{"its branch is unsupported, attacked, no fix exists", func(f *remedy.Facts) {
+			f.Support = overtaken
+			f.Findings = []firmward.Finding{finding(func(x *firmward.Finding) { x.Exploited, x.FixedIn, x.NoFix = true, "", true })}
+		}, firmward.StepContain, "contain it", "", "contain-within"},
 		{"unmended, known fix", func(f *remedy.Facts) { f.Findings = []firmward.Finding{finding(nil)} }, firmward.StepAsk, "get firmware 2.0 or newer for M1", "no-release", "policy-critical"},
 		{"unmended, no fix known", func(f *remedy.Facts) {
 			f.Findings = []firmward.Finding{finding(func(x *firmward.Finding) { x.FixedIn, x.Score = "", 7.5 })}
@@ -306,6 +328,7 @@ func TestChooseAnything(t *testing.T) {
 		f.Model.MayPatch.Value = rapid.SampledFrom([]string{"", firmward.OwnerMayPatch, firmward.VendorMayPatch}).Draw(t, "may patch")
 		f.Support.State = rapid.SampledFrom([]lifecycle.State{lifecycle.Supported, lifecycle.Ending, lifecycle.Ended, lifecycle.Unknown}).Draw(t, "support")
 		f.Support.End, f.Looked = at.Draw(t, "end"), at.Draw(t, "looked")
+		f.Support.Branch, f.Support.Newer = rapid.SampledFrom([]string{"", "1"}).Draw(t, "branch"), rapid.SampledFrom([]string{"", "3"}).Draw(t, "newer")
 		f.Findings, f.Releases = rapid.SliceOfN(finds, 0, 4).Draw(t, "findings"), rapid.SliceOfN(releases, 0, 3).Draw(t, "releases")
 		if rapid.Bool().Draw(t, "has target") {
 			f.Target = &firmward.Target{
@@ -337,5 +360,41 @@ func TestDepth(t *testing.T) {
 		if got := remedy.Depth(feeds); !strings.Contains(got, want) {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+}
+
+// overtaken is the support of a device on a branch that ended, where a newer one goes on.
+var overtaken = lifecycle.Support{State: lifecycle.Ended, End: before, Branch: "1", Newer: "3", Latest: "3.4"}
+
+// What is left to do about the end of support after an update depends on whether the update leaves the branch.
+func TestLastly(t *testing.T) {
+	ending := overtaken
+	ending.State, ending.End = lifecycle.Ending, later
+	for _, c := range []struct {
+		support lifecycle.Support
+		release string
+		want    string
+	}{
+		{overtaken, "1.9", "ask: bring it to branch 3: nobody mends 1 any more"},
+		{overtaken, "3.0", ""},
+		{overtaken, "4.1", ""},
+		{ending, "1.9", "ask: bring it to branch 3: 1 is mended until " + later.Format(time.DateOnly)},
+		{lifecycle.Support{State: lifecycle.Ended, End: before}, "4.1", "replace: replace it"},
+		{lifecycle.Support{State: lifecycle.Supported, End: later}, "4.1", ""},
+	} {
+		f := healthy()
+		f.Support, f.Releases = c.support, []firmward.Release{release(c.release)}
+		s, got := remedy.Choose(f, now), ""
+		if s.Finally != nil {
+			got = string(s.Finally.Kind) + ": " + s.Finally.Action
+		}
+		if got != c.want {
+			t.Errorf("%+v, then %s: %q", c.support, c.release, got)
+		}
+	}
+	f := healthy()
+	f.Support = overtaken
+	if s := remedy.Choose(f, now); !strings.Contains(strings.Join(s.Why, "; "), "no support for branch 1 since "+before.Format(time.DateOnly)) {
+		t.Errorf("%v", s.Why)
 	}
 }

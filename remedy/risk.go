@@ -58,9 +58,14 @@ func reasons(f Facts, open []firmward.Finding, r firmward.Risk) []string {
 		out = append(out, "reachable from the internet")
 	}
 	if f.Support.State == lifecycle.Ended {
-		text := "no support any more"
-		if !f.Support.End.IsZero() {
-			text = "no support since " + day(f.Support.End)
+		text := "no support"
+		if f.Support.Branch != "" {
+			text += " for branch " + f.Support.Branch
+		}
+		if f.Support.End.IsZero() {
+			text += " any more"
+		} else {
+			text += " since " + day(f.Support.End)
 		}
 		out = append(out, text)
 	}
