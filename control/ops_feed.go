@@ -95,6 +95,7 @@ func (c *Control) sink(ctx context.Context, imp *store.Import, document string, 
 			c.Log.DebugContext(ctx, "record refused", "document", document, "record", where, "reason", why)
 			imp.Refuse(where, why)
 		},
+		Aside: imp.Aside,
 	}
 }
 
@@ -105,20 +106,33 @@ func (c *Control) imported(ctx context.Context, who firmward.Person, document st
 			return err
 		}
 		facts := map[string]string{"document": document, "records": fmt.Sprint(s.Records), "refused": fmt.Sprint(s.Refused), "dated": s.Dated.Format("2006-01-02")}
+		if s.Aside > 0 {
+			facts["left aside"] = fmt.Sprint(s.Aside)
+		}
 		maps.Copy(facts, more)
 		return c.leaf(ctx, tx, who.Name, "feed-import", s.Name, facts)
 	}
 }
 
+// sourceFor finds the source of a document by its first bytes, or the one of that name: of several, which read documents of
+// different form, the one that knows it.
 func (c *Control) sourceFor(name string, doc *feed.Document) (feed.Source, error) {
 	var names []string
+	var named feed.Source
 	for _, s := range c.Sources {
-		if n := s.Info().Name; !slices.Contains(names, n) {
+		n := s.Info().Name
+		if !slices.Contains(names, n) {
 			names = append(names, n)
 		}
-		if name == "" && s.Detect(doc.Head(), doc.Name) || name != "" && s.Info().Name == name {
+		if (name == "" || name == n) && s.Detect(doc.Head(), doc.Name) {
 			return s, nil
 		}
+		if n == name && named == nil {
+			named = s
+		}
+	}
+	if named != nil {
+		return named, nil
 	}
 	if name != "" {
 		return nil, firmward.Errorf(firmward.NotFound, fmt.Sprintf("no feed is called %s: want one of %s", name, strings.Join(names, ", ")))

@@ -63,8 +63,9 @@ func (c *Control) importMany(ctx context.Context, who firmward.Person, many *fee
 			if doc == nil {
 				return &firmward.Error{Code: firmward.CodeOf(err), Message: "nothing was imported, the last good data stays in use: " + err.Error()}
 			}
+			taken := false
 			if err == nil {
-				if err = c.part(ctx, imp, info.Name, source, doc, document, &news); err != nil && (ctx.Err() != nil || !refusable(err)) {
+				if taken, err = c.part(ctx, imp, info.Name, source, doc, document, &news); err != nil && (ctx.Err() != nil || !refusable(err)) {
 					return err
 				}
 			}
@@ -74,7 +75,9 @@ func (c *Control) importMany(ctx context.Context, who firmward.Person, many *fee
 				imp.Refuse(doc.Name, err.Error())
 				continue
 			}
-			documents++
+			if taken {
+				documents++
+			}
 		}
 		facts := map[string]string{"documents": fmt.Sprint(documents), "hashes checked": fmt.Sprint(many.Hashed)}
 		if many.Signed > 0 {
@@ -93,20 +96,20 @@ func (c *Control) importMany(ctx context.Context, who firmward.Person, many *fee
 	return status, nil
 }
 
-// part reads one document of several.
-func (c *Control) part(ctx context.Context, imp *store.Import, name, source string, doc *feed.Document, document string, news *feedNews) error {
+// part reads one document of several, unless it is left aside.
+func (c *Control) part(ctx context.Context, imp *store.Import, name, source string, doc *feed.Document, document string, news *feedNews) (taken bool, err error) {
 	src, err := c.sourceFor("", doc)
 	switch {
-	case err != nil && len(doc.Head()) > 0 && source != "":
-		return nil // left aside: those of one feed are asked for
+	case err != nil && len(doc.Head()) > 0 && (source != "" || doc.Page):
+		return false, nil // those of one feed are asked for, or it is for people
 	case err != nil:
-		return err
+		return false, err
 	case src.Info().Name != name && source != "":
-		return nil
+		return false, nil
 	case src.Info().Name != name:
-		return firmward.Errorf(firmward.Conflict, fmt.Sprintf("%s holds documents of %s and, with %s, of %s: nothing was imported; say which to read with --source", document, name, doc.Name, src.Info().Name))
+		return false, firmward.Errorf(firmward.Conflict, fmt.Sprintf("%s holds documents of %s and, with %s, of %s: nothing was imported; say which to read with --source", document, name, doc.Name, src.Info().Name))
 	}
-	return imp.Part(func() error {
+	return true, imp.Part(func() error {
 		_, err := src.Sync(ctx, "", feed.Input{Reader: doc, Document: path.Base(doc.Name), Now: c.Clock.Now()}, c.sink(ctx, imp, doc.Name, news))
 		return err
 	})

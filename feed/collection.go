@@ -127,7 +127,8 @@ func (c *Collection) Documents() iter.Seq2[*Document, error] {
 				yield(nil, invalid(filepath.Base(c.path), err))
 				return
 			}
-			if role(e.name) != isDocument {
+			what := role(e.name)
+			if what != isDocument && what != isPage {
 				continue
 			}
 			d, err := c.document(e)
@@ -137,6 +138,10 @@ func (c *Collection) Documents() iter.Seq2[*Document, error] {
 			}
 			if d == nil {
 				d = &Document{Name: e.name}
+			}
+			if d.Page = what == isPage; d.Page && err == nil && !frontMatter(d.head) {
+				_ = d.Close()
+				continue
 			}
 			if err == nil && isIndex(d.head) {
 				err = c.rolie(d, e.name)
@@ -175,6 +180,14 @@ func (c *Collection) survey() error {
 		}
 		switch what := role(e.name); what {
 		case isDocument:
+		case isPage:
+			is, err := page(e)
+			if err != nil {
+				return fmt.Errorf("%s: %w", e.name, err)
+			}
+			if !is {
+				c.Aside++
+			}
 		case isSignature:
 			sig := []byte{}
 			if !c.Keys.Empty() {

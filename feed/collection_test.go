@@ -120,8 +120,10 @@ func TestCollection(t *testing.T) {
 		"white/2031/d.json.gz": string(gz(t, []byte(`{"d":1}`))),
 		"white/2031/e.json":    string(zipped(t, "e.json", "{}")),
 		"README.md":            "# read me",
+		"pages/door.md":        "---\ndoor: 1\n---\n", "pages/empty.md": "", "pages/rule.md": "----\n",
 	}
 	want := []string{
+		"pages/door.md ---\ndoor: 1\n---\n",
 		`white/2031/a.json {"a":1}`,
 		`white/2031/b.json refused: its content does not fit the hash beside it: fetch it again`,
 		`white/2031/c.json refused: its content does not fit the hash beside it: fetch it again`,
@@ -141,7 +143,7 @@ func TestCollection(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s:\n%s", name, diff)
 		}
-		if c.Hashed != 1 || c.Signed != 1 || c.Aside != 5 {
+		if c.Hashed != 1 || c.Signed != 1 || c.Aside != 7 {
 			t.Errorf("%s: %d checked, %d signed, %d aside", name, c.Hashed, c.Signed, c.Aside)
 		}
 		if again, _ := say(t, path); len(again) != len(got) {
@@ -151,17 +153,17 @@ func TestCollection(t *testing.T) {
 }
 
 func TestPack(t *testing.T) {
-	f := files{"2031/a.json": "{}", "2031/a.json.asc": "x", "index.txt": "2031/a.json\n", "notes.md": "x", ".git/config": "x"}
+	f := files{"2031/a.json": "{}", "2031/a.json.asc": "x", "index.txt": "2031/a.json\n", "notes.md": "x", "door.md": "---\r\n", ".git/config": "x"}
 	var b bytes.Buffer
 	n := 0
-	if err := feed.Pack(&b, f.made(t)["folder"], func(files int) { n = files }); err != nil || n != 3 {
+	if err := feed.Pack(&b, f.made(t)["folder"], func(files int) { n = files }); err != nil || n != 4 {
 		t.Errorf("%d files, %v", n, err)
 	}
 	path := filepath.Join(t.TempDir(), "packed")
 	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got, c := say(t, path); len(got) != 1 || got[0] != "2031/a.json {}" || c.Signed != 1 {
+	if got, c := say(t, path); len(got) != 2 || got[0] != "2031/a.json {}" || got[1] != "door.md ---\r\n" || c.Signed != 1 {
 		t.Errorf("%q", got)
 	}
 	if err := feed.Pack(io.Discard, files{"notes.md": "x"}.made(t)["folder"], func(int) {}); firmward.CodeOf(err) != firmward.Invalid {

@@ -48,6 +48,7 @@ type Sink struct {
 	Likelihood func(firmward.Likelihood) error
 	Lifecycle  func(firmward.Lifecycle) error
 	Refuse     func(where, why string) // a broken record: counted and shown
+	Aside      func(where, why string) // a sound record that says nothing of devices: counted, not kept
 	Dated      func(time.Time)         // the document's own date
 
 	// Replace says, before the first of them, that the advisories of one Advisory.Source that follow are all that it says
@@ -95,6 +96,9 @@ func (s Sink) Complete() Sink {
 	}
 	if s.Refuse == nil {
 		s.Refuse = func(string, string) {}
+	}
+	if s.Aside == nil {
+		s.Aside = func(string, string) {}
 	}
 	if s.Dated == nil {
 		s.Dated = func(time.Time) {}

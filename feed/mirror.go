@@ -28,6 +28,7 @@ const (
 	isSignature
 	isList     // index.txt, changes.csv
 	isProvider // provider-metadata.json
+	isPage     // Markdown: a document where front matter stands at its head
 )
 
 func role(name string) int {
@@ -47,8 +48,30 @@ func role(name string) int {
 		return isSignature
 	case ".json", ".jsonl", ".csv":
 		return isDocument
+	case ".md":
+		return isPage
 	}
 	return isAside
+}
+
+// frontMatter knows Markdown whose head is data. All other Markdown is for people: a README is no broken document.
+func frontMatter(head []byte) bool {
+	return bytes.HasPrefix(head, []byte("---\n")) || bytes.HasPrefix(head, []byte("---\r\n"))
+}
+
+// page looks into a file of Markdown.
+func page(e entry) (bool, error) {
+	in, err := e.open()
+	if err != nil {
+		return false, err
+	}
+	defer in.Close()
+	head := make([]byte, 5)
+	n, err := io.ReadFull(in, head)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
+	}
+	return frontMatter(head[:n]), err
 }
 
 // listing is one document that an index names.

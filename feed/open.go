@@ -27,6 +27,7 @@ const (
 type Document struct {
 	io.Reader
 	Name string // file name without its path; within a collection with it
+	Page bool   // Markdown in a collection: most of it is no document of any feed
 	head []byte
 	shut []io.Closer
 }

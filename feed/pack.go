@@ -24,7 +24,14 @@ func Pack(w io.Writer, dir string, each func(files int)) error {
 		if err != nil {
 			return &firmward.Error{Code: firmward.Invalid, Message: "read folder " + filepath.Base(dir), Err: err}
 		}
-		if role(e.name) == isAside {
+		what, is := role(e.name), true
+		if what == isPage {
+			is, err = page(e)
+		}
+		if err != nil {
+			return fmt.Errorf("send %s: %w", e.name, err)
+		}
+		if what == isAside || !is {
 			continue
 		}
 		if err := pack(out, e); err != nil {

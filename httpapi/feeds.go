@@ -16,6 +16,7 @@ type Feed struct {
 	Kind      string    `json:"kind"`
 	Records   int       `json:"records"`
 	Refused   int       `json:"refused" doc:"broken records of the last import"`
+	Aside     int       `json:"aside,omitempty" doc:"sound records of the last import that say nothing of devices, and were not kept"`
 	Dated     time.Time `json:"dated,omitzero" doc:"the document's own date"`
 	Imported  time.Time `json:"imported,omitzero"`
 	Document  string    `json:"document,omitempty"`
@@ -41,7 +42,7 @@ type Fetch struct {
 }
 
 func feedOf(f firmward.FeedStatus) Feed {
-	out := Feed{f.Name, f.Kind, f.Records, f.Refused, f.Dated, f.Imported, f.Document, f.Stale, f.LastError, f.FailedAt, f.Trouble, nil}
+	out := Feed{f.Name, f.Kind, f.Records, f.Refused, f.Aside, f.Dated, f.Imported, f.Document, f.Stale, f.LastError, f.FailedAt, f.Trouble, nil}
 	if n := f.Fetch; n != nil {
 		out.Fetch = &Fetch{n.Follow, n.URLs, n.Keyed, control.Fingerprints(n.OpenPGP), n.By, n.Tried, n.Good, n.Failures, n.LastError, n.Next}
 	}

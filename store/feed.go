@@ -66,7 +66,7 @@ type ImportOptions struct {
 // when they are many, while it reads, so writers are held up only while what was read is stored, in one transaction. When f or the storing fails, nothing
 // is changed, the last good data stays, and FeedStatus says why and when. A record that f refuses is counted; a
 // document of which every record is refused fails. Knowledge never goes back: an older form of an advisory does not
-// replace a newer one, and an older list of exploited or likely vulnerabilities is refused.
+// replace a newer one, and an older list of exploited or likely vulnerabilities, or of all ends of support, is refused.
 func (s *Store) Import(ctx context.Context, feed string, o ImportOptions, f func(*Import) error) (firmward.FeedStatus, error) {
 	imp := &Import{feed: feed, o: o}
 	defer imp.close()
@@ -104,12 +104,13 @@ func (s *Store) Import(ctx context.Context, feed string, o ImportOptions, f func
 }
 
 func (i *Import) store(ctx context.Context, tx *Tx) (firmward.FeedStatus, error) {
-	status := firmward.FeedStatus{Name: i.feed, Kind: i.o.Kind, Refused: i.refused, Dated: i.dated, Imported: i.o.Now, Document: i.o.Document}
+	status := firmward.FeedStatus{Name: i.feed, Kind: i.o.Kind, Refused: i.refused, Aside: i.aside, Dated: i.dated, Imported: i.o.Now, Document: i.o.Document}
 	old, err := tx.FeedStatus(ctx, i.feed)
 	if err != nil && firmward.CodeOf(err) != firmward.NotFound {
 		return status, err
 	}
-	if older := !i.dated.IsZero() && i.dated.Before(old.Dated); older && (len(i.exploited) > 0 || len(i.likelihoods) > 0) && i.o.Kind != "starter" && i.o.Kind != "advisories" {
+	lists := len(i.exploited) > 0 || len(i.likelihoods) > 0 || len(i.lifecycles) > 0 && i.o.ReplaceAll
+	if older := !i.dated.IsZero() && i.dated.Before(old.Dated); older && lists && i.o.Kind != "starter" && i.o.Kind != "advisories" {
 		return status, firmward.Errorf(firmward.Conflict, fmt.Sprintf("%s is of %s, and what is in use is of %s: nothing was changed",
 			i.o.Document, i.dated.Format(time.DateOnly), old.Dated.Format(time.DateOnly)))
 	}

@@ -19,6 +19,7 @@ type Import struct {
 	o       ImportOptions
 	dated   time.Time
 	refused int
+	aside   int
 	then    []func(*Tx, firmward.FeedStatus) error
 
 	advisories  []advisoryRow
@@ -89,7 +90,7 @@ func (i *Import) Part(f func() error) error {
 	err := f()
 	i.inPart = false
 	if err != nil {
-		i.dated, i.refused, i.replaced = was.dated, was.refused, was.replaced
+		i.dated, i.refused, i.aside, i.replaced = was.dated, was.refused, was.aside, was.replaced
 		i.advisories, i.withdrawn, i.exploited = was.advisories, was.withdrawn, was.exploited
 		i.likelihoods, i.lifecycles = was.likelihoods, was.lifecycles
 		return err
@@ -129,6 +130,9 @@ func (i *Import) Lifecycle(l firmward.Lifecycle) error {
 
 // Refuse counts a broken record. The caller logs where and why.
 func (i *Import) Refuse(string, string) { i.refused++ }
+
+// Aside counts a sound record that is not kept because it says nothing of devices.
+func (i *Import) Aside(string, string) { i.aside++ }
 
 // Dated takes the document's own date; of several documents the newest counts.
 func (i *Import) Dated(t time.Time) {

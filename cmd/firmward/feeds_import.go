@@ -73,6 +73,9 @@ func (c *FeedsImportCmd) one(ctx context.Context, a *app, path string) error {
 	if s.Refused > 0 {
 		fmt.Fprintf(a.out, ", %s left out", plural(s.Refused, "broken one", "broken ones"))
 	}
+	if s.Aside > 0 {
+		fmt.Fprintf(a.out, ", %d that say nothing of devices left aside", s.Aside)
+	}
 	fmt.Fprintln(a.out)
 	return nil
 }

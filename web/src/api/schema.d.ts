@@ -1817,6 +1817,11 @@ export interface components {
         };
         Feed: {
             /**
+             * Format: int64
+             * @description sound records of the last import that say nothing of devices, and were not kept
+             */
+            aside?: number;
+            /**
              * Format: date-time
              * @description the document's own date
              */
