@@ -5,6 +5,7 @@ import (
 	"github.com/firmward/firmward/feed"
 	"github.com/firmward/firmward/feed/csaf"
 	"github.com/firmward/firmward/feed/cve5"
+	"github.com/firmward/firmward/feed/endoflife"
 	"github.com/firmward/firmward/feed/eol"
 	"github.com/firmward/firmward/feed/epss"
 	"github.com/firmward/firmward/feed/fda"
@@ -17,7 +18,7 @@ import (
 	"github.com/firmward/firmward/feed/starter"
 )
 
-// All lists every source. The two NVD formats share one feed name: they feed one set of records.
+// All lists every source. Formats that share one feed name (those of NVD, those of endoflife.date) feed one set of records.
 func All() []feed.Source {
 	return []feed.Source{
 		starter.Source{},
@@ -32,6 +33,8 @@ func All() []feed.Source {
 		overrides.Source{},
 		overrides.Own{},
 		openeox.Source{},
+		endoflife.Source{},
+		endoflife.Pages{},
 		fda.Source{},
 	}
 }

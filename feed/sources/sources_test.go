@@ -45,6 +45,8 @@ var samples = map[string]string{
 	"openeox": `{"$schema":"https://docs.oasis-open.org/openeox/tbd/schema/shell.json","statements":[
 {"core":{"end_of_life":"2027-12-31T12:00:00Z","end_of_security_support":"tba","last_updated":"2026-02-01T12:00:00Z"},"vendorName":"Acme","productName":"Lamp OS","productVersion":"1.2"},
 {"core":{"end_of_life":"tba","end_of_security_support":"tba","last_updated":"2026-02-01T12:00:00Z"},"vendorName":"Acme","productName":"Door OS","productVersion":"1.2"}]}`,
+	"endoflife": `{"schema_version":"1.2.0","generated_at":"2026-03-05T01:02:03+00:00","total":1,"result":[{"name":"lamp-os","label":"Lamp OS","category":"os","identifiers":[{"type":"cpe","id":"cpe:2.3:o:acme:lamp_os"}],"releases":[
+{"name":"2","isEol":false,"eolFrom":"2027-01-31","latest":{"name":"2.4"}},{"name":"1","isEol":true,"eolFrom":null,"latest":null}]}]}`,
 	"fda": `{"meta":{"terms":"https://open.fda.gov/terms/","last_updated":"2026-03-04"},"results":[
 {"recall_number":"Z-1234-2031","classification":"Class I","product_description":"Drip, Model 7","recalling_firm":"Acme","reason_for_recall":"It may stop.","recall_initiation_date":"20260102"},
 {"recall_number":"Z-1235-2031","classification":"Class II","product_description":"Lamp 9","recalling_firm":"Acme","reason_for_recall":"It burns.","recall_initiation_date":"20260102"}]}`,
@@ -100,7 +102,7 @@ func TestDetectOnePerDocument(t *testing.T) {
 func TestOneBrokenRecord(t *testing.T) {
 	for name, swap := range map[string][2]string{
 		"nvd11": {`"ID":"CVE-2031-0001"`, `"ID":"CVE-x"`}, "nvd20": {`"published":"2026-01-01T09:15:51.113"`, `"published":7`},
-		"cve5": {`"CVE-2031-0005"`, `"CVE-31-5"`}, "csaf": {`"CVE-2031-0007"`, `"CVE-31-7"`}, "openvex": {`"status":"fixed"`, `"status":"fine"`}, "overrides": {`"CVE-2031-0011"`, `"CVE-31-11"`}, "openeox": {`"end_of_security_support":"tba"`, `"end_of_security_support":"soon"`}, "fda": {`"Class I"`, `"Class X"`}, "kev": {`"dateAdded":"2026-03-01"`, `"dateAdded":"soon"`}, "epss": {"0.94436", "1.94436"}, "eol": {`"status":"announced"`, `"status":"rumour"`},
+		"cve5": {`"CVE-2031-0005"`, `"CVE-31-5"`}, "csaf": {`"CVE-2031-0007"`, `"CVE-31-7"`}, "openvex": {`"status":"fixed"`, `"status":"fine"`}, "overrides": {`"CVE-2031-0011"`, `"CVE-31-11"`}, "openeox": {`"end_of_security_support":"tba"`, `"end_of_security_support":"soon"`}, "endoflife": {`"2027-01-31"`, `"soon"`}, "fda": {`"Class I"`, `"Class X"`}, "kev": {`"dateAdded":"2026-03-01"`, `"dateAdded":"soon"`}, "epss": {"0.94436", "1.94436"}, "eol": {`"status":"announced"`, `"status":"rumour"`},
 	} {
 		doc := strings.Replace(samples[name], swap[0], swap[1], 1)
 		got, err := feedtest.Sync(t.Context(), source(t, []byte(doc)), strings.NewReader(doc), name)
@@ -264,11 +266,11 @@ func TestFetchers(t *testing.T) {
 				t.Errorf("%s asks for %+v", i.Name, q)
 			}
 		}
-		if _, err := f.Next(feed.Fetching{At: "{?", URLs: urls, Now: now}); err == nil && i.Name != "kev" && i.Name != "epss" {
+		if _, err := f.Next(feed.Fetching{At: "{?", URLs: urls, Now: now}); err == nil && !slices.Contains([]string{"kev", "epss", "endoflife"}, i.Name) {
 			t.Errorf("%s takes any cursor", i.Name)
 		}
 	}
-	if !slices.Equal(names, []string{"nvd", "kev", "epss", "csaf"}) {
+	if !slices.Equal(names, []string{"nvd", "kev", "epss", "csaf", "endoflife"}) {
 		t.Errorf("over the network come %v", names)
 	}
 }
