@@ -2,6 +2,7 @@ package version
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -215,4 +216,107 @@ func parseSiemens(s string) (key, bool) {
 	k, ok := dotted(s, siemensWords)
 	k.group = "numbers"
 	return k, ok
+}
+
+var reNXOS = regexp.MustCompile(`^(\d+)\.(\d+)(?:\.?\((\d+(?:\.\d+)*)([a-z]*)\)([a-z]*)(.*))?$`)
+
+// nxLines are the lines of NX-OS that have numbers of their own: Nexus 4000, 5000 and 6000, 1000V, the fabric interconnects of
+// UCS. The others (I, D, A, U) lead on to one line of numbers.
+var nxLines = []string{"n", "e", "sv", "sk", "zn"}
+
+// parseNXOS reads 7.0(3)I7(8), 9.3(5), 7.3(0)N1(1a), 4.0(1a)A. The letters behind are a train: of one number two trains are not ordered. From
+// 11 on it is the switch of an ACI fabric, another line.
+func parseNXOS(s string) (key, bool) {
+	m := reNXOS.FindStringSubmatch(lead(after(after(s, "cisco"), "nx-os", "nxos")))
+	if m == nil || strings.Trim(m[6], "0123456789.()abcdefghijklmnopqrstuvwxyz") != "" {
+		return key{}, false
+	}
+	k := key{tokens: []token{number(m[1]), number(m[2])}}
+	switch major := trimZeros(m[1]); {
+	case len(major) > 1 && major != "10":
+		k.group = "aci"
+	case m[5] != "" && m[6] == "" && len(m[5]) == 1 && m[5] <= "c":
+		k.group = "ucs"
+	case slices.Contains(nxLines, m[5]):
+		k.group = m[5]
+	case m[3] != "":
+		k.group = "nexus"
+	}
+	if m[3] == "" {
+		return k, true
+	}
+	k.tokens = append(k.tokens, split(m[3], letters)...)
+	if m[4] != "" {
+		k.tokens = append(k.tokens, wordToken(m[4], letters))
+	}
+	if m[5] != "" {
+		k.tokens = append(k.tokens, token{class: classEnd}, line(m[5]))
+		k.tokens = append(k.tokens, split(m[6], letters)...)
+	}
+	return k, m[6] == "" || m[5] != ""
+}
+
+var reXR = regexp.MustCompile(`^(\d+(?:\.\d+)*)(?:\(\.?(\d+)\))?(?:[._](?:base|ce|mcast|k9sec|tools))?$`)
+
+// parseXR reads 7.3.2, 3.2(.6) and 5.2.0.base: how an image is packed does not count.
+func parseXR(s string) (key, bool) {
+	m := reXR.FindStringSubmatch(lead(after(after(s, "cisco"), "ios-xr", "ios xr", "ios_xr")))
+	if m == nil {
+		return key{}, false
+	}
+	s = m[1]
+	if m[2] != "" {
+		s += "." + m[2]
+	}
+	return key{tokens: tokenize(s, letters)}, true
+}
+
+var reSonicOS = regexp.MustCompile(`^(\d+(?:\.\d+){1,3})\.?(?:-(\d+)([a-z]?))?((?:-\d+)*)(?:-(?:hf-)?r\.?(\d+))?$`)
+
+// parseSonicOS reads 6.5.4.4-44n, 6.5.4.4-44v-21-955 and 7.0.1-5030-R2007: dotted version, build, revision. What states less of
+// that is not ordered with what states more of the same. The virtual firewall (v) is a line of its own.
+func parseSonicOS(s string) (key, bool) {
+	m := reSonicOS.FindStringSubmatch(lead(after(after(s, "sonicosv", "sonicosx", "sonicos"), "enhanced")))
+	if m == nil {
+		return key{}, false
+	}
+	t, ok := padded(strings.Split(m[1], "."), 4)
+	k := key{tokens: t}
+	if m[2] == "" {
+		k.depth, k.build = len(t), m[5]
+		return k, ok
+	}
+	if m[3] == "v" {
+		k.group = "virtual"
+	}
+	k.tokens = append(append(k.tokens, number(m[2])), split(m[4], letters)...)
+	if m[5] != "" {
+		k.tokens = append(k.tokens, number(m[5]))
+	}
+	if m[4] == "" && m[5] == "" {
+		k.depth = len(k.tokens)
+	}
+	return k, ok
+}
+
+var reWAGO = regexp.MustCompile(`^(?:(?:fw ?)?(\d{1,2})|(\d+(?:\.\d+){2,3})(?:[ _]?\((\d{1,2})\))?(?:\.s(\d+))?)$`)
+
+// parseWAGO reads FW22, 03.10.08(22) and 1.1.5.S0. The number in parentheses is that of the firmware; alone it says less. A
+// dotted number without it is another line.
+func parseWAGO(s string) (key, bool) {
+	m := reWAGO.FindStringSubmatch(s)
+	switch {
+	case m == nil:
+		return key{}, false
+	case m[1] != "":
+		return key{group: "fw", tokens: []token{number(m[1])}, depth: 1}, true
+	}
+	k := key{group: "dotted", tokens: tokenize(m[2], letters)}
+	if m[3] != "" {
+		k = key{group: "fw", tokens: append([]token{number(m[3])}, k.tokens...)}
+	}
+	if m[4] != "" {
+		k.tokens = append(k.tokens, token{class: classEnd}, number(m[4]))
+	}
+	return k, true
 }

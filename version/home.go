@@ -161,3 +161,15 @@ func parseEdgeOS(s string) (key, bool) {
 	k.tokens = append(k.tokens, more...)
 	return k, true
 }
+
+var reTenda = regexp.MustCompile(`^(?:[a-z0-9.]+_)*?v?(\d+(?:\.\d+){2,3})(?:[(_](\d{4,5})_?\)?)?(?:_[a-z]{2,5}(?:_[a-z0-9_]+)?)?$`)
+
+// parseTenda reads V15.03.05.19(6318)_CN and US_AC15V1.0BR_V15.03.05.19_multi_TD01: dotted version and build. Model, region and
+// edition do not count.
+func parseTenda(s string) (key, bool) {
+	m := reTenda.FindStringSubmatch(s)
+	if m == nil {
+		return key{}, false
+	}
+	return key{tokens: tokenize(m[1], letters), build: m[2]}, true
+}

@@ -35,7 +35,7 @@ func TestForProduct(t *testing.T) {
 		{"ui", "unifi_controller", ""},
 		{"cisco", "ios", "cisco-ios"},
 		{"cisco", "ios_xe", "cisco-ios-xe"},
-		{"cisco", "ios_xr", ""},
+		{"cisco", "ios_xr", "cisco-ios-xr"}, {"cisco", "nx-os", "cisco-nx-os"}, {"cisco", "mds_9000_nx-os", "cisco-nx-os"}, {"cisco", "catos", ""},
 		{"cisco", "rv340_firmware", ""},
 		{"juniper", "junos", "junos"},
 		{"juniper", "junos_os_evolved", "junos-evolved"},

@@ -27,17 +27,22 @@ var registry = schemeMap([]scheme{
 	{name: "dlink", about: "D-Link: x.yyBzz, B is a build and beta comes before", parse: parseDlink, words: dlinkWords},
 	{name: "netgear", about: "NETGEAR: dotted; the second number after _ is the region build and does not count", parse: parseNetgear},
 	{name: "asus", about: "ASUSWRT: 3.0.0.4.386_45934, the part after _ counts; the test line 9.0.0.4 is incomparable", parse: parseASUS},
+	{name: "tenda", about: "Tenda: dotted version and build (V15.03.05.19(6318)_CN); model, region and edition do not count", parse: parseTenda},
 	{name: "edgeos", about: "Ubiquiti EdgeOS and airOS: v2.0.9-hotfix.1; platform before and build number after do not count", parse: parseEdgeOS},
 
 	// companies
 	{name: "axis", about: "AXIS OS: dotted; each major release is a track of its own (9.80, 10.12, 11.11)", parse: parseDotted, track: major},
 	{name: "cisco-ios", about: "Cisco IOS: 12.4(25e)JAO3a; another train is incomparable", parse: parseIOS, words: letters},
 	{name: "cisco-ios-xe", about: "Cisco IOS XE: 16.12.5b, 17.03.04a, 3.16.5S; another train of 3 is incomparable", parse: parseIOSXE, words: letters},
+	{name: "cisco-ios-xr", about: "Cisco IOS XR: dotted (7.3.2, 3.2(.6)); the kind of image behind does not count", parse: parseXR},
+	{name: "cisco-nx-os", about: "Cisco NX-OS: 7.0(3)I7(8), 9.3(5); trains of one number, N, SV, UCS and ACI are lines of their own", parse: parseNXOS, words: letters},
 	{name: "junos", about: "Junos: 18.4R2-S3, 15.1X49-D75; X releases and Evolved are lines of their own", parse: parseJunos},
 	{name: "junos-evolved", about: "Junos Evolved: 20.4R3-S4-EVO, with or without EVO", parse: parseEvolved},
 	{name: "fortios", about: "Fortinet FortiOS: dotted with build; each major.minor is a branch", parse: parseFortiOS, track: majorMinor},
 	{name: "pan-os", about: "Palo Alto PAN-OS: 10.1.6-h3, h is a hot fix; each major.minor is a branch", parse: parsePANOS, words: panWords, track: majorMinor},
 	{name: "synology", about: "Synology DSM and SRM: 7.1.1-42962 Update 6, or 7.1.1-42962-6", parse: parseSynology},
+	{name: "sonicos", about: "SonicWall SonicOS: 6.5.4.4-44n, 7.0.1-5030-R2007; a version without its build is that of no build", parse: parseSonicOS},
+	{name: "wago", about: "WAGO: firmware number 22, alone or behind the dotted version: 03.10.08(22)", parse: parseWAGO},
 	{name: "siemens", about: "Siemens: V7.5 SP2 Update 18; updates and hot fixes belong to their service pack", parse: parseSiemens, words: siemensWords},
 })
 

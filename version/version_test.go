@@ -77,7 +77,7 @@ func TestTracks(t *testing.T) {
 }
 
 func TestRegistry(t *testing.T) {
-	want := []string{"asus", "axis", "calver", "cisco-ios", "cisco-ios-xe", "dahua", "date", "debian", "dlink", "dotted", "edgeos", "fortios", "generic", "hikvision", "junos", "junos-evolved", "moxa", "netgear", "pan-os", "qnap", "routeros", "semver", "shelly", "siemens", "synology", "tp-link", "wled", "zigbee", "zyxel"}
+	want := []string{"asus", "axis", "calver", "cisco-ios", "cisco-ios-xe", "cisco-ios-xr", "cisco-nx-os", "dahua", "date", "debian", "dlink", "dotted", "edgeos", "fortios", "generic", "hikvision", "junos", "junos-evolved", "moxa", "netgear", "pan-os", "qnap", "routeros", "semver", "shelly", "siemens", "sonicos", "synology", "tenda", "tp-link", "wago", "wled", "zigbee", "zyxel"}
 	if diff := cmp.Diff(want, version.Schemes()); diff != "" {
 		t.Error(diff)
 	}
