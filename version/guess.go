@@ -33,6 +33,7 @@ var guesses = []struct {
 	{"zyxel", true, func(v string) bool {
 		return starts(v, "zld") || strings.IndexByte(v, '(') >= 0 && reZyxel.MatchString(v)
 	}},
+	{"cisco-nx-os", true, looksNXOS},
 	{"cisco-ios", true, func(v string) bool {
 		v = after(after(v, "cisco"), "ios")
 		return strings.IndexByte(v, '(') >= 0 && reTrain.MatchString(v)
@@ -68,6 +69,15 @@ func forms(v string) (marks uint32) {
 		}
 	}
 	return marks
+}
+
+// looksNXOS knows 7.0(3)I7(6), and 9.3(5) by its number: IOS has had higher ones since it has trains.
+func looksNXOS(v string) bool {
+	m := reNXOS.FindStringSubmatch(after(after(v, "cisco"), "nx-os", "nxos"))
+	if m == nil || m[3] == "" {
+		return false
+	}
+	return m[5] != "" && strings.Contains(m[6], "(") || m[5] == "" && (m[1] == "10" || len(m[1]) == 1 && m[1] >= "4")
 }
 
 // starts reports whether a version begins with the name of its system.
