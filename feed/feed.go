@@ -20,7 +20,8 @@ import (
 type Info struct {
 	Name       string // "nvd", "kev", "epss", "starter", "lifecycle"
 	Title      string
-	Kind       string // advisories, exploited, likelihood, lifecycle
+	Kind       string // advisories, exploited, likelihood, lifecycle, starter
+	Gives      string // what one knows by it, in a few words
 	Licence    string
 	Home       string
 	Period     time.Duration

@@ -103,15 +103,30 @@ func (i Info) Due(failures int, now time.Time, chance float64) time.Time {
 	return now.Add(wait + time.Duration(chance*float64(wait/10)))
 }
 
-// Stale reports whether what is held is older than it may be. A source that is fetched well may be silent for Quiet; then it
-// counts as dead, because a mirror that died gives its last state for ever.
+// Stale reports whether what is held is older than it may be.
 func (i Info) Stale(s firmward.FeedStatus, now time.Time) bool {
+	at := i.StaleAt(s)
+	return !at.IsZero() && now.After(at)
+}
+
+// StaleAt is until when what is held may be relied on as things are; zero: for ever, or its date is not known. A source that is
+// fetched well may be silent for Quiet; then it counts as dead, because a mirror that died gives its last state for ever.
+func (i Info) StaleAt(s firmward.FeedStatus) time.Time {
 	if i.StaleAfter <= 0 || s.Dated.IsZero() {
-		return false
+		return time.Time{}
 	}
-	age := now.Sub(s.Dated)
-	checked := s.Fetch != nil && !s.Fetch.Good.IsZero() && now.Sub(s.Fetch.Good) <= i.StaleAfter
-	return age > i.StaleAfter && !(checked && age <= i.Quiet)
+	at := s.Dated.Add(i.StaleAfter)
+	if s.Fetch == nil || s.Fetch.Good.IsZero() {
+		return at
+	}
+	silent := s.Dated.Add(i.Quiet)
+	if checked := s.Fetch.Good.Add(i.StaleAfter); checked.Before(silent) {
+		silent = checked
+	}
+	if silent.After(at) {
+		return silent
+	}
+	return at
 }
 
 // Trouble says why nobody should rely on a feed being new, or nothing. Alarm reports whether people are to be told at once: a

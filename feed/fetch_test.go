@@ -78,6 +78,41 @@ func TestTrouble(t *testing.T) {
 	}
 }
 
+// TestStaleAt: a feed turns stale at the moment that is told beforehand, and not before.
+func TestStaleAt(t *testing.T) {
+	const day = 24 * time.Hour
+	good := func(days int) *firmward.FeedFetch {
+		return &firmward.FeedFetch{Good: noon.Add(time.Duration(days) * day)}
+	}
+	for what, c := range map[string]struct {
+		fetch *firmward.FeedFetch
+		quiet time.Duration
+		want  int // days after its date
+	}{
+		"by hand":                        {nil, 14 * day, 4},
+		"never fetched well":             {&firmward.FeedFetch{Failures: 3}, 14 * day, 4},
+		"fetched well, never silent":     {good(5), 0, 4},
+		"fetched well once":              {good(5), 14 * day, 9},
+		"fetched well before its limit":  {good(-9), 14 * day, 4},
+		"fetched well, silent for long":  {good(12), 14 * day, 14},
+		"fetched well, a mirror is dead": {good(40), 14 * day, 14},
+	} {
+		i := feed.Info{StaleAfter: 4 * day, Quiet: c.quiet}
+		s := firmward.FeedStatus{Dated: noon, Fetch: c.fetch}
+		at := i.StaleAt(s)
+		if want := noon.Add(time.Duration(c.want) * day); !at.Equal(want) || i.Stale(s, at) || !i.Stale(s, at.Add(time.Second)) {
+			t.Errorf("%s: at %s, want %s", what, at, want)
+		}
+	}
+	for what, at := range map[string]time.Time{
+		"no date": (feed.Info{StaleAfter: day}).StaleAt(firmward.FeedStatus{Fetch: good(0)}), "no limit": (feed.Info{}).StaleAt(firmward.FeedStatus{Dated: noon}),
+	} {
+		if !at.IsZero() {
+			t.Errorf("%s: %s", what, at)
+		}
+	}
+}
+
 func TestHosts(t *testing.T) {
 	got := strings.Join(feed.Hosts([]string{"https://a.example/x", "https://a.example/y", "http://a.example:8080/", "http://[::1]/", "https://b.example:9/"}), " ")
 	if want := "a.example:443 a.example:8080 [::1]:80 b.example:9"; got != want {

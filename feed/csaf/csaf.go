@@ -44,7 +44,7 @@ type Source struct{}
 // Info declares the source.
 func (Source) Info() feed.Info {
 	return feed.Info{
-		Name: name, Title: "Vendor and coordinator advisories, CSAF 2", Kind: "advisories",
+		Name: name, Title: "Vendor and coordinator advisories, CSAF 2", Kind: "advisories", Gives: "affected and repaired versions of vendors, and what stays without a fix",
 		Licence: "as each publisher states; CISA's are US-government work", Home: "csaf.io",
 		Period: 24 * time.Hour, StaleAfter: 30 * 24 * time.Hour, Quiet: 180 * 24 * time.Hour,
 	}

@@ -43,7 +43,7 @@ type Source struct{}
 // Info declares the source.
 func (Source) Info() feed.Info {
 	return feed.Info{
-		Name: name, Title: "CVE records, JSON 5", Kind: "advisories",
+		Name: name, Title: "CVE records, JSON 5", Kind: "advisories", Gives: "what the assigning authority and CISA say",
 		Licence: "CVE terms of use: free with attribution to The MITRE Corporation; CISA's part CC0 1.0", Home: "www.cve.org",
 		Period: 24 * time.Hour, StaleAfter: 7 * 24 * time.Hour,
 	}

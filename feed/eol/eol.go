@@ -25,7 +25,7 @@ type Source struct{}
 // Info declares the source.
 func (Source) Info() feed.Info {
 	return feed.Info{
-		Name: "lifecycle", Title: "End-of-support facts", Kind: "lifecycle",
+		Name: "lifecycle", Title: "End-of-support facts", Kind: "lifecycle", Gives: "ends of support, written by hand",
 		Licence: "as its author states", Home: "docs/lifecycle.md",
 		Period: 0, StaleAfter: 365 * 24 * time.Hour,
 	}

@@ -22,7 +22,7 @@ type Source struct{}
 // Info declares the source.
 func (Source) Info() feed.Info {
 	return feed.Info{
-		Name: "epss", Title: "FIRST exploit prediction scoring system", Kind: "likelihood",
+		Name: "epss", Title: "FIRST exploit prediction scoring system", Kind: "likelihood", Gives: "how likely it is that a vulnerability is exploited within 30 days",
 		Licence: "free with attribution to FIRST", Home: "www.first.org/epss",
 		Period: 24 * time.Hour, StaleAfter: 7 * 24 * time.Hour,
 		// It sends on to the file of the day on the same host. FIRST has moved the files before (epss.cyentia.com): the page

@@ -30,7 +30,7 @@ type Source struct{}
 // Info declares the source.
 func (Source) Info() feed.Info {
 	return feed.Info{
-		Name: name, Title: "FDA recalls of medical devices", Kind: "advisories",
+		Name: name, Title: "FDA recalls of medical devices", Kind: "advisories", Gives: "recalls of medical devices, with class and action",
 		Licence: "US-government public domain (CC0 1.0)", Home: "open.fda.gov",
 		Period: 7 * 24 * time.Hour, StaleAfter: 30 * 24 * time.Hour,
 	}

@@ -111,7 +111,7 @@ func Run(t *testing.T, s feed.Source, good []byte) {
 func sound(t *testing.T, s feed.Source, good []byte, whole Result) {
 	t.Helper()
 	i := s.Info()
-	if i.Name == "" || i.Title == "" || i.Kind == "" || i.Licence == "" || i.Home == "" {
+	if i.Name == "" || i.Title == "" || i.Kind == "" || i.Gives == "" || i.Licence == "" || i.Home == "" {
 		t.Errorf("the declaration has gaps: %+v", i)
 	}
 	if whole.Records() < 2 {

@@ -20,7 +20,7 @@ type Source struct{}
 // Info declares the source.
 func (Source) Info() feed.Info {
 	return feed.Info{
-		Name: "kev", Title: "CISA known exploited vulnerabilities", Kind: "exploited",
+		Name: "kev", Title: "CISA known exploited vulnerabilities", Kind: "exploited", Gives: "that somebody uses a vulnerability, and a due date",
 		Licence: "CC0 1.0", Home: "www.cisa.gov/known-exploited-vulnerabilities-catalog",
 		Period: 12 * time.Hour, StaleAfter: 4 * 24 * time.Hour,
 		// As named on the home page ("JSON"); check there. The catalogue can be silent for more than a week around holidays.

@@ -21,7 +21,7 @@ type Source struct{}
 // Info declares the source.
 func (Source) Info() feed.Info {
 	return feed.Info{
-		Name: "nvd", Title: "NVD, JSON 1.1 (archived years)", Kind: "advisories",
+		Name: "nvd", Title: "NVD, JSON 1.1 (archived years)", Kind: "advisories", Gives: "products by CPE, scores",
 		Licence: "US-government public domain; NIST asks for attribution", Home: "nvd.nist.gov",
 		Period: 0, StaleAfter: 0, // an archive does not grow old
 	}

@@ -23,7 +23,7 @@ type Source struct{}
 // Info declares the source.
 func (Source) Info() feed.Info {
 	return feed.Info{
-		Name: "nvd", Title: "NVD, JSON 2.0", Kind: "advisories",
+		Name: "nvd", Title: "NVD, JSON 2.0", Kind: "advisories", Gives: "products by CPE, scores",
 		Licence: "US-government public domain; NIST asks for attribution", Home: "nvd.nist.gov",
 		Period: 24 * time.Hour, StaleAfter: 7 * 24 * time.Hour,
 		URLs: []string{filesURL, apiURL},

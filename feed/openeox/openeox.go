@@ -31,7 +31,7 @@ type Source struct{}
 // Info declares the source.
 func (Source) Info() feed.Info {
 	return feed.Info{
-		Name: name, Title: "End-of-support statements, OpenEoX", Kind: "lifecycle",
+		Name: name, Title: "End-of-support statements, OpenEoX", Kind: "lifecycle", Gives: "ends of sale and support",
 		Licence: "as each vendor states", Home: "openeox.org",
 		Period: 7 * 24 * time.Hour, StaleAfter: 365 * 24 * time.Hour,
 	}

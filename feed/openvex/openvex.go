@@ -39,7 +39,7 @@ type Source struct{}
 // Info declares the source.
 func (Source) Info() feed.Info {
 	return feed.Info{
-		Name: name, Title: "VEX statements, OpenVEX", Kind: "advisories",
+		Name: name, Title: "VEX statements, OpenVEX", Kind: "advisories", Gives: "what an author says of products, one by one",
 		Licence: "as each author states", Home: "openvex.dev",
 		Period: 24 * time.Hour, StaleAfter: 90 * 24 * time.Hour,
 	}

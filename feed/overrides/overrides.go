@@ -77,6 +77,7 @@ type Source struct{}
 func (Source) Info() feed.Info {
 	return feed.Info{
 		Name: name, Title: "Corrections of products and versions", Kind: "advisories",
+		Gives:   "products and versions where the lists say nothing or too little",
 		Licence: "as their author states; Anchore's CC0 1.0", Home: "github.com/anchore/nvd-data-overrides",
 		Period: 24 * time.Hour, StaleAfter: 30 * 24 * time.Hour,
 	}
@@ -95,7 +96,10 @@ type Own struct{}
 
 // Info declares the source.
 func (Own) Info() feed.Info {
-	return feed.Info{Name: OwnName, Title: "firmward's own corrections", Kind: "starter", Licence: "Apache-2.0", Home: "feed/overrides/own", Whole: true}
+	return feed.Info{
+		Name: OwnName, Title: "firmward's own corrections", Kind: "starter", Gives: "products and versions where the lists say nothing or too little",
+		Licence: "Apache-2.0", Home: "feed/overrides/own", Whole: true,
+	}
 }
 
 // Detect looks for firmward's name in the annotation.

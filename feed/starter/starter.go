@@ -37,7 +37,7 @@ type Source struct{}
 // Info declares the source.
 func (Source) Info() feed.Info {
 	return feed.Info{
-		Name: "starter", Title: "Starter set, dated 2026-11-22", Kind: "starter",
+		Name: "starter", Title: "Starter set, dated 2026-11-22", Kind: "starter", Gives: "a few facts of each kind, until feeds are imported",
 		Licence: "Apache-2.0", Home: "feed/starter", Period: 0, StaleAfter: 0,
 	}
 }
