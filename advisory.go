@@ -144,8 +144,9 @@ type FeedStatus struct {
 	Dated     time.Time
 	Imported  time.Time
 	Document  string
-	Stale     bool   // older than the feed's staleness limit
-	LastError string // the last failed import; the last good data stays in use
+	Stale     bool      // older than the feed's staleness limit
+	StaleAt   time.Time `json:"-"` // since when, or from when on unless something newer comes; zero: never
+	LastError string    // the last failed import; the last good data stays in use
 	FailedAt  time.Time
 	Trouble   string     `json:"-"` // why what is in use is not to be trusted to be the newest, in words; never beside "fresh"
 	Fetch     *FeedFetch `json:"-"` // how it is fetched; nil: documents are imported by hand

@@ -32,7 +32,7 @@ type Person struct {
 type Event struct {
 	Seq     int64
 	At      time.Time
-	Kind    string // "device", "rollout", "target", "workorder", "containment", "feed", "finding", "exception", "step"
+	Kind    string // "device", "rollout", "target", "workorder", "containment", "feed", "fetch", "finding", "exception", "step"
 	Subject string // id of the noun
 	Text    string
 }

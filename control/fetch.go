@@ -86,7 +86,10 @@ func (c *Control) newFetch(ctx context.Context, who firmward.Person, name string
 		if row.By == "" {
 			row.By, row.Since = who.Name, f.now
 		}
-		return tx.PutFeedFetch(ctx, row)
+		if err := tx.PutFeedFetch(ctx, row); err != nil {
+			return err
+		}
+		return c.emit(ctx, tx, "fetch", name, name+" is being fetched")
 	})
 	if err != nil {
 		return nil, fmt.Errorf("begin to fetch %s: %w", name, err)
@@ -316,6 +319,9 @@ func (f *fetching) done(ctx context.Context, at feed.Cursor) error {
 		if err := tx.ForgetFeedError(ctx, f.info.Name); err != nil {
 			return err
 		}
+		if err := f.emit(ctx, tx, "fetch", f.info.Name, f.info.Name+" was fetched"); err != nil {
+			return err
+		}
 		facts := map[string]string{
 			"requests": fmt.Sprint(f.web.asked), "documents": fmt.Sprint(f.documents), "unchanged": fmt.Sprint(f.upToDate), "refused": fmt.Sprint(f.refused),
 		}
@@ -343,10 +349,14 @@ func (f *fetching) failed(ctx context.Context, cause error) error {
 				row.Next = now.Add(l.after)
 			}
 		}
-		if err := tx.PutFeedFetch(ctx, row); err != nil || row.Failures > 1 {
+		if err := tx.PutFeedFetch(ctx, row); err != nil {
 			return err
 		}
-		if err := f.emit(ctx, tx, "feed", f.info.Name, f.info.Name+" could not be fetched: "+row.LastError); err != nil {
+		kind := "feed"
+		if row.Failures > 1 {
+			kind = "fetch" // people were told of the first one
+		}
+		if err := f.emit(ctx, tx, kind, f.info.Name, f.info.Name+" could not be fetched: "+row.LastError); err != nil || row.Failures > 1 {
 			return err
 		}
 		return f.leaf(ctx, tx, f.who.Name, "feed-fetch", f.info.Name, map[string]string{"requests": fmt.Sprint(f.web.asked), "failed": row.LastError})

@@ -157,7 +157,7 @@ func (c *Control) FeedStatuses(ctx context.Context) ([]firmward.FeedStatus, erro
 		at := slices.IndexFunc(c.Sources, func(src feed.Source) bool { return src.Info().Name == s.Name })
 		if at >= 0 {
 			info := c.Sources[at].Info()
-			all[i].Stale = info.Stale(s, now)
+			all[i].Stale, all[i].StaleAt = info.Stale(s, now), info.StaleAt(s)
 			all[i].Trouble, _ = info.Trouble(s, now)
 		}
 	}

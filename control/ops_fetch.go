@@ -38,22 +38,36 @@ func (c *Control) fetcher(name string) (feed.Source, feed.Fetcher, error) {
 	return nil, nil, firmward.Errorf(firmward.NotFound, fmt.Sprintf("no feed is called %s: over the network come %s", name, strings.Join(names, ", ")))
 }
 
-// Fetchable gives the names of the feeds that can be fetched as things are, sorted: those that have an address.
-func (c *Control) Fetchable(ctx context.Context) ([]string, error) {
+// KnownFeed is a feed that firmward can read, whether or not anything of it is there.
+type KnownFeed struct {
+	feed.Info
+	Network bool     // it can be fetched over the network once it has an address
+	Hosts   []string // with port: the only ones that a fetch asks as things are
+}
+
+// KnownFeeds gives all feeds, sorted by name.
+func (c *Control) KnownFeeds(ctx context.Context) ([]KnownFeed, error) {
 	rows, err := c.Store.FeedFetches(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var names []string
+	var out []KnownFeed
 	for _, s := range c.Sources {
-		i := s.Info()
-		named := slices.ContainsFunc(rows, func(r firmward.FeedFetch) bool { return r.Name == i.Name && len(r.URLs) > 0 })
-		if _, ok := s.(feed.Fetcher); ok && (named || len(i.URLs) > 0) {
-			names = append(names, i.Name)
+		k := KnownFeed{Info: s.Info()}
+		if slices.ContainsFunc(out, func(other KnownFeed) bool { return other.Name == k.Name }) {
+			continue // another form of its documents
 		}
+		if src, _, err := c.fetcher(k.Name); err == nil {
+			urls := src.Info().URLs
+			if i := slices.IndexFunc(rows, func(r firmward.FeedFetch) bool { return r.Name == k.Name && len(r.URLs) > 0 }); i >= 0 {
+				urls = rows[i].URLs
+			}
+			k.Network, k.Hosts = true, feed.Hosts(urls)
+		}
+		out = append(out, k)
 	}
-	slices.Sort(names)
-	return slices.Compact(names), nil
+	slices.SortFunc(out, func(a, b KnownFeed) int { return strings.Compare(a.Name, b.Name) })
+	return out, nil
 }
 
 // FetchFeed fetches a feed over the network now: what changed since the last time, through the same code as a file. Conflict
@@ -147,6 +161,9 @@ func (c *Control) SetFeed(ctx context.Context, who firmward.Person, name string,
 			return firmward.Errorf(firmward.Invalid, fmt.Sprintf("%s has no address of its own: name one (firmward feeds set %s --url URL)", name, name))
 		}
 		if err := tx.PutFeedFetch(ctx, row); err != nil {
+			return err
+		}
+		if err := c.emit(ctx, tx, "fetch", name, name+" is fetched in another way"); err != nil {
 			return err
 		}
 		return c.leaf(ctx, tx, who.Name, "feed-set", name, facts)

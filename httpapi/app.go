@@ -14,7 +14,7 @@ const appPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
 // appPages are the addresses of the app's pages; web/src/main.tsx has the same ones.
-var appPages = []string{"/{$}", "/devices", "/devices/{ref}", "/rollouts", "/rollouts/{id}", "/notices"}
+var appPages = []string{"/{$}", "/devices", "/devices/{ref}", "/rollouts", "/rollouts/{id}", "/feeds", "/notices"}
 
 // appTypes are the kinds of file that the app consists of. The system's own table may be wrong about them.
 var appTypes = map[string]string{

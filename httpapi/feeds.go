@@ -21,6 +21,7 @@ type Feed struct {
 	Imported  time.Time `json:"imported,omitzero"`
 	Document  string    `json:"document,omitempty"`
 	Stale     bool      `json:"stale" doc:"older than the feed's limit"`
+	StaleAt   time.Time `json:"staleAt,omitzero" doc:"since when it is stale, or from when on unless something newer comes; absent: never, or its date is not known"`
 	LastError string    `json:"lastError,omitempty" doc:"the last failed import; the last good data stays in use"`
 	FailedAt  time.Time `json:"failedAt,omitzero"`
 	Trouble   string    `json:"trouble,omitempty" doc:"why nobody should rely on it being new; absent: nothing is known against it"`
@@ -42,7 +43,7 @@ type Fetch struct {
 }
 
 func feedOf(f firmward.FeedStatus) Feed {
-	out := Feed{f.Name, f.Kind, f.Records, f.Refused, f.Aside, f.Dated, f.Imported, f.Document, f.Stale, f.LastError, f.FailedAt, f.Trouble, nil}
+	out := Feed{f.Name, f.Kind, f.Records, f.Refused, f.Aside, f.Dated, f.Imported, f.Document, f.Stale, f.StaleAt, f.LastError, f.FailedAt, f.Trouble, nil}
 	if n := f.Fetch; n != nil {
 		out.Fetch = &Fetch{n.Follow, n.URLs, n.Keyed, control.Fingerprints(n.OpenPGP), n.By, n.Tried, n.Good, n.Failures, n.LastError, n.Next}
 	}
@@ -51,10 +52,28 @@ func feedOf(f firmward.FeedStatus) Feed {
 
 // Feeds is what firmward knows of the world.
 type Feeds struct {
-	Items     []Feed      `json:"items"`
+	Items     []Feed      `json:"items" doc:"those of which something was imported, or that are set to be fetched"`
 	Knowledge string      `json:"knowledge" doc:"how deep it is, in one sentence"`
 	Importing []Importing `json:"importing,omitempty" doc:"imports of many documents and fetches that are under way"`
 	Fetchable []string    `json:"fetchable" doc:"those that can be fetched over the network as things are"`
+	Known     []KnownFeed `json:"known" doc:"all that firmward can read, whether or not anything of them is there"`
+}
+
+// KnownFeed is a feed that firmward can read.
+type KnownFeed struct {
+	Name    string   `json:"name"`
+	Title   string   `json:"title"`
+	Kind    string   `json:"kind" enum:"advisories,exploited,likelihood,lifecycle,starter" doc:"starter comes with the program"`
+	Gives   string   `json:"gives" doc:"what one knows by it"`
+	Home    string   `json:"home"`
+	Licence string   `json:"licence"`
+	Network bool     `json:"network" doc:"it can be fetched over the network, once it has an address"`
+	Hosts   []string `json:"hosts,omitempty" doc:"with port: the only ones that a fetch asks; absent: it has no address"`
+	Period  string   `json:"period,omitempty" doc:"how often a followed feed is fetched"`
+}
+
+func knownFeedOf(k control.KnownFeed) KnownFeed {
+	return KnownFeed{k.Name, k.Title, k.Kind, k.Gives, k.Home, k.Licence, k.Network, k.Hosts, span(k.Period)}
 }
 
 // Importing is an import of many documents that is under way.
@@ -71,8 +90,18 @@ func (a *API) feedRoutes() {
 			if err != nil {
 				return Feeds{}, err
 			}
-			names, err := a.Control.Fetchable(ctx)
-			return Feeds{each(l, feedOf), remedy.Depth(l), each(a.Control.Importing(), func(i control.Importing) Importing { return Importing(i) }), list(names)}, err
+			known, err := a.Control.KnownFeeds(ctx)
+			if err != nil {
+				return Feeds{}, err
+			}
+			out := Feeds{Items: each(l, feedOf), Knowledge: remedy.Depth(l), Fetchable: []string{}, Known: each(known, knownFeedOf)}
+			out.Importing = each(a.Control.Importing(), func(i control.Importing) Importing { return Importing(i) })
+			for _, k := range known {
+				if len(k.Hosts) > 0 {
+					out.Fetchable = append(out.Fetchable, k.Name)
+				}
+			}
+			return out, nil
 		})
 	serve(a, spec{
 		method: http.MethodPost, path: "/feeds/import", id: "import-feed", role: firmward.Admin, tag: "Feeds", summary: "Import one document, or an archive of many",

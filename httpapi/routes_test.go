@@ -344,6 +344,7 @@ func TestApp(t *testing.T) {
 		{"/devices", "text/html; charset=utf-8", "the app", "no-store"},
 		{"/devices/10.40.0.11", "text/html; charset=utf-8", "the app", "no-store"},
 		{"/rollouts/ro-1", "text/html; charset=utf-8", "the app", "no-store"},
+		{"/feeds", "text/html; charset=utf-8", "the app", "no-store"},
 		{"/notices", "text/html; charset=utf-8", "the app", "no-store"},
 		{"/assets/app-1a2b.js", "text/javascript; charset=utf-8", "run()", "public, max-age=31536000, immutable"},
 		{"/icon.svg", "image/svg+xml", "<svg", "no-cache"},

@@ -197,7 +197,7 @@ func feedState(f httpapi.Feed) string {
 		parts = append(parts, f.Trouble)
 	}
 	if len(parts) == 0 && f.Records == 0 && f.Imported.IsZero() {
-		parts = append(parts, "nothing yet")
+		parts = append(parts, "never imported")
 	}
 	if len(parts) == 0 {
 		parts = append(parts, "fresh")

@@ -1365,7 +1365,7 @@ export interface components {
         Change: {
             /** Format: date-time */
             at: string;
-            /** @description device, network, scan, feed, finding, exception, step, release, rollout, target, workorder, containment, stop-all */
+            /** @description device, network, scan, feed, fetch (of a feed), finding, exception, step, release, rollout, target, workorder, containment, stop-all */
             kind: string;
             /** Format: int64 */
             seq: number;
@@ -1846,6 +1846,11 @@ export interface components {
             refused: number;
             /** @description older than the feed's limit */
             stale: boolean;
+            /**
+             * Format: date-time
+             * @description since when it is stale, or from when on unless something newer comes; absent: never, or its date is not known
+             */
+            staleAt?: string;
             /** @description why nobody should rely on it being new; absent: nothing is known against it */
             trouble?: string;
         };
@@ -1864,9 +1869,12 @@ export interface components {
             fetchable: string[];
             /** @description imports of many documents and fetches that are under way */
             importing?: components["schemas"]["Importing"][];
+            /** @description those of which something was imported, or that are set to be fetched */
             items: components["schemas"]["Feed"][];
             /** @description how deep it is, in one sentence */
             knowledge: string;
+            /** @description all that firmward can read, whether or not anything of them is there */
+            known: components["schemas"]["KnownFeed"][];
         };
         Fetch: {
             /** @description who asked for it */
@@ -2006,6 +2014,25 @@ export interface components {
             /** @description id of the device, rollout, exception … that it is about */
             ref: string;
             text: string;
+        };
+        KnownFeed: {
+            /** @description what one knows by it */
+            gives: string;
+            home: string;
+            /** @description with port: the only ones that a fetch asks; absent: it has no address */
+            hosts?: string[];
+            /**
+             * @description starter comes with the program
+             * @enum {string}
+             */
+            kind: "advisories" | "exploited" | "likelihood" | "lifecycle" | "starter";
+            licence: string;
+            name: string;
+            /** @description it can be fetched over the network, once it has an address */
+            network: boolean;
+            /** @description how often a followed feed is fetched */
+            period?: string;
+            title: string;
         };
         Leaf: {
             action: string;
