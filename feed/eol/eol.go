@@ -26,7 +26,7 @@ type Source struct{}
 func (Source) Info() feed.Info {
 	return feed.Info{
 		Name: "lifecycle", Title: "End-of-support facts", Kind: "lifecycle", Gives: "ends of support, written by hand",
-		Licence: "as its author states", Home: "docs/lifecycle.md",
+		Licence: "as its author states", Home: "docs/feeds.md",
 		Period: 0, StaleAfter: 365 * 24 * time.Hour,
 	}
 }
