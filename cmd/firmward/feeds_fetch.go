@@ -186,8 +186,7 @@ func setFeeds(ctx context.Context, a *app, names []string, change httpapi.FeedCh
 // feedState says in words whether a feed can be relied on. "Fresh" stands alone.
 func feedState(f httpapi.Feed) string {
 	var parts []string
-	told := f.Fetch != nil && f.LastError != "" && strings.Contains(f.Fetch.LastError, f.LastError) // Trouble says it
-	if f.LastError != "" && !told {
+	if f.LastError != "" && !strings.Contains(f.Trouble, f.LastError) {
 		parts = append(parts, "the import of "+day(f.FailedAt)+" failed, the data before it stays in use: "+f.LastError)
 	}
 	switch {
