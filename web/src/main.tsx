@@ -8,6 +8,7 @@ import { Route, Switch } from 'wouter';
 import { useToken } from './api/session';
 import { Device } from './devices/Device';
 import { Devices } from './devices/Devices';
+import { Feeds } from './feeds/Feeds';
 import { Today } from './next/Today';
 import { Notices } from './recipients/Notices';
 import { Rollout } from './rollouts/Rollout';
@@ -32,6 +33,7 @@ function App() {
         <Route path="/devices/:id">{({ id }) => <Device id={decodeURIComponent(id)} key={id} />}</Route>
         <Route path="/rollouts" component={Rollouts} />
         <Route path="/rollouts/:id">{({ id }) => <Rollout id={decodeURIComponent(id)} key={id} />}</Route>
+        <Route path="/feeds" component={Feeds} />
         <Route path="/notices" component={Notices} />
         <Route><p className="page">{text.notFound}</p></Route>
       </Switch>

@@ -93,6 +93,72 @@ test('Today leads with how far it can be trusted', async () => {
   await page.context().close();
 });
 
+test('feeds: what is there, what is missing, and trouble where people look first', async () => {
+  const ask = async (path) => (await fetch(`${house.base}/api/v1/${path}`, { headers: { Authorization: `Bearer ${tokens.vera}` } })).json();
+  const { known } = await ask('feeds');
+  const rows = (page) => page.getByRole('table', { name: 'Feeds' }).getByRole('row');
+  const row = (page, name) => rows(page).filter({ has: page.getByText(name, { exact: true }) });
+  const vera = await enter('vera');
+  await vera.getByRole('link', { name: /^Short list\? Import feeds: \d+ were never imported/ }).click();
+  await vera.getByRole('heading', { name: 'Feeds', level: 1 }).waitFor();
+  await row(vera, 'starter').getByText('with the program').waitFor();
+  for (const { name, kind } of known) if (kind !== 'starter') await row(vera, name).getByText('never imported').waitFor();
+  assert.equal(await rows(vera).count(), known.length + 1);
+  assert.equal(await vera.getByRole('main').getByRole('button').count(), 0, 'a viewer changes feeds');
+
+  // A file: what is none is refused where it was chosen, and the document of today shows on both screens.
+  const ada = await enter('ada', '/feeds');
+  const dialog = ada.getByRole('dialog');
+  const { time } = await ask('version');
+  const other = join(temp, 'recipes.json');
+  const ends = join(temp, 'ends.json');
+  writeFileSync(other, '{"recipes": ["bread"]}');
+  writeFileSync(ends, JSON.stringify({
+    $schema: 'https://docs.oasis-open.org/openeox/tbd/schema/shell.json',
+    statements: [{ core: { end_of_life: '2031-01-31T00:00:00Z', end_of_security_support: '2030-01-31T00:00:00Z', last_updated: time }, vendorName: 'Acme', productName: 'Bell', productVersion: '1' }],
+  }));
+  await ada.getByRole('button', { name: 'Import a file' }).click();
+  await dialog.getByLabel('File').setInputFiles(other);
+  await dialog.getByRole('button', { name: 'Import', exact: true }).click();
+  await dialog.getByRole('alert').getByText('looks like none of the feeds').waitFor();
+  await lookTwice(ada, 'feeds-import');
+  await dialog.getByLabel('File').setInputFiles(ends);
+  await dialog.getByRole('button', { name: 'Import', exact: true }).click();
+  await ada.getByRole('status').getByText('openeox: 1 record from ends.json').waitFor();
+  for (const page of [ada, vera]) await row(page, 'openeox').getByText('✓ fresh').waitFor();
+
+  // Over the network: whom it asks is said before, and a feed that fails is shown at once, here and on Today.
+  await ada.getByRole('button', { name: 'Follow kev' }).click();
+  await dialog.getByText('This asks the internet: www.cisa.gov, and nobody else.').waitFor();
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  const [address] = devices.find((d) => d.name === 'hue-1').addresses;
+  house.firmward('feeds', 'set', 'kev', '--url', `http://${address}/kev.json`);
+  await row(ada, 'kev').getByText(`from ${address}:80`).waitFor();
+  await ada.getByRole('button', { name: 'Follow kev' }).click();
+  await dialog.getByText(`This asks the internet: ${address}:80, and nobody else.`).waitFor();
+  await lookTwice(ada, 'feeds-follow');
+  await dialog.getByRole('button', { name: 'Follow', exact: true }).click();
+  for (const page of [ada, vera]) await row(page, 'kev').getByText(/^▲ fetching failed/).waitFor();
+  await row(ada, 'kev').getByText('followed, every 12 h').waitFor();
+  assert.match(await rows(ada).nth(1).textContent(), /kev/, 'trouble does not stand first');
+  assert.equal(await row(ada, 'kev').getByText('fresh').count(), 0);
+  await lookTwice(ada, 'feeds-trouble');
+  await go(vera, 'Today');
+  await vera.getByText('A followed feed is in trouble, newer facts may be missing: kev').waitFor();
+  await lookTwice(vera, 'today-trouble');
+
+  await ada.getByRole('button', { name: 'Stop following kev' }).click();
+  await dialog.getByRole('button', { name: 'Stop following' }).click();
+  await row(ada, 'kev').getByText('fetched by hand').waitFor();
+  await vera.getByText('A followed feed is in trouble').waitFor({ state: 'detached' });
+  await ada.getByRole('button', { name: 'Fetch now: kev' }).click();
+  await dialog.getByRole('button', { name: 'Fetch now' }).click();
+  await row(ada, 'kev').getByText(/^▲ fetching failed/).waitFor();
+  await vera.context().close();
+  await ada.context().close();
+});
+
 test('a device is found and told', async () => {
   const page = await enter('vera');
   await go(page, 'Devices');
@@ -326,6 +392,9 @@ for (const colorScheme of ['light', 'dark']) {
       await page.getByText('no address of its own; behind hue-1').waitFor();
       await page.getByText('First known').waitFor();
       await look(page, `lamp-${width}-${colorScheme}`);
+      await go(page, 'Feeds');
+      await page.getByText('never imported').first().waitFor();
+      await look(page, `feeds-${width}-${colorScheme}`);
       await go(page, 'Notices');
       await page.getByRole('article').waitFor();
       await look(page, `notices-${width}-${colorScheme}`);

@@ -15,7 +15,8 @@ const concerns: Record<string, string[]> = {
   containment: ['device', 'next'],
   rollout: ['rollouts', 'rollout', 'next'],
   target: ['rollouts', 'rollout', 'device'],
-  feed: ['next'],
+  feed: ['next', 'feeds'],
+  fetch: ['feeds'],
   'stop-all': ['stop-all', 'next', 'rollouts', 'rollout'],
 };
 

@@ -1,8 +1,9 @@
-import { Alert, Button } from '@mantine/core';
+import { Button } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Link } from 'wouter';
 import { answer, api } from '../api/client';
+import { Knowledge } from '../feeds/Knowledge';
 import { Mark } from '../shell/Mark';
 import { Loaded } from '../shell/Told';
 import { asDay, useIsPast } from '../shell/time';
@@ -31,7 +32,7 @@ export function Today() {
       <Loaded query={query}>
         {(d) => (
           <>
-            <Alert color="yellow" title={text.knowledge} className="knowledge">{d.knowledge}</Alert>
+            <Knowledge depth={d.knowledge} />
             {d.devices === 0 ? <p>{text.noDevices}</p> : <Counts counts={d.counts} devices={d.devices} />}
             {d.next && <p className="dim">{text.onlyHighest(d.items.length)}</p>}
             <Fixes steps={d.items} />

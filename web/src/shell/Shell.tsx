@@ -12,6 +12,7 @@ const pages = [
   ['/', text.today],
   ['/devices', text.devices],
   ['/rollouts', text.rollouts],
+  ['/feeds', text.feeds],
   ['/notices', text.notices],
 ] as const;
 
@@ -38,7 +39,7 @@ export function Shell({ secret, children }: { secret: string; children: ReactNod
     if (before.current === at) return;
     before.current = at;
     window.scrollTo(0, 0);
-    main.current?.focus(); // a screen reader hears of the new page
+    main.current?.focus({ preventScroll: true }); // a screen reader hears of the new page; its heading stays below the bar
   }, [at]);
   return (
     <>
