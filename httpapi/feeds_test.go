@@ -23,7 +23,7 @@ func TestFeeds(t *testing.T) {
 		return all, by
 	}
 	all, by := known()
-	if len(all.Items) != 0 || !slices.Equal(all.Fetchable, []string{"epss", "kev", "nvd"}) {
+	if len(all.Items) != 0 || !slices.Equal(all.Fetchable, []string{"endoflife", "epss", "kev", "nvd"}) {
 		t.Errorf("an empty house: %+v, fetchable %v", all.Items, all.Fetchable)
 	}
 	kev := by["kev"]

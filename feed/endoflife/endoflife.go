@@ -42,7 +42,7 @@ type Source struct{}
 // Info declares the source.
 func (Source) Info() feed.Info {
 	return feed.Info{
-		Name: name, Title: "Ends of support, endoflife.date", Kind: "lifecycle",
+		Name: name, Title: "Ends of support, endoflife.date", Kind: "lifecycle", Gives: "ends of support of products and their branches",
 		Licence: "MIT", Home: "endoflife.date",
 		Period: 24 * time.Hour, StaleAfter: 30 * 24 * time.Hour, Whole: true,
 		// As the API's own description names it, under docs/api/v1 at home ("List all products (full)"); check there. It is
