@@ -19,6 +19,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,10 +50,14 @@ func (Source) Info() feed.Info {
 	}
 }
 
+// containersFirst knows a record by its begin. The list has many of its older records with their members in the order of the
+// alphabet, so that the format's own mark stands at their end.
+var containersFirst = regexp.MustCompile(`^\s*\{\s*"containers"\s*:\s*\{\s*"(?:cna|adp)"\s*:`)
+
 // Detect looks for the format's own mark, or for a member that every record has.
 func (Source) Detect(head []byte, _ string) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(head, " \t\r\n"), []byte("{")) &&
-		(bytes.Contains(head, []byte(`"CVE_RECORD"`)) || bytes.Contains(head, []byte(`"cveMetadata"`)))
+		(bytes.Contains(head, []byte(`"CVE_RECORD"`)) || bytes.Contains(head, []byte(`"cveMetadata"`)) || containersFirst.Match(head))
 }
 
 // Sync reads record after record. The document's date and the cursor are those of the record that

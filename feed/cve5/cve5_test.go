@@ -255,6 +255,20 @@ func TestRejected(t *testing.T) {
 	}
 }
 
+// The list has many of its older records with their members in the order of the alphabet: what tells a record stands at the end.
+func TestDetect(t *testing.T) {
+	long := strings.Repeat(" ", 5000)
+	for text, want := range map[string]bool{
+		"{\n    \"containers\": {\n        \"cna\": {" + long + `}},"cveMetadata":{}}`: true,
+		`{"containers":{"adp":[` + long: true, `{"dataType":"CVE_RECORD"`: true, ` {"cveMetadata":{`: true,
+		`{"containers":{"ports":[` + long: false, `{"x":{"containers":{"cna":{` + long: false, `["CVE_RECORD"]`: false,
+	} {
+		if got := (cve5.Source{}).Detect([]byte(text)[:min(len(text), 4096)], "x"); got != want {
+			t.Errorf("%.60s: %t", text, got)
+		}
+	}
+}
+
 func FuzzSync(f *testing.F) {
 	f.Add([]byte(doc(`"affected":[{"vendor":"Acme","product":"Door","versions":[{"version":"1.0 through 1.4","status":"affected"},{"version":"8.1","lessThan":"8.2","status":"affected","changes":[{"at":"8.1.5","status":"unaffected"}]}]}]`,
 		`"affected":[{"cpes":["cpe:2.3:h:acme:door:-:*:*:*:*:*:*:*"],"defaultStatus":"affected","versions":[{"version":"2","status":"unaffected"}]}],"metrics":[{"other":{"type":"kev","content":{"dateAdded":"2026-04-11"}}}]`)))
