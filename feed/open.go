@@ -151,7 +151,7 @@ func openZip(r io.ReaderAt, size int64, name string) (*Document, error) {
 
 func stream(r io.Reader, name string) (*Document, error) {
 	in := &counter{r: r}
-	buffered := bufio.NewReaderSize(in, 64<<10)
+	buffered := bufio.NewReaderSize(in, 8<<10)
 	magic, err := buffered.Peek(4)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
@@ -170,7 +170,7 @@ func stream(r io.Reader, name string) (*Document, error) {
 }
 
 func bounded(r io.Reader, in *counter, name string) (*Document, error) {
-	b := bufio.NewReaderSize(&bound{r: r, in: in, name: name, most: MaxDocument}, 64<<10)
+	b := bufio.NewReaderSize(&bound{r: r, in: in, name: name, most: MaxDocument}, 8<<10)
 	head, err := b.Peek(headBytes)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
