@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,6 +65,7 @@ func (f *fetching) next(asked feed.Fetching) (feed.Batch, error) {
 	if err != nil {
 		err = &firmward.Error{Code: firmward.Invalid, Message: "fetch " + f.info.Name, Err: err}
 	}
+	f.refused += b.Refused
 	return b, err
 }
 
@@ -117,7 +119,7 @@ func (c *Control) newFetch(ctx context.Context, who firmward.Person, name string
 	if err != nil {
 		return nil, err
 	}
-	f.web = c.newWeb(f.urls, key, pinned, row.Tags)
+	f.web = c.newWeb(f.urls, key, pinned, row.Tags, &f.progress.bytes)
 	return f, nil
 }
 
@@ -142,18 +144,22 @@ func (f *fetching) run(ctx context.Context) error {
 
 // index asks for indexes and hands them to the source.
 func (f *fetching) index(ctx context.Context, b feed.Batch) (feed.Batch, error) {
-	answers := make([][]byte, len(b.Requests))
+	asked := feed.Fetching{At: b.At, URLs: f.urls, Now: f.now, Before: &b, Answers: make([][]byte, len(b.Requests))}
 	for i, q := range b.Requests {
 		body, a, err := f.web.index(ctx, q, feed.MaxIndex)
-		if err != nil {
+		switch {
+		case err != nil && b.Many && missing(err):
+			f.Log.WarnContext(ctx, "index refused", "index", q.URL, "reason", err)
+			f.refused++
+			asked.Refused = append(asked.Refused, q.URL)
+		case err != nil:
 			return b, err
-		}
-		answers[i] = body
-		if q.Conditional {
+		case q.Conditional:
 			f.lists[q.URL] = a.tag
 		}
+		asked.Answers[i] = body
 	}
-	return f.next(feed.Fetching{At: b.At, URLs: f.urls, Now: f.now, Before: &b, Answers: answers})
+	return f.next(asked)
 }
 
 // kept is a document in a file.
@@ -225,12 +231,13 @@ func (f *fetching) take(ctx context.Context, asked feed.Fetching, files []kept, 
 	}
 	o := store.ImportOptions{Kind: f.info.Kind, Document: document, Now: f.Clock.Now(), ReplaceAll: f.info.Whole, Scratch: f.Scratch}
 	all := len(asked.Refused) + len(files)
+	facts := map[string]string{"fetched from": host}
 	_, err := f.Store.Import(ctx, f.info.Name, o, func(imp *store.Import) error {
 		for _, url := range asked.Refused {
 			imp.Refuse(url, "it could not be fetched")
 		}
 		for _, k := range files {
-			at, err := f.read(ctx, imp, asked, k)
+			at, err := f.read(ctx, imp, asked, k, facts)
 			switch {
 			case err == nil && !asked.Before.Many:
 				asked.At = at
@@ -246,7 +253,7 @@ func (f *fetching) take(ctx context.Context, asked feed.Fetching, files []kept, 
 		if next, err = f.next(asked); err != nil {
 			return err
 		}
-		imp.Then(f.imported(ctx, f.who, document, map[string]string{"fetched from": host}))
+		imp.Then(f.imported(ctx, f.who, document, facts))
 		imp.Then(func(tx *store.Tx, _ firmward.FeedStatus) error { return f.save(ctx, tx, next.At, tags) })
 		return nil
 	})
@@ -264,8 +271,14 @@ func (f *fetching) take(ctx context.Context, asked feed.Fetching, files []kept, 
 	return next, err
 }
 
-// read hands one document to the source, as a file is.
-func (f *fetching) read(ctx context.Context, imp *store.Import, asked feed.Fetching, k kept) (feed.Cursor, error) {
+// read hands one document to the source, as a file is. facts take what the audit log says of it.
+func (f *fetching) read(ctx context.Context, imp *store.Import, asked feed.Fetching, k kept, facts map[string]string) (feed.Cursor, error) {
+	at := cmp.Or(k.q.Want, asked.Before.At)
+	if k.q.Archive {
+		more, err := f.archive(ctx, imp, k)
+		maps.Copy(facts, more)
+		return at, err
+	}
 	doc, err := feed.OpenAs(k.path, k.q.Name)
 	if err != nil {
 		return "", err
@@ -274,8 +287,8 @@ func (f *fetching) read(ctx context.Context, imp *store.Import, asked feed.Fetch
 	if !f.src.Detect(doc.Head(), k.q.Name) {
 		return "", firmward.Errorf(firmward.Invalid, fmt.Sprintf("%s: what came does not look like %s: somebody else may have answered, as a proxy or a login page", k.q.Name, f.info.Title))
 	}
-	sync := func() (at feed.Cursor, err error) {
-		return f.src.Sync(ctx, asked.Before.At, feed.Input{Reader: doc, Document: k.q.Name, Now: f.Clock.Now()}, f.sink(ctx, imp, k.q.Name, &f.news))
+	sync := func() (feed.Cursor, error) {
+		return f.src.Sync(ctx, at, feed.Input{Reader: doc, Document: k.q.Name, Now: f.Clock.Now()}, f.sink(ctx, imp, k.q.Name, &f.news))
 	}
 	if !asked.Before.Many {
 		return sync()
@@ -342,6 +355,7 @@ func (f *fetching) failed(ctx context.Context, cause error) error {
 			return err
 		}
 		row.Failures++
+		row.Tried = now // what this run imported before does not count as newer than its failure
 		row.LastError, row.Next = cause.Error(), time.Time{}
 		if row.Follow {
 			row.Next = f.info.Due(row.Failures, now, rand.Float64())

@@ -13,6 +13,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -23,7 +24,8 @@ import (
 // The limits of one request, in real time.
 const (
 	fetchSilence = time.Minute      // without a byte
-	fetchWhole   = 30 * time.Minute // in all
+	fetchWhole   = 30 * time.Minute // in all, and as long as bytes take at fetchRate
+	fetchRate    = 64 << 10         // bytes in a second
 	maxHashFile  = 64 << 10         // bytes
 )
 
@@ -40,16 +42,17 @@ type web struct {
 	last    time.Time                   // when the last request began
 	asked   int                         // requests so far
 	signed  map[string]int              // documents whose signature is right, by the fingerprint of the key
+	got     *atomic.Int64               // bytes of documents so far
 }
 
-func (c *Control) newWeb(urls []string, key string, pinned feed.Keys, tags map[string]firmward.FeedTag) *web {
+func (c *Control) newWeb(urls []string, key string, pinned feed.Keys, tags map[string]firmward.FeedTag, got *atomic.Int64) *web {
 	hosts, agent := feed.Hosts(urls), "firmward"
 	if c.Version != "" {
 		agent += "/" + c.Version
 	}
 	return &web{
 		client: wire.WebClient(c.Network, hosts), hosts: hosts, agent: agent, key: key, pinned: pinned, scratch: c.Scratch, clock: c.Clock, tags: tags,
-		signed: map[string]int{},
+		got: got, signed: map[string]int{},
 	}
 }
 
@@ -107,12 +110,13 @@ func (w *web) once(ctx context.Context, q feed.Request, most int64, take func(io
 	if err := w.keepPace(ctx, q); err != nil {
 		return answer{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, fetchWhole)
-	defer cancel()
-	ctx, silent := context.WithCancelCause(ctx)
-	defer silent(nil)
-	quiet := time.AfterFunc(fetchSilence, func() { silent(fmt.Errorf("no byte came in %s", fetchSilence)) })
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	quiet := time.AfterFunc(fetchSilence, func() { stop(fmt.Errorf("no byte came in %s", fetchSilence)) })
 	defer quiet.Stop()
+	begun := time.Now()
+	slow := time.AfterFunc(fetchWhole, func() { stop(fmt.Errorf("it took %s, too long for what came", time.Since(begun).Round(time.Minute))) })
+	defer slow.Stop()
 	req, err := w.request(ctx, q, u)
 	if err != nil {
 		return answer{}, err
@@ -131,7 +135,7 @@ func (w *web) once(ctx context.Context, q feed.Request, most int64, take func(io
 	case res.ContentLength > most:
 		return a, tooMuch(u, most)
 	}
-	err = take(&steady{r: io.LimitReader(res.Body, most+1), quiet: quiet, left: most + 1})
+	err = take(&steady{r: io.LimitReader(res.Body, most+1), quiet: quiet, slow: slow, begun: begun, left: most + 1, got: w.got})
 	if over, ok := errors.AsType[*overflow](err); ok && over != nil {
 		return a, tooMuch(u, most)
 	}
@@ -163,7 +167,7 @@ func (w *web) request(ctx context.Context, q feed.Request, u *url.URL) (*http.Re
 		return nil, fmt.Errorf("build request: %w", err)
 	}
 	req.Header.Set("User-Agent", w.agent)
-	if len(q.Hashes) == 0 && !strings.HasSuffix(u.Path, ".gz") { // a hash is that of the document as it is
+	if len(q.Hashes) == 0 && !q.Archive && !strings.HasSuffix(u.Path, ".gz") { // a hash is that of the document as it is
 		req.Header.Set("Accept-Encoding", "gzip") // what is compressed is known by its content
 	}
 	if q.KeyHeader != "" && w.key != "" {
@@ -204,8 +208,6 @@ func (w *web) failed(ctx context.Context, u *url.URL, err error) error {
 		return err
 	}
 	switch cause := context.Cause(ctx); {
-	case errors.Is(cause, context.DeadlineExceeded):
-		err = fmt.Errorf("it took more than %s", fetchWhole)
 	case cause != nil && !errors.Is(cause, context.Canceled):
 		err = cause
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
@@ -224,9 +226,11 @@ func tooMuch(u *url.URL, most int64) error {
 
 // steady reads a body and notes that it goes on.
 type steady struct {
-	r     io.Reader
-	quiet *time.Timer
-	left  int64
+	r           io.Reader
+	quiet, slow *time.Timer // the first ends a silence, the second what comes too slowly
+	begun       time.Time
+	came, left  int64
+	got         *atomic.Int64
 }
 
 // overflow is the error of a body that passed its bound.
@@ -236,11 +240,14 @@ func (*overflow) Error() string { return "too much" }
 
 func (s *steady) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p)
+	s.got.Add(int64(n))
+	s.came += int64(n)
 	if s.left -= int64(n); s.left <= 0 {
 		return n, &overflow{}
 	}
 	if n > 0 {
 		s.quiet.Reset(fetchSilence)
+		s.slow.Reset(time.Until(s.begun.Add(fetchWhole + time.Duration(s.came/fetchRate)*time.Second)))
 	}
 	return n, err
 }

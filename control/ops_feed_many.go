@@ -15,13 +15,14 @@ import (
 // Importing is an import of many documents that is under way.
 type Importing struct {
 	Feed, Document string
-	Read           int // documents so far
+	Read           int   // documents so far
+	Bytes          int64 // that came over the network so far
 }
 
 // importing is shared between the import and those who ask.
 type importing struct {
 	feed, document string
-	read           atomic.Int64
+	read, bytes    atomic.Int64
 }
 
 // Importing gives the imports of many documents that are under way, in no order.
@@ -29,7 +30,7 @@ func (c *Control) Importing() []Importing {
 	var out []Importing
 	c.imports.Range(func(key, _ any) bool {
 		i := key.(*importing)
-		out = append(out, Importing{i.feed, i.document, int(i.read.Load())})
+		out = append(out, Importing{i.feed, i.document, int(i.read.Load()), i.bytes.Load()})
 		return true
 	})
 	return out
@@ -54,37 +55,13 @@ func (c *Control) importMany(ctx context.Context, who firmward.Person, many *fee
 		return firmward.FeedStatus{}, err
 	}
 	many.Now = c.Clock.Now()
-	progress := &importing{feed: info.Name, document: document}
-	c.imports.Store(progress, nil)
-	defer c.imports.Delete(progress)
+	m := reading{feed: info.Name, source: source, document: document, news: &news, progress: &importing{feed: info.Name, document: document}}
+	c.imports.Store(m.progress, nil)
+	defer c.imports.Delete(m.progress)
 	status, err := c.Store.Import(ctx, info.Name, store.ImportOptions{Kind: info.Kind, Document: document, Now: c.Clock.Now(), Scratch: c.Scratch}, func(imp *store.Import) error {
-		documents := 0
-		for doc, err := range many.Documents() {
-			if doc == nil {
-				return &firmward.Error{Code: firmward.CodeOf(err), Message: "nothing was imported, the last good data stays in use: " + err.Error()}
-			}
-			taken := false
-			if err == nil {
-				if taken, err = c.part(ctx, imp, info.Name, source, doc, document, &news); err != nil && (ctx.Err() != nil || !refusable(err)) {
-					return err
-				}
-			}
-			progress.read.Add(1)
-			if err != nil {
-				c.Log.DebugContext(ctx, "document refused", "document", doc.Name, "reason", err)
-				imp.Refuse(doc.Name, err.Error())
-				continue
-			}
-			if taken {
-				documents++
-			}
-		}
-		facts := map[string]string{"documents": fmt.Sprint(documents), "hashes checked": fmt.Sprint(many.Hashed)}
-		if many.Signed > 0 {
-			facts["signatures not verified"] = fmt.Sprint(many.Signed)
-		}
-		if len(many.SignedBy) > 0 {
-			facts["signed"] = signedBy(many.SignedBy)
+		facts, err := c.readMany(ctx, imp, many, m)
+		if err != nil {
+			return err
 		}
 		imp.Then(c.imported(ctx, who, document, facts))
 		return nil
@@ -96,21 +73,66 @@ func (c *Control) importMany(ctx context.Context, who firmward.Person, many *fee
 	return status, nil
 }
 
+// reading is what is read of a collection.
+type reading struct {
+	feed     string
+	source   string // as a person chose it: documents of other feeds are left aside
+	refuse   bool   // without it: documents of other feeds are refused; else they end the import
+	document string // name of the collection
+	news     *feedNews
+	progress *importing
+}
+
+// readMany reads the documents of a collection into an import, each for itself, and gives what the audit log says of them.
+func (c *Control) readMany(ctx context.Context, imp *store.Import, many *feed.Collection, m reading) (map[string]string, error) {
+	documents := 0
+	for doc, err := range many.Documents() {
+		if doc == nil {
+			return nil, &firmward.Error{Code: firmward.CodeOf(err), Message: "nothing was imported, the last good data stays in use: " + err.Error()}
+		}
+		taken := false
+		if err == nil {
+			if taken, err = c.part(ctx, imp, doc, m); err != nil && (ctx.Err() != nil || !refusable(err)) {
+				return nil, err
+			}
+		}
+		m.progress.read.Add(1)
+		if err != nil {
+			c.Log.DebugContext(ctx, "document refused", "document", doc.Name, "reason", err)
+			imp.Refuse(doc.Name, err.Error())
+			continue
+		}
+		if taken {
+			documents++
+		}
+	}
+	facts := map[string]string{"documents": fmt.Sprint(documents), "hashes checked": fmt.Sprint(many.Hashed)}
+	if many.Signed > 0 {
+		facts["signatures not verified"] = fmt.Sprint(many.Signed)
+	}
+	if len(many.SignedBy) > 0 {
+		facts["signed"] = signedBy(many.SignedBy)
+	}
+	return facts, nil
+}
+
 // part reads one document of several, unless it is left aside.
-func (c *Control) part(ctx context.Context, imp *store.Import, name, source string, doc *feed.Document, document string, news *feedNews) (taken bool, err error) {
+func (c *Control) part(ctx context.Context, imp *store.Import, doc *feed.Document, m reading) (taken bool, err error) {
 	src, err := c.sourceFor("", doc)
 	switch {
-	case err != nil && len(doc.Head()) > 0 && (source != "" || doc.Page):
+	case err != nil && len(doc.Head()) > 0 && (m.source != "" || doc.Page):
 		return false, nil // those of one feed are asked for, or it is for people
 	case err != nil:
 		return false, err
-	case src.Info().Name != name && source != "":
+	case src.Info().Name != m.feed && m.source != "":
 		return false, nil
-	case src.Info().Name != name:
-		return false, firmward.Errorf(firmward.Conflict, fmt.Sprintf("%s holds documents of %s and, with %s, of %s: nothing was imported; say which to read with --source", document, name, doc.Name, src.Info().Name))
+	case src.Info().Name != m.feed && m.refuse:
+		return false, firmward.Errorf(firmward.Invalid, "it is a document of "+src.Info().Name)
+	case src.Info().Name != m.feed:
+		return false, firmward.Errorf(firmward.Conflict, fmt.Sprintf("%s holds documents of %s and, with %s, of %s: nothing was imported; say which to read with --source", m.document, m.feed, doc.Name, src.Info().Name))
 	}
 	return true, imp.Part(func() error {
-		_, err := src.Sync(ctx, "", feed.Input{Reader: doc, Document: path.Base(doc.Name), Now: c.Clock.Now()}, c.sink(ctx, imp, doc.Name, news))
+		_, err := src.Sync(ctx, "", feed.Input{Reader: doc, Document: path.Base(doc.Name), Now: c.Clock.Now()}, c.sink(ctx, imp, doc.Name, m.news))
 		return err
 	})
 }

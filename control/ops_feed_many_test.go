@@ -196,30 +196,38 @@ func BenchmarkImportCVEList(b *testing.B) {
 	path := cveList(b, n)
 	for b.Loop() {
 		c := controltest.Open(b, func(cfg *control.Config) { cfg.Scratch = b.TempDir() })
-		var most atomic.Uint64
-		stop, done := make(chan bool), make(chan bool)
-		go func() {
-			defer close(done)
-			tick := time.NewTicker(50 * time.Millisecond)
-			defer tick.Stop()
-			for {
-				select {
-				case <-stop:
-					return
-				case <-tick.C:
-					var m runtime.MemStats
-					runtime.ReadMemStats(&m)
-					most.Store(max(most.Load(), m.HeapAlloc))
-				}
-			}
-		}()
-		s, err := c.ImportFeed(b.Context(), anna, "", path, "cvelist.tar.gz")
-		close(stop)
-		<-done
+		var s firmward.FeedStatus
+		var err error
+		most := peak(func() { s, err = c.ImportFeed(b.Context(), anna, "", path, "cvelist.tar.gz") })
 		if err != nil || s.Records < n {
 			b.Fatalf("%+v %v", s, err)
 		}
-		b.ReportMetric(float64(most.Load())/1e6, "MB-heap")
+		b.ReportMetric(float64(most)/1e6, "MB-heap")
 	}
 	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*n), "µs/record")
+}
+
+// peak gives the most bytes of heap that were in use while f ran.
+func peak(f func()) uint64 {
+	var most atomic.Uint64
+	stop, done := make(chan bool), make(chan bool)
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(50 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+				var m runtime.MemStats
+				runtime.ReadMemStats(&m)
+				most.Store(max(most.Load(), m.HeapAlloc))
+			}
+		}
+	}()
+	f()
+	close(stop)
+	<-done
+	return most.Load()
 }

@@ -43,6 +43,7 @@ type KnownFeed struct {
 	feed.Info
 	Network bool     // it can be fetched over the network once it has an address
 	Hosts   []string // with port: the only ones that a fetch asks as things are
+	Usual   bool     // it is fetched when nobody names any: it has an address and, where it is large, was named before
 }
 
 // KnownFeeds gives all feeds, sorted by name.
@@ -59,10 +60,12 @@ func (c *Control) KnownFeeds(ctx context.Context) ([]KnownFeed, error) {
 		}
 		if src, _, err := c.fetcher(k.Name); err == nil {
 			urls := src.Info().URLs
-			if i := slices.IndexFunc(rows, func(r firmward.FeedFetch) bool { return r.Name == k.Name && len(r.URLs) > 0 }); i >= 0 {
-				urls = rows[i].URLs
+			at := slices.IndexFunc(rows, func(r firmward.FeedFetch) bool { return r.Name == k.Name })
+			if at >= 0 && len(rows[at].URLs) > 0 {
+				urls = rows[at].URLs
 			}
 			k.Network, k.Hosts = true, feed.Hosts(urls)
+			k.Usual = len(urls) > 0 && (!src.Info().Large || at >= 0)
 		}
 		out = append(out, k)
 	}

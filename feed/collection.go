@@ -45,6 +45,7 @@ type Collection struct {
 	SignedBy map[string]int // documents whose signature is right, by the fingerprint of the key
 
 	path    string
+	name    string // that people know
 	entries func(*Collection) iter.Seq2[entry, error]
 	total   int64 // bytes read in this walk
 	hashes  map[string][]string
@@ -61,7 +62,12 @@ type entry struct {
 
 // OpenCollection looks at a path. It gives nil when the path is one document, for Open to read.
 func OpenCollection(path string) (*Collection, error) {
-	c := &Collection{path: path}
+	return OpenCollectionAs(path, filepath.Base(path))
+}
+
+// OpenCollectionAs is OpenCollection for an archive that people know by another name.
+func OpenCollectionAs(path, name string) (*Collection, error) {
+	c := &Collection{path: path, name: name}
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -118,13 +124,13 @@ func archive(path string) (func(*Collection) iter.Seq2[entry, error], error) {
 func (c *Collection) Documents() iter.Seq2[*Document, error] {
 	return func(yield func(*Document, error) bool) {
 		if err := c.survey(); err != nil {
-			yield(nil, invalid(filepath.Base(c.path), err))
+			yield(nil, invalid(c.name, err))
 			return
 		}
 		c.total = 0
 		for e, err := range c.entries(c) {
 			if err != nil {
-				yield(nil, invalid(filepath.Base(c.path), err))
+				yield(nil, invalid(c.name, err))
 				return
 			}
 			what := role(e.name)
@@ -133,7 +139,7 @@ func (c *Collection) Documents() iter.Seq2[*Document, error] {
 			}
 			d, err := c.document(e)
 			if err != nil && c.total > MaxCollection {
-				yield(nil, invalid(filepath.Base(c.path), err))
+				yield(nil, invalid(c.name, err))
 				return
 			}
 			if d == nil {
@@ -358,7 +364,7 @@ func (c *Collection) tar() iter.Seq2[entry, error] {
 				yield(entry{}, err)
 				return
 			}
-			in = &bound{r: z, in: packed, name: filepath.Base(c.path), most: MaxCollection}
+			in = &bound{r: z, in: packed, name: c.name, most: MaxCollection}
 		}
 		for t := tar.NewReader(in); ; {
 			h, err := t.Next()

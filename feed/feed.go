@@ -30,6 +30,7 @@ type Info struct {
 
 	URLs  []string      // where a Fetcher fetches from, unless the operator names others
 	Quiet time.Duration // how long the source itself may have nothing new while it is fetched well; 0: StaleAfter
+	Large bool          // the first fetch moves hundreds of megabytes: somebody has to ask for it by name
 }
 
 // Cursor is a source's own mark of how far it has read; empty at first.

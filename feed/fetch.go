@@ -28,8 +28,8 @@ type Fetching struct {
 	Now  time.Time // begin of the run
 
 	Before  *Batch   // was just read; nil at the begin of a run
-	Answers [][]byte // to its requests when it was an index; nil: unchanged since the last time
-	Refused []string // URLs of its documents that could not be used
+	Answers [][]byte // to its requests when it was an index; nil: unchanged since the last time, or refused
+	Refused []string // URLs of what could not be used of it
 }
 
 // Batch is what is requested together: one document, several that are imported in one transaction, or indexes.
@@ -37,7 +37,8 @@ type Batch struct {
 	At       Cursor // how far the feed is read before it: stored with the import of the batch before
 	Requests []Request
 	Index    bool // the answers are no documents: they go back to the source
-	Many     bool // documents that stand for themselves: one that is missing or broken is left out alone
+	Many     bool // documents or indexes that stand for themselves: one that is missing or broken is left out alone
+	Refused  int  // entries of the index before that name nothing that can be asked for: counted
 	Memo     any  // the source's own, found again in Fetching.Before; lost when the run ends
 }
 
@@ -46,6 +47,8 @@ type Request struct {
 	URL         string
 	Name        string   // of the document, for people
 	Conditional bool     // nothing is sent when it is as it was the last time
+	Archive     bool     // of many documents: read as a file of many is
+	Want        Cursor   // given to Sync in place of Batch.At: what this document of many has to be
 	Hashes      []string // URLs of its SHA-256 or SHA-512: the first that is there is checked
 	Signature   string   // URL of its detached OpenPGP signature; empty: the source knows of none
 	Keys        Keys     // by one of which it must be signed; none: it need not, unless the operator named keys
@@ -57,7 +60,7 @@ type Request struct {
 // The bounds of a run.
 const (
 	MaxBatches  = 20_000   // of one run: a server that never comes to an end is broken
-	MaxDownload = 1 << 30  // bytes of one document as it is sent
+	MaxDownload = 2 << 30  // bytes of one document as it is sent; the CVE list has 0.6 GB
 	MaxIndex    = 64 << 20 // bytes of one index
 	MaxTries    = 5        // of one request within a run
 	MaxWait     = 5 * time.Minute

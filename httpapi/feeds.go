@@ -55,7 +55,7 @@ type Feeds struct {
 	Items     []Feed      `json:"items" doc:"those of which something was imported, or that are set to be fetched"`
 	Knowledge string      `json:"knowledge" doc:"how deep it is, in one sentence"`
 	Importing []Importing `json:"importing,omitempty" doc:"imports of many documents and fetches that are under way"`
-	Fetchable []string    `json:"fetchable" doc:"those that can be fetched over the network as things are"`
+	Fetchable []string    `json:"fetchable" doc:"those that are fetched over the network when none is named: all that have an address, and a large one only when it was named before"`
 	Known     []KnownFeed `json:"known" doc:"all that firmward can read, whether or not anything of them is there"`
 }
 
@@ -81,6 +81,7 @@ type Importing struct {
 	Feed     string `json:"feed"`
 	Document string `json:"document" doc:"name of the folder or archive, or network"`
 	Read     int    `json:"read" doc:"documents so far"`
+	Bytes    int64  `json:"bytes,omitempty" doc:"that came over the network so far"`
 }
 
 func (a *API) feedRoutes() {
@@ -97,7 +98,7 @@ func (a *API) feedRoutes() {
 			out := Feeds{Items: each(l, feedOf), Knowledge: remedy.Depth(l), Fetchable: []string{}, Known: each(known, knownFeedOf)}
 			out.Importing = each(a.Control.Importing(), func(i control.Importing) Importing { return Importing(i) })
 			for _, k := range known {
-				if len(k.Hosts) > 0 {
+				if k.Usual {
 					out.Fetchable = append(out.Fetchable, k.Name)
 				}
 			}

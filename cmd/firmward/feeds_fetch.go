@@ -14,14 +14,14 @@ import (
 
 // FeedsFetchCmd fetches feeds once.
 type FeedsFetchCmd struct {
-	Names []string `arg:"" optional:"" name:"feed" help:"Feeds; all that have an address unless given."`
+	Names []string `arg:"" optional:"" name:"feed" help:"Feeds; all that have an address unless given, cve only when it was named before."`
 }
 
 // Help gives examples.
 func (FeedsFetchCmd) Help() string {
 	return "Only the hosts of the feeds are asked, and no request names a device, a serial number or a version. The first fetch of nvd reads all years and takes " +
-		"some minutes; later ones read what changed. What was read before an error stays, and the next fetch goes on there.\n\n" +
-		examples("firmward feeds fetch", "firmward feeds fetch kev epss", "firmward feeds fetch nvd --json")
+		"some minutes; that of cve moves several hundred megabytes. Later ones read what changed. What was read before an error stays, and the next fetch goes on there.\n\n" +
+		examples("firmward feeds fetch", "firmward feeds fetch kev epss", "firmward feeds fetch cve", "firmward feeds fetch nvd --json")
 }
 
 // Run carries it out. A feed that fails does not keep the others.
@@ -69,7 +69,7 @@ func fetchProgress(ctx context.Context, a *app, name string) (stop func()) {
 	return watch(ctx, a, name, func(all httpapi.Feeds) string {
 		for _, i := range all.Importing {
 			if i.Feed == name {
-				return "fetched " + plural(i.Read, "document", "documents")
+				return fmt.Sprintf("fetched %s, %d MB", plural(i.Read, "document", "documents"), i.Bytes/1e6)
 			}
 		}
 		return "asking"
@@ -120,7 +120,7 @@ type FeedsSetCmd struct {
 // Help gives examples.
 func (FeedsSetCmd) Help() string {
 	return "nvd takes two addresses, the folder of its yearly files and its API; with the first alone, changes come from the file \"modified\" in that folder. " +
-		"csaf takes the provider-metadata.json of each vendor. Other addresses begin anew. " +
+		"csaf takes the provider-metadata.json of each vendor. cve takes an archive of the whole list, and the folder in which cves/deltaLog.json lies, with a slash at its end. Other addresses begin anew. " +
 		"With --openpgp-key a document that none of these keys signed is left out, one of an imported archive too.\n\n" +
 		examples("firmward feeds set nvd --url https://mirror.example/nvd/", "firmward feeds set csaf --url https://vendor.example/provider-metadata.json",
 			"pass show nvd-key | firmward feeds set nvd --key", "firmward feeds set nvd --default-url --no-key",

@@ -1865,7 +1865,7 @@ export interface components {
             urls?: string[];
         };
         Feeds: {
-            /** @description those that can be fetched over the network as things are */
+            /** @description those that are fetched over the network when none is named: all that have an address, and a large one only when it was named before */
             fetchable: string[];
             /** @description imports of many documents and fetches that are under way */
             importing?: components["schemas"]["Importing"][];
@@ -1987,6 +1987,11 @@ export interface components {
             changed: number;
         };
         Importing: {
+            /**
+             * Format: int64
+             * @description that came over the network so far
+             */
+            bytes?: number;
             /** @description name of the folder or archive, or network */
             document: string;
             feed: string;
