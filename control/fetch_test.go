@@ -35,7 +35,7 @@ type internet struct {
 	at      []time.Time // when
 }
 
-func newInternet(t *testing.T, serve http.HandlerFunc) *internet {
+func newInternet(t testing.TB, serve http.HandlerFunc) *internet {
 	n := &internet{serve: serve, conns: make(chan net.Conn)}
 	srv := &http.Server{Handler: n, ReadHeaderTimeout: time.Minute}
 	go srv.Serve(n)
@@ -354,12 +354,16 @@ func TestFetchNamesNoDevice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ask := func(devices int) []string {
 			nvd := nvdServer(nil)
+			list := newCVEHost(t)
 			n := newInternet(t, func(w http.ResponseWriter, r *http.Request) {
-				if r.Host == "kev.example" {
+				switch r.Host {
+				case "kev.example":
 					fmt.Fprint(w, kevDocument("2026-11-24", "CVE-2026-0001"))
-					return
+				case "raw.example", "load.example":
+					list.ServeHTTP(w, r)
+				default:
+					nvd(w, r)
 				}
-				nvd(w, r)
 			})
 			c := fetchHouse(t, n)
 			for i := range devices {
@@ -375,7 +379,8 @@ func TestFetchNamesNoDevice(t *testing.T) {
 			}
 			from(t, c, "nvd", "http://nvd.example/files/", "http://api.example/cves")
 			from(t, c, "kev", kevURL)
-			for _, name := range []string{"nvd", "kev"} {
+			from(t, c, "cve", cveFolder, cveArchive)
+			for _, name := range []string{"nvd", "kev", "cve"} {
 				if _, err := c.FetchFeed(t.Context(), anna, name); err != nil {
 					t.Fatal(err)
 				}
@@ -387,7 +392,7 @@ func TestFetchNamesNoDevice(t *testing.T) {
 			return all
 		}
 		empty, full := ask(0), ask(3)
-		if diff := cmp.Diff(empty, full); diff != "" || len(full) != 27 { // the years, the API, KEV
+		if diff := cmp.Diff(empty, full); diff != "" || len(full) != 30 { // the years, the API, KEV, the CVE list and a change of it
 			t.Errorf("%d requests: %s", len(full), diff)
 		}
 		for _, r := range full {

@@ -15,6 +15,7 @@ package cve5
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,7 +47,7 @@ func (Source) Info() feed.Info {
 	return feed.Info{
 		Name: name, Title: "CVE records, JSON 5", Kind: "advisories", Gives: "what the assigning authority and CISA say",
 		Licence: "CVE terms of use: free with attribution to The MITRE Corporation; CISA's part CC0 1.0", Home: "www.cve.org",
-		Period: 24 * time.Hour, StaleAfter: 7 * 24 * time.Hour,
+		Period: 24 * time.Hour, StaleAfter: 7 * 24 * time.Hour, URLs: []string{folderURL, archiveURL}, Large: true,
 	}
 }
 
@@ -61,12 +62,19 @@ func (Source) Detect(head []byte, _ string) bool {
 }
 
 // Sync reads record after record. The document's date and the cursor are those of the record that
-// was changed last.
-func (Source) Sync(ctx context.Context, _ feed.Cursor, in feed.Input, put feed.Sink) (feed.Cursor, error) {
+// was changed last. A document of which from says what it has to be is that one record, or an error.
+func (Source) Sync(ctx context.Context, from feed.Cursor, in feed.Input, put feed.Sink) (feed.Cursor, error) {
 	put = put.Complete()
 	d := feed.NewDecoder(ctx, in)
 	newest, first := time.Time{}, true
-	err := d.Values(func(raw json.RawMessage, at int64) error {
+	want, err := parseWant(from)
+	if err != nil {
+		return "", err
+	}
+	err = d.Values(func(raw json.RawMessage, at int64) error {
+		if want.id != "" && !first {
+			return errors.New("more follows after the record that was asked for")
+		}
 		r := reader{put: put, now: in.Now, origin: firmward.Origins{Feed: name, Document: in.Document, Imported: in.Now}}
 		err := json.Unmarshal(raw, &r.record)
 		if first && r.record.DataType != "CVE_RECORD" {
@@ -78,6 +86,11 @@ func (Source) Sync(ctx context.Context, _ feed.Cursor, in feed.Input, put feed.S
 		}
 		if err == nil {
 			err = r.read()
+		}
+		if want.id != "" {
+			if err = cmp.Or(err, want.check(r.record.Meta.ID, r.advisory.Modified)); err != nil {
+				return err
+			}
 		}
 		if err != nil {
 			where := r.record.Meta.ID

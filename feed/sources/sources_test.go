@@ -270,7 +270,7 @@ func TestFetchers(t *testing.T) {
 			t.Errorf("%s takes any cursor", i.Name)
 		}
 	}
-	if !slices.Equal(names, []string{"nvd", "kev", "epss", "csaf", "endoflife"}) {
+	if !slices.Equal(names, []string{"nvd", "kev", "epss", "cve", "csaf", "endoflife"}) {
 		t.Errorf("over the network come %v", names)
 	}
 }
