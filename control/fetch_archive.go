@@ -23,6 +23,7 @@ func (f *fetching) archive(ctx context.Context, imp *store.Import, k kept) (map[
 	if _, err := f.firstOf(many, f.info.Name, k.q.Name); err != nil {
 		return nil, err
 	}
+	many.Keys, many.Now = f.web.pinned, f.Clock.Now()
 	return f.readMany(ctx, imp, many, reading{feed: f.info.Name, refuse: true, document: k.q.Name, news: &f.news, progress: f.progress})
 }
 

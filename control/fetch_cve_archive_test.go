@@ -102,20 +102,29 @@ func TestFetchCVEMirror(t *testing.T) {
 	})
 }
 
-// TestFetchable: a large feed is not fetched unless somebody named it once.
-func TestFetchable(t *testing.T) {
+// TestUsual: a large feed is not fetched unless somebody named it once.
+func TestUsual(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := fetchHouse(t, newInternet(t, http.NotFound))
-		if got, err := c.Fetchable(t.Context()); err != nil || !slices.Equal(got, []string{"epss", "kev", "nvd"}) {
-			t.Errorf("%v, %v", got, err)
+		usual := func(want ...string) {
+			t.Helper()
+			known, err := c.KnownFeeds(t.Context())
+			var got []string
+			for _, k := range known {
+				if k.Usual {
+					got = append(got, k.Name)
+				}
+			}
+			if err != nil || !slices.Equal(got, want) {
+				t.Errorf("%v, %v, want %v", got, err, want)
+			}
 		}
+		usual("endoflife", "epss", "kev", "nvd")
 		follow := true
 		if _, err := c.SetFeed(t.Context(), anna, "cve", control.SetFeed{Follow: &follow}); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := c.Fetchable(t.Context()); err != nil || !slices.Equal(got, []string{"cve", "epss", "kev", "nvd"}) {
-			t.Errorf("%v, %v", got, err)
-		}
+		usual("cve", "endoflife", "epss", "kev", "nvd")
 	})
 }
 
