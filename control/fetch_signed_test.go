@@ -79,19 +79,19 @@ func TestFetchTrusted(t *testing.T) {
 		good := metadata("csaf_trusted_provider", ours.print(), "http://acme.example/key.asc")
 		p := &provider{files: map[string]string{}}
 		p.put("acme.example/pm.json", good, "acme.example/key.asc", ours.public())
-		list := ""
+		var list strings.Builder
 		doc := func(n int) string {
 			return csafDocument(fmt.Sprintf("AC-%d", n), fmt.Sprintf("CVE-2026-%04d", n), "2026-03-01T10:00:00Z")
 		}
 		for n, sig := range map[int]string{1: ours.sign(doc(1)), 2: "", 3: other.sign(doc(3)), 4: ours.sign(doc(1)), 5: "<html>not found</html>"} {
 			path := fmt.Sprintf("acme.example/csaf/%d.json", n)
-			list += fmt.Sprintf("%d.json,2026-03-01T10:00:00Z\n", n)
+			list.WriteString(fmt.Sprintf("%d.json,2026-03-01T10:00:00Z\n", n))
 			p.put(path, doc(n))
 			if sig != "" {
 				p.put(path+".asc", sig)
 			}
 		}
-		p.put("acme.example/csaf/changes.csv", list,
+		p.put("acme.example/csaf/changes.csv", list.String(),
 			"acme.example/feed.json", `{"feed":{"entry":[{"updated":"2026-03-02T10:00:00Z","content":{"src":"http://acme.example/6.json"},"link":[{"rel":"signature","href":"http://acme.example/6.sig"}]},`+
 				`{"updated":"2026-03-02T10:00:00Z","content":{"src":"http://acme.example/7.json"}}]}}`,
 			"acme.example/6.json", doc(6), "acme.example/6.sig", ours.sign(doc(6)), "acme.example/7.json", doc(7))
