@@ -8,6 +8,7 @@ package fda
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -97,7 +98,8 @@ type recall struct {
 	Posted      string `json:"event_date_posted"`
 	Terminated  string `json:"termination_date"`
 	OtherEnd    string `json:"event_date_terminated"`
-	Event       string `json:"res_event_number"`
+	Event       string `json:"event_id"`         // enforcement
+	OtherEvent  string `json:"res_event_number"` // recall
 }
 
 var number = regexp.MustCompile(`^Z-\d{3,5}-\d{2,4}$`)
@@ -174,8 +176,8 @@ func (r recall) advisory(id string, origin firmward.Origins, put feed.Sink) (fir
 		}
 	}
 	a.Title = feed.Clip(r.title())
-	if r.Event != "" && strings.Trim(r.Event, "0123456789") == "" {
-		a.References = append(a.References, "https://www.accessdata.fda.gov/scripts/cdrh/cfdocs/cfRES/res.cfm?event="+r.Event)
+	if event := cmp.Or(r.Event, r.OtherEvent); event != "" && strings.Trim(event, "0123456789") == "" {
+		a.References = append(a.References, "https://www.accessdata.fda.gov/scripts/cdrh/cfdocs/cfRES/res.cfm?event="+event)
 	}
 	names, err := feed.InWords(r.Firm, product(r.Product))
 	if err != nil {

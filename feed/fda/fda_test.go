@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	enforcement = `{"recall_number":"Z-1234-2031","classification":"Class I","product_description":"Acme® Drip, Model 7, REF 123","recalling_firm":"Acme Medical, Inc.","reason_for_recall":"The pump may stop.","status":"Ongoing","recall_initiation_date":"20260102","report_date":"20260110","unheard":1}`
+	enforcement = `{"recall_number":"Z-1234-2031","classification":"Class I","product_description":"Acme® Drip, Model 7, REF 123","recalling_firm":"Acme Medical, Inc.","reason_for_recall":"The pump may stop.","status":"Ongoing","recall_initiation_date":"20260102","report_date":"20260110","event_id":"815","openfda":{},"unheard":1}`
 	device      = `{"product_res_number":"Z-0007-2031","res_event_number":"4711","product_description":"Lamp 9","recalling_firm":"Acme","reason_for_recall":"It burns.","action":"Update to version 2.","recall_status":"Terminated","event_date_initiated":"2026-01-05","event_date_terminated":"2026-02-01"}`
 )
 
@@ -34,7 +34,7 @@ func TestConformance(t *testing.T) { feedtest.Run(t, fda.Source{}, []byte(doc(en
 func TestContent(t *testing.T) {
 	got := read(t, doc(enforcement, device))
 	a, b := got.Advisories[0], got.Advisories[1]
-	if a.ID != "Z-1234-2031" || a.Source != "fda" || a.Title != "FDA recall, Class I: Acme Drip. Reason: The pump may stop." || a.Published.Day() != 2 || a.Modified.Day() != 10 {
+	if a.ID != "Z-1234-2031" || a.Source != "fda" || a.Title != "FDA recall, Class I: Acme Drip. Reason: The pump may stop." || a.Published.Day() != 2 || a.Modified.Day() != 10 || !strings.HasSuffix(a.References[0], "event=815") {
 		t.Errorf("%+v", a)
 	}
 	m := a.Configurations[0].Nodes[0].Matches[0]
