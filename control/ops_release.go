@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/policy"
 	"github.com/firmward/firmward/rollout"
 	"github.com/firmward/firmward/store"
 )
@@ -128,42 +129,9 @@ type Plan struct {
 // refused: they have a plan of their own. Nothing starts.
 func (c *Control) PlanRollout(ctx context.Context, who firmward.Person, releaseID, policyName string, filter firmward.Filter) (Plan, error) {
 	var p Plan
-	rel, err := c.Store.Release(ctx, releaseID)
+	rel, pol, cands, err := c.candidates(ctx, releaseID, policyName, filter)
 	if err != nil {
 		return p, err
-	}
-	var cands []rollout.Candidate
-	inUse := false
-	err = c.eachDevice(ctx, store.DeviceFilter{Family: rel.Family, Retired: &inUse, Where: filter}, func(d firmward.Device) error {
-		path := ""
-		if drv, ok := c.installer(c.Catalog.Model(d)); ok {
-			path = string(drv.Info().Path)
-		}
-		cand, err := c.candidate(ctx, rel, d, path)
-		cands = append(cands, cand)
-		return err
-	})
-	if err != nil {
-		return p, err
-	}
-	if len(cands) == 0 {
-		return p, firmward.Errorf(firmward.NotFound, "no device of family "+rel.Family+" is known that the selection matches")
-	}
-	first := cands[0].Device
-	for _, cand := range cands {
-		if rel.FitsModel(cand.Device.Model) {
-			first = cand.Device
-			break
-		}
-	}
-	pol, err := c.policyFor(policyName, first)
-	if err != nil {
-		return p, err
-	}
-	for i, cand := range cands {
-		if own, ok := c.Policies.For(cand.Device); ok && own.Name != pol.Name {
-			cands[i].Policy = own.Name
-		}
 	}
 	p.Targets, p.Refusals = rollout.Plan(rel, pol.RolloutPolicy, cands)
 	now := c.Clock.Now()
@@ -200,6 +168,50 @@ func (c *Control) PlanRollout(ctx context.Context, who firmward.Person, releaseI
 	})
 	c.wake(loopDeploy)
 	return p, err
+}
+
+// candidates are the devices that a plan is about, with its release and its policy: that of the first device that fits unless one is
+// named.
+func (c *Control) candidates(ctx context.Context, releaseID, policyName string, filter firmward.Filter) (firmward.Release, policy.Rollout, []rollout.Candidate, error) {
+	var pol policy.Rollout
+	rel, err := c.Store.Release(ctx, releaseID)
+	if err != nil {
+		return rel, pol, nil, err
+	}
+	var cands []rollout.Candidate
+	inUse := false
+	err = c.eachDevice(ctx, store.DeviceFilter{Family: rel.Family, Retired: &inUse, Where: filter}, func(d firmward.Device) error {
+		path := ""
+		if drv, ok := c.installer(c.Catalog.Model(d)); ok {
+			path = string(drv.Info().Path)
+		}
+		cand, err := c.candidate(ctx, rel, d, path)
+		cands = append(cands, cand)
+		return err
+	})
+	if err != nil {
+		return rel, pol, nil, err
+	}
+	if len(cands) == 0 {
+		return rel, pol, nil, firmward.Errorf(firmward.NotFound, "no device of family "+rel.Family+" is known that the selection matches")
+	}
+	first := cands[0].Device
+	for _, cand := range cands {
+		if rel.FitsModel(cand.Device.Model) {
+			first = cand.Device
+			break
+		}
+	}
+	pol, err = c.policyFor(policyName, first)
+	if err != nil {
+		return rel, pol, nil, err
+	}
+	for i, cand := range cands {
+		if own, ok := c.Policies.For(cand.Device); ok && own.Name != pol.Name {
+			cands[i].Policy = own.Name
+		}
+	}
+	return rel, pol, cands, nil
 }
 
 // change saves a change of a rollout's header, read again when somebody else was faster.

@@ -121,6 +121,16 @@ type NewRollout struct {
 	Select  string `json:"select,omitempty" doc:"CEL over one device, for instance site == \"north\"" example:"site == \"north\""`
 }
 
+func (n NewRollout) filter() (f firmward.Filter, err error) {
+	if n.Select == "" {
+		return f, nil
+	}
+	if f, err = policy.Selector(n.Select); err != nil {
+		err = &firmward.Error{Code: firmward.Invalid, Message: "the selector is wrong", Err: err}
+	}
+	return f, err
+}
+
 // Consent approves the start or a wave.
 type Consent struct {
 	Wave int    `json:"wave,omitempty" minimum:"0" doc:"0: the start"`
@@ -151,12 +161,9 @@ func (a *API) rolloutRoutes() {
 		method: http.MethodPost, path: "/rollouts", id: "plan-rollout", role: firmward.Operator, tag: "Rollouts", summary: "Plan a rollout", status: http.StatusCreated,
 		doc: "Nothing starts. The answer says who takes part, in which wave, and why others do not.",
 	}, func(ctx context.Context, in *struct{ Body NewRollout }) (RolloutDetail, error) {
-		var filter firmward.Filter
-		if in.Body.Select != "" {
-			var err error
-			if filter, err = policy.Selector(in.Body.Select); err != nil {
-				return RolloutDetail{}, &firmward.Error{Code: firmward.Invalid, Message: "the selector is wrong", Err: err}
-			}
+		filter, err := in.Body.filter()
+		if err != nil {
+			return RolloutDetail{}, err
 		}
 		p, err := a.Control.PlanRollout(ctx, person(ctx), in.Body.Release, in.Body.Policy, filter)
 		if err != nil {

@@ -75,6 +75,7 @@ type CLI struct {
 	Exceptions ExceptionsCmd `cmd:"" group:"act" help:"What was accepted, deferred or dismissed, and what came of it."`
 	Releases   ReleasesCmd   `cmd:"" group:"act" help:"Import firmware files."`
 	Policy     PolicyCmd     `cmd:"" group:"act" help:"Check policy files."`
+	Simulate   SimulateCmd   `cmd:"" group:"act" help:"Forecast a rollout on simulated devices: how long, how many at once, how many if it goes wrong."`
 	Rollout    RolloutCmd    `cmd:"" group:"act" help:"Bring a release to devices, wave by wave."`
 	Stop       StopCmd       `cmd:"" group:"act" help:"The red button: nothing new starts anywhere."`
 	Workorders WorkordersCmd `cmd:"" group:"act" help:"What people have to do."`

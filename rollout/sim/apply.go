@@ -147,7 +147,12 @@ func (w *World) perform(r *Run, s *slot, c rollout.Command) rollout.Event {
 		}
 		w.installing(r, s)
 	}
-	return s.dev.do(c.Verb, r.Release.Version, r.Policy.CommitWithin, w.Now)
+	was := s.dev.darkTo
+	ev := s.dev.do(c.Verb, r.Release.Version, r.Policy.CommitWithin, w.Now)
+	if s.dev.darkTo.After(was) {
+		w.darken(s.dev)
+	}
+	return ev
 }
 
 // The kinds of trouble.

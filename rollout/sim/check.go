@@ -16,7 +16,7 @@ func (w *World) fail(format string, args ...any) {
 // started checks what must hold when a target starts.
 func (w *World) started(r *Run, p rollout.Slot) {
 	t := p.Target
-	open, _ := r.Policy.Window.Open(w.Now)
+	open, _ := r.Policy.Window.Open(w.local(r.byID[t.DeviceID].dev))
 	switch {
 	case !w.Check:
 	case !open:

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -49,6 +50,9 @@ func ParseHabit(name string) (Habit, bool) {
 	return 0, false
 }
 
+// Habits lists all names.
+func Habits() string { return strings.Join(habits[:], ", ") }
+
 // String lists the names.
 func (h Habit) String() string {
 	var out []string
@@ -66,6 +70,10 @@ type Device struct {
 	Habit  Habit
 	Script []string // trouble with its next commands, as "crash-after install"; each is used once
 
+	Candidate *rollout.Candidate // what is known of a real one; nil: a card that all simulated ones share
+	Able      *rollout.Abilities // the same
+	Zone      *time.Location     // of its site; nil: UTC
+
 	before  string // version in the other slot
 	trial   bool
 	fallAt  time.Time
@@ -74,6 +82,7 @@ type Device struct {
 	touched bool // an installation was taken
 	dead    bool // its service
 	busyTo  time.Time
+	boot    time.Duration  // until it is back; 0: bootTime
 	alive   bool           // its service answered before the start
 	sawNew  bool           // a look really saw the wanted version, at work if it was before
 	flashes map[string]int // images sent, per rollout
@@ -84,10 +93,18 @@ var card = firmward.Model{
 }
 
 func (d *Device) candidate() rollout.Candidate {
+	if d.Candidate != nil {
+		c := *d.Candidate
+		c.Device = d.Facts
+		return c
+	}
 	return rollout.Candidate{Device: d.Facts, Model: card, HasDriver: true}
 }
 
 func (d *Device) abilities() rollout.Abilities {
+	if d.Able != nil {
+		return *d.Able
+	}
 	return rollout.Abilities{Settle: 5 * time.Minute, DeadMan: d.Habit&DeadMan != 0, CanRevert: d.Habit&WayBack != 0}
 }
 
@@ -184,7 +201,7 @@ func (d *Device) install(want string, commitWithin time.Duration, now time.Time)
 		return rollout.Event{Kind: rollout.Accepted}
 	}
 	d.touched = true
-	boot := bootTime
+	boot := cmp.Or(d.boot, bootTime)
 	if d.is(Slow) {
 		boot = 20 * time.Minute
 	}

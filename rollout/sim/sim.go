@@ -45,6 +45,10 @@ type World struct {
 	Seed    uint64
 	Trace   func(who, what, why string) // nil: nothing is told
 	Check   bool                        // check invariants after every step
+	Willing bool                        // people approve whatever waits for it, at once
+
+	Steps    int // things that happened so far
+	PeakDown int // most devices that were dark at one time, those behind them included
 
 	devices map[string]*Device
 	runs    []*Run
@@ -52,6 +56,7 @@ type World struct {
 	queue   queue
 	seq     int
 	issued  map[string]bool // command ids
+	down    map[string]int  // devices that are dark; how often, where several carry one
 	broken  error           // first broken invariant
 }
 
@@ -106,7 +111,7 @@ func (q *queue) Pop() any {
 // New returns an empty world at a time.
 func New(now time.Time, seed uint64) *World {
 	return &World{
-		Now: now, Seed: seed, devices: map[string]*Device{}, issued: map[string]bool{},
+		Now: now, Seed: seed, devices: map[string]*Device{}, issued: map[string]bool{}, down: map[string]int{},
 		claims: rollout.Claims{Device: map[string]string{}, Group: map[string]string{}, Model: map[string]int{}},
 	}
 }
@@ -161,6 +166,7 @@ func (w *World) Run(end time.Time) error {
 	for w.broken == nil && len(w.queue) > 0 && !w.queue[0].at.After(end) {
 		it := heap.Pop(&w.queue).(item)
 		w.Now = it.at
+		w.Steps++
 		it.do()
 		w.settle()
 	}
@@ -244,6 +250,9 @@ func (w *World) steered(r *Run, was firmward.RolloutState) {
 
 // turn asks the gate, lets devices be looked at after their soak, and starts whoever may start.
 func (w *World) turn(r *Run) {
+	if w.Willing {
+		w.agree(r)
+	}
 	was, wave, why := r.State, r.Wave, r.Why
 	count := rollout.WaveCount{}
 	if r.Wave < len(r.counts) {
@@ -315,7 +324,7 @@ func (w *World) startPage(r *Run, page []*slot) (left []*slot, full bool) {
 	var slots []rollout.Slot
 	for _, s := range page {
 		if s.State == firmward.TargetPending {
-			slots = append(slots, rollout.Slot{Target: s.Target, Candidate: s.dev.candidate(), Local: w.Now, Group: w.Topo.Group(s.DeviceID)})
+			slots = append(slots, rollout.Slot{Target: s.Target, Candidate: s.dev.candidate(), Local: w.local(s.dev), Group: w.Topo.Group(s.DeviceID)})
 		}
 	}
 	picks, not := rollout.Pick(&r.Rollout, slots, w.claims, w.Topo, w.StopAll)
@@ -328,17 +337,34 @@ func (w *World) startPage(r *Run, page []*slot) (left []*slot, full bool) {
 		left = append(left, s)
 		full = full || n.Code == "in-flight-cap"
 	}
-	if len(left) > 0 {
-		if _, change := r.Policy.Window.Open(w.Now); !change.IsZero() && !change.Equal(r.openDue) {
-			w.At(change, func() { r.dirty = true })
-			r.openDue = change
-		}
+	if change := w.opens(r, left); !change.IsZero() && !change.Equal(r.openDue) {
+		w.At(change, func() { r.dirty = true })
+		r.openDue = change
 	}
 	for _, p := range picks {
 		w.started(r, p)
 		w.apply(r, r.byID[p.Target.DeviceID], rollout.Event{Kind: rollout.Start})
 	}
 	return left, full
+}
+
+// opens is when a window next changes for one of these, or its owner's release begins; zero: never.
+func (w *World) opens(r *Run, waiting []*slot) (next time.Time) {
+	seen := map[*time.Location]bool{}
+	sooner := func(at time.Time) {
+		if at.After(w.Now) && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	}
+	for _, s := range waiting {
+		sooner(s.dev.Facts.Released.From)
+		if zone := s.dev.Zone; !seen[zone] {
+			seen[zone] = true
+			_, change := r.Policy.Window.Open(w.local(s.dev))
+			sooner(change)
+		}
+	}
+	return next
 }
 
 func (w *World) tell(who, what, why string) {

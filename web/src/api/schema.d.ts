@@ -947,6 +947,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/rollouts/forecast": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Forecast a rollout on the inventory as it is
+         * @description Plays it with the engine that would carry it out, on simulated devices, and sends nothing. The same question with the same seed gives the same answer while the inventory stays.
+         */
+        post: operations["forecast-rollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rollouts/{id}": {
         parameters: {
             query?: never;
@@ -1970,6 +1990,71 @@ export interface components {
             vendor: string;
             version: string;
         };
+        Forecast: {
+            /** @description what nobody can know beforehand */
+            assumed: string[];
+            /** Format: date-time */
+            begin: string;
+            /** @description devices that got the image and did not end well */
+            blastRadius: components["schemas"]["Spread"];
+            /**
+             * Format: int64
+             * @description that would take part
+             */
+            devices: number;
+            /**
+             * Format: int64
+             * @description runs that came to their end by themselves
+             */
+            finished: number;
+            /** @description most devices dark at one time, those behind them included */
+            peakDown: components["schemas"]["Spread"];
+            policy: string;
+            /** @description why devices would not take part */
+            refusals: components["schemas"]["Tally"][];
+            /**
+             * Format: int64
+             * @description that would not
+             */
+            refused: number;
+            runs: components["schemas"]["ForecastRun"][];
+            /** @description that the finished ones took, the last soak included */
+            seconds: components["schemas"]["Spread"];
+            /** @description why runs stood still, with how many */
+            stops: components["schemas"]["Tally"][];
+            /** @description of the release */
+            version: string;
+            /** @description why devices wait for ever in runs that never end, with how many on average */
+            waits: components["schemas"]["Tally"][];
+            /** @description nights in which something was started */
+            windows: components["schemas"]["Spread"];
+        };
+        ForecastRun: {
+            /** Format: int64 */
+            blast_radius: number;
+            /** Format: int64 */
+            devices: number;
+            /** @description devices by state */
+            outcome: {
+                [key: string]: number;
+            };
+            /** Format: int64 */
+            peak_down: number;
+            /** Format: int64 */
+            seed: number;
+            /** Format: int64 */
+            simulated_seconds: number;
+            state: string;
+            /** Format: int64 */
+            steps: number;
+            /** @description sum over every decision */
+            trace: string;
+            /** @description an invariant that did not hold: a defect of firmward */
+            violation?: string;
+            why?: string;
+            /** Format: int64 */
+            windows: number;
+        };
         Gap: {
             /** Format: int64 */
             from: number;
@@ -2184,6 +2269,38 @@ export interface components {
              */
             kind?: "accept" | "mitigate" | "defer" | "suppress" | "waive";
             reason: string;
+        };
+        NewForecast: {
+            /**
+             * Format: date-time
+             * @description when it starts; now when absent
+             */
+            begin?: string;
+            /**
+             * @description habits and the share of devices that have them; 'none' for none; what is usual when absent
+             * @example silent=0.5%,old-version=1%
+             */
+            faults?: string;
+            /** @description that of the first device that fits when absent */
+            policy?: string;
+            release: string;
+            /**
+             * Format: int64
+             * @description how often it is played, each time with another seed
+             * @default 50
+             */
+            runs: number;
+            /**
+             * Format: int64
+             * @description of the first run: the same seed gives the same decisions
+             * @default 1
+             */
+            seed: number;
+            /**
+             * @description CEL over one device, for instance site == "north"
+             * @example site == "north"
+             */
+            select?: string;
         };
         NewNetwork: {
             /** @description needed for public address space */
@@ -2881,6 +2998,16 @@ export interface components {
             part?: string;
             why: string;
         };
+        Spread: {
+            /** Format: int64 */
+            max: number;
+            /** Format: int64 */
+            p10: number;
+            /** Format: int64 */
+            p50: number;
+            /** Format: int64 */
+            p90: number;
+        };
         StagingVerdict: {
             /** Format: date-time */
             at: string;
@@ -2919,6 +3046,11 @@ export interface components {
             source?: string;
             /** @enum {string} */
             state: "supported" | "ending" | "ended" | "unknown";
+        };
+        Tally: {
+            /** Format: int64 */
+            n: number;
+            text: string;
         };
         Target: {
             /**
@@ -5075,6 +5207,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RolloutDetail"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "forecast-rollout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewForecast"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Forecast"];
                 };
             };
             /** @description Error */
