@@ -52,6 +52,9 @@ func (m Map) Group(device string) string {
 }
 
 func reach(edges map[string][]string, from string) []string {
+	if len(edges[from]) == 0 {
+		return nil // as most
+	}
 	seen := map[string]bool{from: true}
 	todo := []string{from}
 	var out []string
