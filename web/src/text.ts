@@ -306,11 +306,16 @@ export const text = {
   followedEvery: (period: string) => (period ? `followed, every ${period}` : 'followed'),
   nDays: (n: number) => (n === 1 ? 'day' : `${n} days`),
   fromHosts: (hosts: string) => `from ${hosts}`,
+  signedByOneOf: (keys: string) => `only what is signed by ${keys}`,
   lastGood: (when: string) => `last good fetch ${when}`,
   noGoodFetch: 'no good fetch yet',
   lastTry: (when: string) => `last try ${when}`,
   nextTry: (when: string) => `next try ${when}`,
-  fetchingNow: (n: number) => (n === 0 ? 'being fetched' : `being fetched, ${n === 1 ? '1 document' : `${n.toLocaleString('en')} documents`} so far`),
+  fetchingNow: (n: number, bytes: number) => {
+    const read = n === 1 ? ['1 document'] : n > 1 ? [`${n.toLocaleString('en')} documents`] : [];
+    if (bytes >= 1e6) read.push(`${Math.round(bytes / 1e6).toLocaleString('en')} MB`);
+    return read.length === 0 ? 'being fetched' : `being fetched, ${read.join(', ')} so far`;
+  },
   importingNow: (document: string, n: number) => `${document} is being read, ${n === 1 ? '1 document' : `${n.toLocaleString('en')} documents`} so far`,
   asksOnly: (hosts: string) => `This asks the internet: ${hosts}, and nobody else. No request names a device, a serial number or a version.`,
   fetchNow: 'Fetch now',

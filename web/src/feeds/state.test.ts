@@ -63,6 +63,7 @@ test('how it comes in', () => {
     .toEqual(['followed, every 12 h', 'from www.cisa.gov, mirror.example:8443', 'last good fetch 24 Nov, 08:00 UTC', 'next try 24 Nov, 20:00 UTC']);
   expect(comesIn({ known: { ...kev, period: '168h0m0s' }, feed: feed('kev', { fetch: fetched({ followed: false, good: undefined }) }) }).slice(0, 4))
     .toEqual(['fetched by hand', 'from www.cisa.gov, mirror.example:8443', 'no good fetch yet', 'last try 24 Nov, 08:00 UTC']);
+  expect(comesIn({ known: kev, feed: feed('kev', { fetch: fetched({ openpgpKeys: ['82163E2C2F2D64AD3BEA719E1E3A2CEF2D64AD3B'] }) }) })[2]).toBe('only what is signed by 1E3A2CEF2D64AD3B');
   expect(comesIn({ known: { ...kev, period: '168h0m0s' }, feed: feed('kev', { fetch: fetched() }) })[0]).toBe('followed, every 7 days');
 });
 

@@ -69,6 +69,7 @@ export function comesIn({ known, feed }: Row): string[] {
   if (!n) return feed ? [text.byHand] : [];
   const out = [n.followed ? text.followedEvery(period(known.period)) : text.fetchedByHand];
   if (known.hosts?.length) out.push(text.fromHosts(hosts(known)));
+  if (n.openpgpKeys?.length) out.push(text.signedByOneOf(n.openpgpKeys.map((k) => k.slice(-16)).join(', ')));
   out.push(n.good ? text.lastGood(asMinute(n.good)) : text.noGoodFetch);
   if (n.tried && (!n.good || new Date(n.tried) > new Date(n.good))) out.push(text.lastTry(asMinute(n.tried)));
   if (n.next) out.push(text.nextTry(asMinute(n.next)));
@@ -85,7 +86,7 @@ function period(d = ''): string {
 export const hosts = (k: Known) => (k.hosts ?? []).map((h) => h.replace(/:443$/, '')).join(', ');
 
 // busyText says how far a fetch or an import is.
-export const busyText = (b: Schemas['Importing']) => (b.document === 'network' ? text.fetchingNow(b.read) : text.importingNow(b.document, b.read));
+export const busyText = (b: Schemas['Importing']) => (b.document === 'network' ? text.fetchingNow(b.read, b.bytes ?? 0) : text.importingNow(b.document, b.read));
 
 export type Trust = { troubled: string[]; shallow: boolean; missing: number };
 
