@@ -1,9 +1,11 @@
 package feed
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -201,3 +203,29 @@ func One(f Fetching, name string) Batch {
 	}
 	return Batch{At: f.At, Requests: []Request{{URL: f.URLs[0], Name: name, Conditional: true}}}
 }
+
+// Each is the plan of a source whose documents stand for themselves: one document, or one archive of many, at each address, given again only when it has
+// changed. An archive is known by its address.
+func Each(f Fetching) (Batch, error) {
+	if len(f.URLs) == 0 {
+		return Batch{}, errors.New("it has no address of its own: name where its documents or archives of them lie (firmward feeds set FEED --url URL)")
+	}
+	next := 0
+	if f.Before != nil {
+		next, _ = f.Before.Memo.(int)
+		next++
+	}
+	if next >= len(f.URLs) {
+		return Batch{At: f.At}, nil
+	}
+	at := f.URLs[next]
+	name := at[strings.LastIndex(at, "/")+1:]
+	if name == "" {
+		return Batch{}, fmt.Errorf("%q is a folder: name a document in it, or an archive", Clip(at))
+	}
+	q := Request{URL: at, Name: name, Conditional: true, Archive: archived.MatchString(at), Signature: at + ".asc"}
+	return Batch{At: f.At, Requests: []Request{q}, Memo: next}, nil
+}
+
+// archived knows an archive by its address, one that a host makes of a repository too (…/zip/refs/heads/main).
+var archived = regexp.MustCompile(`(?i)\.(zip|tar|tgz|tar\.gz)$|/(zip|tar\.gz|tarball|zipball)/`)

@@ -39,6 +39,9 @@ func (Source) Info() feed.Info {
 
 var schema = regexp.MustCompile(`"\$schema"\s*:\s*"[^"]*/openeox/[^"]*/schema/(?:core|shell)\.json"`)
 
+// Next asks for the document, or the archive, at each address that the operator named.
+func (Source) Next(f feed.Fetching) (feed.Batch, error) { return feed.Each(f) }
+
 // Detect looks for the name of the schema.
 func (Source) Detect(head []byte, _ string) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(head, " \t\r\n"), []byte("{")) && schema.Match(head)

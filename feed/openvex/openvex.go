@@ -45,6 +45,9 @@ func (Source) Info() feed.Info {
 	}
 }
 
+// Next asks for the document, or the archive, at each address that the operator named.
+func (Source) Next(f feed.Fetching) (feed.Batch, error) { return feed.Each(f) }
+
 // Detect looks for the format's context.
 func (Source) Detect(head []byte, _ string) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(head, " \t\r\n"), []byte("{")) && bytes.Contains(head, []byte(`openvex.dev/ns`))

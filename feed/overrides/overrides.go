@@ -83,6 +83,9 @@ func (Source) Info() feed.Info {
 	}
 }
 
+// Next asks for the document, or the archive, at each address that the operator named.
+func (Source) Next(f feed.Fetching) (feed.Batch, error) { return feed.Each(f) }
+
 // Detect looks for the annotation of a record that is not firmward's own.
 func (Source) Detect(head []byte, _ string) bool { return annotated(head) && !byFirmward(head) }
 

@@ -266,11 +266,11 @@ func TestFetchers(t *testing.T) {
 				t.Errorf("%s asks for %+v", i.Name, q)
 			}
 		}
-		if _, err := f.Next(feed.Fetching{At: "{?", URLs: urls, Now: now}); err == nil && !slices.Contains([]string{"kev", "epss", "endoflife"}, i.Name) {
+		if _, err := f.Next(feed.Fetching{At: "{?", URLs: urls, Now: now}); err == nil && !slices.Contains([]string{"kev", "epss", "endoflife", "vex", "overrides", "openeox", "lifecycle"}, i.Name) {
 			t.Errorf("%s takes any cursor", i.Name)
 		}
 	}
-	if !slices.Equal(names, []string{"nvd", "kev", "epss", "cve", "csaf", "endoflife"}) {
+	if !slices.Equal(names, []string{"nvd", "kev", "epss", "lifecycle", "cve", "csaf", "vex", "overrides", "openeox", "endoflife"}) {
 		t.Errorf("over the network come %v", names)
 	}
 }
