@@ -11,14 +11,22 @@ import (
 // package rollout obeys it.
 type RolloutPolicy struct {
 	Name             string
-	Waves            []int         // cumulative percent of targets after the canary: 10, 50, 100
+	Waves            []Wave        // after the canaries
 	CanarySoak       time.Duration // how long a canary must stay healthy
 	WaveSoak         time.Duration // the same for every later wave
 	MaxInFlight      int           // devices being changed at one time
 	CanaryInFlight   int           // the same while canaries run
 	PerModelInFlight int           // cap per model; 1 outside the lab
+	PerSite          int           // cap per site over all rollouts; 0: none
+	PerDomain        int           // cap per transport domain over all rollouts (package topology); 0: none
+	Ramp             Ramp          // a cap that grows with successes
 	FailureBudget    int           // percent of started targets that may fail before the rollout halts
-	FailureFloor     int           // failures below this count never halt by percentage; a canary failure always halts
+	FailureFloor     int           // up to so many failures never halt by percentage; a canary failure always halts
+	Confidence       int           // percent: how sure the gate must be that the failure ratio is over or under the budget; 0: it takes the ratio as it is
+	FailureCount     *int          // more failures than this halt, whatever the ratio; nil: no such budget
+	SilenceCount     *int          // more silent devices than this halt; they are failures too; nil: no budget of their own
+	Inconclusive     *int          // more devices that could not be tried than this pause; nil: no limit
+	SoakMin          int           // healthy devices of a wave that must have been looked at after the soak; all of a smaller wave
 	Approvals        int           // persons other than the author who must approve before the start
 	ApproveWaves     bool          // every wave after the canary needs its own approval
 	ApprovalValid    time.Duration // an approval that was not used within this time must be given anew; 0: it stays
@@ -112,29 +120,35 @@ const (
 
 // Rollout is the header of a rollout. Counters are kept in the transaction that changes a target.
 type Rollout struct {
-	ID        string
-	ReleaseID string
-	Policy    RolloutPolicy
-	State     RolloutState
-	Why       string // why it is in this state
-	Author    string
-	Created   time.Time
-	Approvals []Approval
-	Void      string // why earlier approvals no longer hold, until they were given anew
-	Emergency string // why its soaks are shortened; empty: they are not
-	Wave      int    // wave that is open; 0 is the canary wave
-	Waves     int    // number of waves including the canary wave
-	WaveOpen  time.Time
-	SoakFrom  time.Time // when the last target of the open wave ended; zero before
-	Staging   string    // verdict: passed, failed, not-staged, running
-	Rehearsal bool      // a staging run on a spare, not production
-	Total     int
-	Started   int
-	Succeeded int
-	Failed    int
-	InFlight  int
-	NextDue   time.Time // when the loop must look again; zero: on an event only
-	Version   int64     // optimistic lock
+	ID           string
+	ReleaseID    string
+	Policy       RolloutPolicy
+	State        RolloutState
+	Why          string // why it is in this state
+	Author       string
+	Created      time.Time
+	Approvals    []Approval
+	Void         string // why earlier approvals no longer hold, until they were given anew
+	Emergency    string // why its soaks are shortened; empty: they are not
+	Wave         int    // wave that is open; 0 is the canary wave
+	Waves        int    // number of waves including the canary wave
+	WaveOpen     time.Time
+	SoakFrom     time.Time // when the last target of the open wave ended; zero before
+	Staging      string    // verdict: passed, failed, not-staged, running
+	Rehearsal    bool      // a staging run on a spare, not production
+	Unsure       bool      // it paused because the open wave showed too little; a person may say that it suffices
+	Waived       int       // waves before this one may be left although they showed too little: a person said so
+	Sizes        []int     // targets of each wave as planned
+	Total        int
+	Started      int
+	Succeeded    int
+	Failed       int
+	InFlight     int
+	Silent       int       // of Failed: those that did not answer any more
+	Inconclusive int       // could not be tried: nothing was installed, nothing is known
+	Streak       int       // successes since the last failure
+	NextDue      time.Time // when the loop must look again; zero: on an event only
+	Version      int64     // optimistic lock
 }
 
 // Approval is one person's consent to one wave (0: the start).

@@ -135,13 +135,10 @@ func (c *Control) PlanRollout(ctx context.Context, who firmward.Person, releaseI
 	}
 	p.Targets, p.Refusals = rollout.Plan(rel, pol.RolloutPolicy, cands)
 	now := c.Clock.Now()
-	waves := 1
-	for _, t := range p.Targets {
-		waves = max(waves, t.Wave+1)
-	}
+	sizes := rollout.Sizes(p.Targets)
 	r := firmward.Rollout{
 		ID: store.NewID("ro"), ReleaseID: rel.ID, Policy: pol.RolloutPolicy, State: firmward.RolloutPlanned, Author: who.Name, Created: now,
-		Waves: waves, Total: len(p.Targets), Why: fmt.Sprintf("%d of %d devices refused", len(p.Refusals), len(p.Targets)+len(p.Refusals)),
+		Waves: max(1, len(sizes)), Sizes: sizes, Total: len(p.Targets), Why: fmt.Sprintf("%d of %d devices refused", len(p.Refusals), len(p.Targets)+len(p.Refusals)),
 	}
 	for i := range p.Targets {
 		p.Targets[i].RolloutID = r.ID

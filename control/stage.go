@@ -70,7 +70,7 @@ func (c *Control) stage(ctx context.Context, tx *store.Tx, r firmward.Rollout, r
 func (c *Control) rehearse(ctx context.Context, tx *store.Tx, parent firmward.Rollout, rel firmward.Release, spare firmward.Device) error {
 	now := c.Clock.Now()
 	p := parent.Policy
-	p.Name, p.Waves, p.CanarySoak, p.Approvals = "rehearsal", []int{100}, rehearsalSoak, 0
+	p.Name, p.Waves, p.CanarySoak, p.Approvals = "rehearsal", firmward.Percents(100), rehearsalSoak, 0
 	p.Window, p.RequireOwner, p.RequireStaged, p.MaxInFlight = firmward.Window{}, false, false, 1
 	reh := firmward.Rollout{
 		ID: store.NewID("stage"), ReleaseID: rel.ID, Policy: p, State: firmward.RolloutRunning, Author: parent.Author, Created: now,

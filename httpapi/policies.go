@@ -12,7 +12,7 @@ import (
 type RolloutPolicy struct {
 	Name             string `json:"name"`
 	Select           string `json:"select,omitempty" doc:"CEL over one device; absent: every device"`
-	Waves            []int  `json:"waves" doc:"cumulative percent after the canary"`
+	Waves            []Wave `json:"waves" doc:"after the canaries; the last takes every device that is left"`
 	CanarySoak       string `json:"canarySoak,omitempty"`
 	WaveSoak         string `json:"waveSoak,omitempty"`
 	MaxInFlight      int    `json:"maxInFlight"`
@@ -20,6 +20,14 @@ type RolloutPolicy struct {
 	PerModelInFlight int    `json:"perModelInFlight"`
 	FailureBudget    int    `json:"failureBudgetPercent" doc:"of started targets"`
 	FailureFloor     int    `json:"failureFloor"`
+	Confidence       int    `json:"confidence,omitempty" doc:"percent: how sure the gate must be about the failure ratio; absent: it takes the ratio as it is"`
+	FailureCount     *int   `json:"failureBudgetCount,omitempty" doc:"more failures than this halt"`
+	SilenceCount     *int   `json:"silenceBudgetCount,omitempty" doc:"more silent devices than this halt"`
+	Inconclusive     *int   `json:"inconclusiveLimit,omitempty" doc:"more devices that could not be tried than this pause"`
+	SoakMin          int    `json:"soakMinDevices,omitempty" doc:"healthy devices of a wave that must have been looked at after the soak"`
+	PerSite          int    `json:"perSite,omitempty" doc:"devices of a site at one time, over all rollouts; absent: no cap"`
+	PerDomain        int    `json:"perDomain,omitempty" doc:"devices of a transport domain at one time, over all rollouts; absent: no cap"`
+	Ramp             *Ramp  `json:"ramp,omitempty" doc:"a cap that grows with successes"`
 	Approvals        int    `json:"approvals" doc:"persons other than the author"`
 	ApproveWaves     bool   `json:"approveWaves"`
 	ApprovalValid    string `json:"approvalValid" doc:"an approval that was not used within this time must be given anew"`
@@ -34,13 +42,37 @@ type RolloutPolicy struct {
 	EmergencySoak string   `json:"emergencySoak,omitempty" doc:"upper bound of both soaks when a rollout is hastened; absent: never"`
 }
 
+// Wave says whom a wave takes of those that no earlier wave took: one of its fields is set.
+type Wave struct {
+	Percent int    `json:"percent,omitempty" doc:"until this share of all devices after the canaries is taken"`
+	Count   int    `json:"count,omitempty" doc:"so many"`
+	Select  string `json:"select,omitempty" doc:"all that match: CEL over one device"`
+}
+
+// Ramp is a cap that grows with successes and falls back to its start after a failure.
+type Ramp struct {
+	Start       int `json:"start"`
+	DoubleEvery int `json:"doubleEvery" doc:"successes since the last failure"`
+	Max         int `json:"max"`
+}
+
+func waveOf(w firmward.Wave) Wave { return Wave{w.Percent, w.Count, w.Source} }
+
+func rampOf(r firmward.Ramp) *Ramp {
+	if r == (firmward.Ramp{}) {
+		return nil
+	}
+	return &Ramp{r.Start, r.DoubleEvery, r.Max}
+}
+
 func rolloutPolicyOf(p firmward.RolloutPolicy, source string) RolloutPolicy {
 	return RolloutPolicy{
-		Name: p.Name, Select: source, Waves: list(p.Waves), CanarySoak: span(p.CanarySoak), WaveSoak: span(p.WaveSoak), MaxInFlight: p.MaxInFlight,
+		Name: p.Name, Select: source, Waves: each(p.Waves, waveOf), CanarySoak: span(p.CanarySoak), WaveSoak: span(p.WaveSoak), MaxInFlight: p.MaxInFlight,
 		CanaryInFlight: p.CanaryInFlight, PerModelInFlight: p.PerModelInFlight, FailureBudget: p.FailureBudget, FailureFloor: p.FailureFloor,
 		Approvals: p.Approvals, ApproveWaves: p.ApproveWaves, ApprovalValid: span(p.ApprovalValid), Deadline: span(p.Deadline), CommitWithin: span(p.CommitWithin), Window: p.Window.String(),
 		RequireOwner: p.RequireOwner, RequireStaged: p.RequireStaged, HoldCore: p.HoldCore,
-		Channels: list(p.Channels), EmergencySoak: span(p.EmergencySoak),
+		Channels: list(p.Channels), EmergencySoak: span(p.EmergencySoak), Confidence: p.Confidence, FailureCount: p.FailureCount, SilenceCount: p.SilenceCount,
+		Inconclusive: p.Inconclusive, SoakMin: p.SoakMin, PerSite: p.PerSite, PerDomain: p.PerDomain, Ramp: rampOf(p.Ramp),
 	}
 }
 

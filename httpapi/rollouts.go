@@ -28,10 +28,14 @@ type Rollout struct {
 	WaveOpen  time.Time             `json:"waveOpen,omitzero"`
 	Staging   string                `json:"staging,omitempty" enum:"passed,failed,not-staged,running"`
 	Rehearsal bool                  `json:"rehearsal" doc:"a staging run on a spare"`
+	WaveSizes []int                 `json:"waveSizes" doc:"devices of each wave as planned, the canaries first"`
+	Unsure    bool                  `json:"unsure,omitempty" doc:"it paused because the open wave shows too little: a person may resume it with a reason"`
 	Total     int                   `json:"total"`
 	Started   int                   `json:"started"`
 	Succeeded int                   `json:"succeeded"`
 	Failed    int                   `json:"failed"`
+	Silent    int                   `json:"silent" doc:"of the failed: those that do not answer any more"`
+	Untried   int                   `json:"untried" doc:"could not be tried: nothing was installed"`
 	InFlight  int                   `json:"inFlight"`
 	NextDue   time.Time             `json:"nextDue,omitzero"`
 }
@@ -48,7 +52,7 @@ func rolloutOf(r firmward.Rollout) Rollout {
 	return Rollout{
 		ID: r.ID, Release: r.ReleaseID, Policy: rolloutPolicyOf(r.Policy, ""), State: r.State, Why: r.Why, Author: r.Author, Created: r.Created,
 		Approvals: each(r.Approvals, func(v firmward.Approval) Approval { return Approval(v) }), Void: r.Void, Emergency: r.Emergency, Wave: r.Wave, Waves: r.Waves, WaveOpen: r.WaveOpen,
-		Staging: r.Staging, Rehearsal: r.Rehearsal, Total: r.Total, Started: r.Started, Succeeded: r.Succeeded, Failed: r.Failed,
+		Staging: r.Staging, Rehearsal: r.Rehearsal, WaveSizes: list(r.Sizes), Unsure: r.Unsure, Total: r.Total, Silent: r.Silent, Untried: r.Inconclusive, Started: r.Started, Succeeded: r.Succeeded, Failed: r.Failed,
 		InFlight: r.InFlight, NextDue: r.NextDue,
 	}
 }

@@ -81,13 +81,21 @@ type document struct {
 type rolloutYAML struct {
 	Name           string    `yaml:"name"`
 	Select         yaml.Node `yaml:"select"`
-	Waves          []int     `yaml:"waves"`
+	Waves          []wave    `yaml:"waves"`
 	CanarySoak     duration  `yaml:"canary-soak"`
 	WaveSoak       duration  `yaml:"wave-soak"`
 	MaxInFlight    int       `yaml:"max-in-flight"`
 	CanaryInFlight int       `yaml:"canary-in-flight"`
 	FailureBudget  int       `yaml:"failure-budget-percent"`
 	FailureFloor   int       `yaml:"failure-floor"`
+	Confidence     int       `yaml:"confidence"`
+	FailureCount   *int      `yaml:"failure-budget-count"`
+	SilenceCount   *int      `yaml:"silence-budget-count"`
+	Inconclusive   *int      `yaml:"inconclusive-limit"`
+	SoakMin        int       `yaml:"soak-min-devices"`
+	PerSite        int       `yaml:"per-site"`
+	PerDomain      int       `yaml:"per-domain"`
+	Ramp           *rampYAML `yaml:"ramp"`
 	Approvals      int       `yaml:"approvals"`
 	ApproveWaves   bool      `yaml:"approve-waves"`
 	ApprovalValid  *duration `yaml:"approval-valid"`
@@ -156,13 +164,15 @@ func wrap(name string, err error) error {
 
 func (in rolloutYAML) policy() (Rollout, error) {
 	p := Rollout{RolloutPolicy: firmward.RolloutPolicy{
-		Name: in.Name, Waves: in.Waves, CanarySoak: time.Duration(in.CanarySoak), WaveSoak: time.Duration(in.WaveSoak),
+		Name: in.Name, Waves: waves(in.Waves), CanarySoak: time.Duration(in.CanarySoak), WaveSoak: time.Duration(in.WaveSoak),
 		MaxInFlight: in.MaxInFlight, CanaryInFlight: in.CanaryInFlight, PerModelInFlight: 1,
 		FailureBudget: in.FailureBudget, FailureFloor: in.FailureFloor, Approvals: in.Approvals, ApproveWaves: in.ApproveWaves,
 		Deadline: time.Duration(in.Deadline), CommitWithin: time.Duration(in.CommitWithin), Window: firmward.Window(in.Window),
 		RequireOwner: in.RequireOwner == nil || *in.RequireOwner, RequireStaged: in.RequireStaged,
 		HoldCore: in.HoldCore == nil || *in.HoldCore, ApprovalValid: approvalValid,
 		Channels: in.Channels, EmergencySoak: time.Duration(in.EmergencySoak),
+		Confidence: in.Confidence, FailureCount: in.FailureCount, SilenceCount: in.SilenceCount, Inconclusive: in.Inconclusive, SoakMin: in.SoakMin,
+		PerSite: in.PerSite, PerDomain: in.PerDomain, Ramp: in.Ramp.ramp(in.MaxInFlight),
 	}}
 	if p.CommitWithin == 0 {
 		p.CommitWithin = commitWithin
@@ -186,8 +196,6 @@ func checkRollout(p firmward.RolloutPolicy) error {
 	switch {
 	case p.Name == "":
 		return errors.New("a rollout policy needs a name")
-	case len(p.Waves) == 0 || p.Waves[len(p.Waves)-1] != 100:
-		return bad("waves must be rising percentages that end with 100")
 	case p.MaxInFlight < 1:
 		return bad("max-in-flight must be at least 1")
 	case p.Deadline <= 0:
@@ -206,9 +214,9 @@ func checkRollout(p firmward.RolloutPolicy) error {
 			return bad(fmt.Sprintf("channel %q: want stable, lts or early-access", c))
 		}
 	}
-	for i, w := range p.Waves {
-		if w < 1 || w > 100 || i > 0 && w <= p.Waves[i-1] {
-			return bad("waves must be rising percentages that end with 100")
+	for _, what := range []string{checkWaves(p.Waves), checkCaps(p), checkBudgets(p)} {
+		if what != "" {
+			return bad(what)
 		}
 	}
 	return nil

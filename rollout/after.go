@@ -118,7 +118,7 @@ func (in *Input) soaking(out []Command) []Command {
 			code, why := "soak", "did not stay healthy: "
 			switch {
 			case !seen.Reachable:
-				why += "silent"
+				code, why = silent, why+"silent"
 			case !seen.SameDevice:
 				code, why = "other-device", why+"another device answers at its address"
 			case dead != "":

@@ -63,6 +63,9 @@ func promote(r *firmward.Rollout, c WaveCount, now time.Time) time.Time {
 	case c.Good == 0 && c.Ended > 0 && r.Wave > 0:
 		r.State = firmward.RolloutPaused
 		r.Why = fmt.Sprintf("inconclusive: wave %d had no success", r.Wave)
+	case r.Wave >= r.Waived && unsure(r, c) != "":
+		r.State, r.Unsure = firmward.RolloutPaused, true
+		r.Why = "inconclusive: " + unsure(r, c) + " (resume it with a reason if that suffices)"
 	case r.Policy.ApproveWaves && approvals(r, r.Wave+1, now) < max(1, r.Policy.Approvals):
 		r.Why = fmt.Sprintf("wave %d waits for an approval%s", r.Wave+1, lapsed(r, r.Wave+1, now))
 	default:
@@ -163,6 +166,9 @@ func Steer(r *firmward.Rollout, order, why string, now time.Time) error {
 		if r.State == firmward.RolloutHalted && why == "" {
 			return firmward.Errorf(firmward.Invalid, "a halted rollout is resumed only with a reason")
 		}
+		if r.Unsure && why == "" {
+			return firmward.Errorf(firmward.Invalid, "say why what the wave showed suffices (--why)")
+		}
 		if r.WaveOpen.IsZero() { // it never ran: staging and approvals still decide
 			if r.Staging == "failed" {
 				return firmward.Errorf(firmward.Refused, "staging failed: plan a new rollout when the release has passed")
@@ -173,6 +179,9 @@ func Steer(r *firmward.Rollout, order, why string, now time.Time) error {
 		}
 		if err := reapproved(r, now); err != nil {
 			return err
+		}
+		if r.Unsure {
+			r.Unsure, r.Waived = false, r.Wave+1
 		}
 		r.State, r.Why = firmward.RolloutRunning, "resumed: "+why
 	case "stop":

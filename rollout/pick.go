@@ -15,6 +15,8 @@ type Claims struct {
 	Device map[string]string // device id → rollout that holds it
 	Group  map[string]string // redundancy group → rollout that holds it
 	Model  map[string]int    // model → devices in flight that are not of the lab
+	Site   map[string]int    // site → devices in flight
+	Domain map[string]int    // transport domain → devices in flight
 }
 
 // Slot is one pending target with what Pick must know of its device.
@@ -30,10 +32,8 @@ type Slot struct {
 func Pick(r *firmward.Rollout, slots []Slot, claims Claims, topo topology.Map, stopAll bool) ([]Slot, []Refusal) {
 	var picks []Slot
 	var not []Refusal
-	room := r.Policy.MaxInFlight - r.InFlight
-	if r.Wave == 0 && r.Policy.CanaryInFlight > 0 {
-		room = min(room, r.Policy.CanaryInFlight-r.InFlight)
-	}
+	most, whose := Most(r)
+	here := newLocal(r.Policy, claims, topo)
 	slices.SortStableFunc(slots, func(a, b Slot) int { // leaves first, gateways last
 		return cmp.Or(cmp.Compare(topo.Depth(a.Target.DeviceID), topo.Depth(b.Target.DeviceID)),
 			cmp.Compare(a.Candidate.Device.Criticality, b.Candidate.Device.Criticality))
@@ -56,14 +56,17 @@ func Pick(r *firmward.Rollout, slots []Slot, claims Claims, topo topology.Map, s
 		case !s.Candidate.Device.Lab && r.Policy.PerModelInFlight > 0 &&
 			claims.Model[s.Candidate.Device.Model]+models[s.Candidate.Device.Model] >= r.Policy.PerModelInFlight:
 			code, why = "model-cap", fmt.Sprintf("at most %d of a model at one time", r.Policy.PerModelInFlight)
-		case len(picks) >= room:
-			code, why = "in-flight-cap", fmt.Sprintf("%d devices are being changed, that is the limit", r.InFlight+len(picks))
+		case r.InFlight+len(picks) >= most:
+			code, why = CapInFlight, fmt.Sprintf("%d devices are being changed, that is the limit%s", r.InFlight+len(picks), whose)
+		default:
+			code, why = here.full(s.Candidate.Device)
 		}
 		if code != "" {
 			not = append(not, Refusal{id, code, why})
 			continue
 		}
 		picks = append(picks, s)
+		here.add(s.Candidate.Device)
 		if !s.Candidate.Device.Lab {
 			models[s.Candidate.Device.Model]++
 		}

@@ -52,8 +52,7 @@ const (
 )
 
 // Plan decides who takes part, in which wave, and why everyone else does not. Wave 0 holds one
-// canary per model and hardware revision: the least critical device. Later waves follow the policy's
-// cumulative percentages; outside the lab each wave holds at most PerModelInFlight devices of a model.
+// canary per model and hardware revision: the least critical device. Later waves are those of the policy (see waves).
 // Candidates that are of another family are left out without a word. Refusals are sorted by device.
 func Plan(rel firmward.Release, p firmward.RolloutPolicy, candidates []Candidate) ([]firmward.Target, []Refusal) {
 	var fit []Candidate
@@ -100,27 +99,6 @@ func Plan(rel firmward.Release, p firmward.RolloutPolicy, candidates []Candidate
 	targets = append(targets, waves(rel, p, rest)...)
 	slices.SortFunc(refused, func(a, b Refusal) int { return cmp.Compare(a.DeviceID, b.DeviceID) })
 	return targets, refused
-}
-
-func waves(rel firmward.Release, p firmward.RolloutPolicy, rest []Candidate) []firmward.Target {
-	var out []firmward.Target
-	perModel := map[string]int{} // devices of a model that are not of the lab, so far
-	steps := p.Waves
-	if len(steps) == 0 {
-		steps = []int{100}
-	}
-	for i, c := range rest {
-		wave := 1
-		for wave < len(steps) && (i+1)*100 > steps[wave-1]*len(rest) {
-			wave++
-		}
-		if !c.Device.Lab && p.PerModelInFlight > 0 {
-			perModel[c.Device.Model]++
-			wave = max(wave, (perModel[c.Device.Model]+p.PerModelInFlight-1)/p.PerModelInFlight)
-		}
-		out = append(out, target(rel, c, wave))
-	}
-	return out
 }
 
 func target(rel firmward.Release, c Candidate, wave int) firmward.Target {

@@ -65,7 +65,7 @@ func TestScenarios(t *testing.T) {
 }
 
 var usual = firmward.RolloutPolicy{
-	Waves: []int{100}, CanarySoak: time.Hour, WaveSoak: 30 * time.Minute, MaxInFlight: 10, CanaryInFlight: 2,
+	Waves: firmward.Percents(100), CanarySoak: time.Hour, WaveSoak: 30 * time.Minute, MaxInFlight: 10, CanaryInFlight: 2,
 	FailureBudget: 25, Deadline: 30 * time.Minute, CommitWithin: 15 * time.Minute,
 }
 
@@ -136,23 +136,31 @@ func (s *scenario) setPolicy(key, value string) (err error) {
 	p := &s.policy
 	number := map[string]*int{
 		"max-in-flight": &p.MaxInFlight, "canary-in-flight": &p.CanaryInFlight, "per-model": &p.PerModelInFlight,
-		"budget": &p.FailureBudget, "floor": &p.FailureFloor, "approvals": &p.Approvals,
+		"budget": &p.FailureBudget, "floor": &p.FailureFloor, "approvals": &p.Approvals, "confidence": &p.Confidence, "soak-min": &p.SoakMin,
+		"per-site": &p.PerSite, "per-domain": &p.PerDomain,
 	}
+	limit := map[string]**int{"failures": &p.FailureCount, "silent": &p.SilenceCount, "inconclusive": &p.Inconclusive}
 	span := map[string]*time.Duration{"canary-soak": &p.CanarySoak, "wave-soak": &p.WaveSoak, "deadline": &p.Deadline, "commit-within": &p.CommitWithin, "approval-valid": &p.ApprovalValid}
 	switch {
 	case key == "waves":
 		p.Waves = nil
-		for w := range strings.SplitSeq(value, ",") {
-			n, err := strconv.Atoi(w)
+		for text := range strings.SplitSeq(value, ",") {
+			w, err := wave(strings.TrimSpace(text))
 			if err != nil {
 				return err
 			}
-			p.Waves = append(p.Waves, n)
+			p.Waves = append(p.Waves, w)
 		}
 	case key == "window":
 		p.Window, err = policy.ParseWindow(value)
 	case key == "approve-waves":
 		p.ApproveWaves = true
+	case key == "ramp":
+		_, err = fmt.Sscanf(value, "start %d double-every %d max %d", &p.Ramp.Start, &p.Ramp.DoubleEvery, &p.Ramp.Max)
+	case limit[key] != nil:
+		var n int
+		n, err = strconv.Atoi(value)
+		*limit[key] = &n
 	case number[key] != nil:
 		*number[key], err = strconv.Atoi(value)
 	case span[key] != nil:
@@ -161,6 +169,21 @@ func (s *scenario) setPolicy(key, value string) (err error) {
 		return fmt.Errorf("unknown policy word %q", key)
 	}
 	return err
+}
+
+// wave reads "10", "count 3" or "select EXPR".
+func wave(text string) (w firmward.Wave, err error) {
+	key, value, _ := strings.Cut(text, " ")
+	switch key {
+	case "count":
+		w.Count, err = strconv.Atoi(value)
+	case "select":
+		w.Source = value
+		w.Select, err = policy.Selector(value)
+	default:
+		w.Percent, err = strconv.Atoi(text)
+	}
+	return w, err
 }
 
 func (s *scenario) addDevice(name string, words []string) error {
@@ -176,6 +199,8 @@ func (s *scenario) addDevice(name string, words []string) error {
 			d.Facts.Hardware = value
 		case "firmware":
 			d.Facts.Firmware = value
+		case "site":
+			d.Facts.Site = value
 		case "criticality":
 			d.Facts.Criticality, _ = strconv.Atoi(value)
 		case "lab":
@@ -228,6 +253,10 @@ func (s *scenario) act(r *sim.Run, words []string) {
 	case "approve":
 		wave, _ := strconv.Atoi(cmp.Or(rest, "0"))
 		s.w.Approve(r, who, wave)
+	case "now-runs":
+		s.w.Drift(who, func(d *firmward.Device) { d.Firmware = rest })
+	case "now-is":
+		s.w.Drift(who, func(d *firmward.Device) { d.Model = rest })
 	case "stop-all", "stop-all-end":
 		s.w.Press(who, order == "stop-all")
 	default:

@@ -1,7 +1,7 @@
 package rollout
 
 import (
-	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -14,7 +14,7 @@ func (in *Input) send(v Verb, out []Command) []Command {
 	t := in.Target
 	t.Seq++
 	t.Answered = false
-	t.Command = fmt.Sprintf("%s.%s.%d", t.RolloutID, t.DeviceID, t.Seq)
+	t.Command = t.RolloutID + "." + t.DeviceID + "." + strconv.Itoa(t.Seq)
 	t.NextDue = in.Now.Add(max(2*in.pause(), in.Abilities.Exchange)) // when to wonder about an answer that does not come
 	if t.Deadline.After(t.NextDue) {
 		t.NextDue = t.Deadline
@@ -79,6 +79,7 @@ func (in *Input) untried(to firmward.TargetState, code, why string) {
 		return
 	}
 	in.unstart(to, code, why)
+	untold(in.Rollout)
 }
 
 // end brings a started target to a final state, counts it and applies the failure budget.
@@ -89,12 +90,15 @@ func (in *Input) end(to firmward.TargetState, code, why string) {
 	r.InFlight--
 	if to == firmward.TargetSucceeded {
 		r.Succeeded++
+		if code == "" { // nothing was sent to one that ran the version already
+			r.Streak++
+		}
 		return
 	}
-	r.Failed++
+	count(r, code)
 	if r.State == firmward.RolloutRunning || r.State == firmward.RolloutPaused {
 		if halt := budget(r, t); halt != "" {
-			r.State, r.Why = firmward.RolloutHalted, halt
+			r.State, r.Why, r.Unsure = firmward.RolloutHalted, halt, false
 		}
 	}
 }
@@ -106,24 +110,10 @@ func (in *Input) brake(why string) {
 		return
 	}
 	probe := *r
-	probe.Failed++
+	count(&probe, t.Code)
 	if halt := budget(&probe, t); halt != "" {
 		r.State, r.Why = firmward.RolloutHalted, halt+": "+why
 	}
-}
-
-// budget says why the rollout must halt, or "". A canary failure always halts; so does a device that
-// changed its identity. Otherwise failures are a share of started targets, above a floor.
-func budget(r *firmward.Rollout, t *firmward.Target) string {
-	switch {
-	case t.Wave == 0:
-		return "a canary failed"
-	case t.Code == "other-device":
-		return "another device answered at a target's address"
-	case r.Failed > r.Policy.FailureFloor && r.Failed*100 > r.Policy.FailureBudget*r.Started:
-		return fmt.Sprintf("%d of %d started devices failed, the budget is %d %%", r.Failed, r.Started, r.Policy.FailureBudget)
-	}
-	return ""
 }
 
 // again waits for the next look, or ends the target when its deadline has passed.

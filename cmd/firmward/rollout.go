@@ -219,6 +219,34 @@ func waveText(r httpapi.Rollout) string {
 	return fmt.Sprintf("at wave %d of %d", r.Wave, last)
 }
 
+// waveSizes says how many devices each wave holds.
+func waveSizes(r httpapi.Rollout) string {
+	if len(r.WaveSizes) < 2 {
+		return ""
+	}
+	out := make([]string, len(r.WaveSizes))
+	for i, n := range r.WaveSizes {
+		out[i] = fmt.Sprintf("%s %d", waveName(i), n)
+		if i > 0 && i <= len(r.Policy.Waves) {
+			out[i] += waveRule(r.Policy.Waves[i-1], i == len(r.Policy.Waves))
+		}
+	}
+	return "Devices: " + strings.Join(out, ", ") + "."
+}
+
+// waveRule is what the policy says of a wave, where its number of devices does not say it.
+func waveRule(w httpapi.Wave, last bool) string {
+	switch {
+	case last:
+		return ""
+	case w.Select != "":
+		return " (" + w.Select + ")"
+	case w.Count > 0:
+		return ""
+	}
+	return fmt.Sprintf(" (%d %%)", w.Percent)
+}
+
 func printRollout(a *app, d httpapi.RolloutDetail) {
 	r := d.Rollout
 	a.para(0, fmt.Sprintf("%s: %s to %s, %s.", r.ID, d.Release.Version, plural(r.Total, "device", "devices"), stateText(r)))
@@ -227,6 +255,9 @@ func printRollout(a *app, d httpapi.RolloutDetail) {
 		approvals = "no approval needed"
 	}
 	a.para(0, fmt.Sprintf("Policy %s: window %s, %s, %s.", r.Policy.Name, r.Policy.Window, approvals, waveText(r)))
+	if sizes := waveSizes(r); sizes != "" {
+		a.para(0, sizes)
+	}
 	if r.Emergency != "" {
 		a.para(0, "Hastened, soaks of "+r.Policy.EmergencySoak+": "+r.Emergency)
 	}

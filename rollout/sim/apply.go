@@ -14,7 +14,7 @@ func (w *World) apply(r *Run, s *slot, ev rollout.Event) {
 	tally(count, s.Target, -1)
 	in := rollout.Input{Now: w.Now, Rollout: &r.Rollout, Target: &s.Target, Abilities: s.dev.abilities(), Event: ev}
 	var room [1]rollout.Command
-	commands := rollout.Advance(&in, room[:0])
+	commands := w.engine.advance(&in, room[:0])
 	tally(count, s.Target, 1)
 	w.claim(r, s, before.State)
 	if s.State != before.State || s.Why != before.Why && s.State != firmward.TargetPending {
@@ -85,6 +85,13 @@ func (w *World) claim(r *Run, s *slot, was firmward.TargetState) {
 	if !s.dev.Facts.Lab {
 		w.claims.Model[s.dev.Facts.Model] += n
 	}
+	w.claims.Site[s.dev.Facts.Site] += n
+	for _, name := range w.Topo.Domains(s.DeviceID) {
+		w.claims.Domain[name] += n
+	}
+	if n < 0 {
+		w.learn(s.dev)
+	}
 	for _, other := range w.runs { // a claim that ends may let another rollout go on
 		other.dirty = true
 	}
@@ -109,6 +116,7 @@ func (w *World) command(r *Run, s *slot, c rollout.Command) {
 	w.after(took, func() {
 		lost := func() {
 			w.tell(s.DeviceID, "!", "firmward stops; the outcome of "+string(c.Verb)+" is lost")
+			w.engine.crashed(w, s)
 			w.after(leaseTime, func() { w.apply(r, s, rollout.Event{Kind: rollout.Lost, Command: c.ID}) })
 		}
 		if trouble == crashBefore {
@@ -146,11 +154,16 @@ func (w *World) perform(r *Run, s *slot, c rollout.Command) rollout.Event {
 			return rollout.Event{Kind: rollout.NotSent, Why: "the rollout is " + string(r.State)}
 		}
 		w.installing(r, s)
+	} else if c.Verb == rollout.DoLook {
+		s.dev.unread = ""
 	}
 	was := s.dev.darkTo
 	ev := s.dev.do(c.Verb, r.Release.Version, r.Policy.CommitWithin, w.Now)
 	if s.dev.darkTo.After(was) {
 		w.darken(s.dev)
+	}
+	if ev.Kind == rollout.NotSent || ev.Kind == rollout.InstallRefused {
+		s.dev.unread = "" // nothing was written
 	}
 	return ev
 }

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/rollout"
@@ -29,6 +30,9 @@ func (w *World) started(r *Run, p rollout.Slot) {
 		w.fail("%s starts although %s holds it", t.DeviceID, w.claims.Device[t.DeviceID])
 	case r.InFlight >= r.Policy.MaxInFlight:
 		w.fail("%s starts over the cap of %d", t.DeviceID, r.Policy.MaxInFlight)
+	default:
+		w.capped(r, p)
+		w.agreed(r, t.DeviceID)
 	}
 }
 
@@ -39,6 +43,8 @@ func (w *World) installing(r *Run, s *slot) {
 		d.flashes = map[string]int{}
 	}
 	d.flashes[r.ID]++
+	unread := d.unread == r.ID
+	d.unread = r.ID
 	switch {
 	case !w.Check:
 	case w.Now.Before(d.busyTo):
@@ -47,6 +53,10 @@ func (w *World) installing(r *Run, s *slot) {
 		w.fail("%s gets its %dth image in one rollout", s.DeviceID, d.flashes[r.ID])
 	case s.State != firmward.TargetInstalling:
 		w.fail("%s gets an image in state %s", s.DeviceID, s.State)
+	case unread:
+		w.fail("%s gets an image again and nobody has looked what became of the one before", s.DeviceID)
+	case !r.Release.FitsModel(d.Facts.Model) || !r.Release.FitsHardware(d.Facts.Hardware):
+		w.fail("%s, a %s of revision %s, gets an image for %v of revision %v", s.DeviceID, d.Facts.Model, d.Facts.Hardware, r.Release.Models, r.Release.Hardware)
 	}
 }
 
@@ -60,6 +70,9 @@ func (w *World) changed(r *Run, s *slot, before firmward.Target) {
 	}
 	switch s.State {
 	case firmward.TargetSucceeded:
+		if s.Code == "" {
+			r.streak++
+		}
 		if !s.dev.sawNew && s.Code != "already-installed" {
 			w.fail("%s succeeded, but no look ever saw the new version at work", s.DeviceID)
 		}
@@ -67,14 +80,16 @@ func (w *World) changed(r *Run, s *slot, before firmward.Target) {
 		if s.Wave == 0 && r.State == firmward.RolloutRunning {
 			w.fail("canary %s failed and the rollout goes on", s.DeviceID)
 		}
-		if over := r.Failed > r.Policy.FailureFloor && r.Failed*100 > r.Policy.FailureBudget*r.Started; over && r.State == firmward.RolloutRunning {
-			w.fail("%d of %d failed, the budget is %d %%, and the rollout goes on", r.Failed, r.Started, r.Policy.FailureBudget)
-		}
+		r.streak = 0
+		w.budgeted(r)
 		r.resumed = false
 	case firmward.TargetSkipped:
 		if s.dev.flashes[r.ID] > 0 && s.Attempt > 0 && s.dev.is(Silent) {
 			w.fail("%s was touched, is silent, and counts as skipped", s.DeviceID)
 		}
+		w.known(r, s)
+	case firmward.TargetRefused:
+		w.known(r, s)
 	}
 	if s.State.Final() && s.Why == "" || s.State.InFlight() && s.NextDue.IsZero() {
 		w.fail("%s is %s without a reason or a due time", s.DeviceID, s.State)
@@ -83,9 +98,12 @@ func (w *World) changed(r *Run, s *slot, before firmward.Target) {
 
 // gated checks the gate: what it leaves behind is over, was watched, and did not fail unless a person
 // said that it goes on.
-func (w *World) gated(r *Run, wave int) {
+func (w *World) gated(r *Run, wave int, was firmward.RolloutState) {
 	if !w.Check || r.Wave == wave && r.State != firmward.RolloutFinished {
 		return
+	}
+	if was != firmward.RolloutRunning {
+		w.fail("wave %d was left while the rollout was %s", wave, was)
 	}
 	failed := false
 	for _, s := range r.waves[wave] {
@@ -103,6 +121,11 @@ func (w *World) gated(r *Run, wave int) {
 	if wave == 0 && failed && !r.resumed && r.State != firmward.RolloutFinished {
 		w.fail("a canary failed and wave %d opened without a person's word", r.Wave)
 	}
+	w.soaked(r, wave)
+	if r.State != firmward.RolloutFinished {
+		w.shown(r, wave)
+		w.consented(r)
+	}
 }
 
 // check compares the headers' counters with the targets and looks for double work.
@@ -112,7 +135,7 @@ func (w *World) check() {
 	}
 	busy, groups := map[string]string{}, map[string]string{}
 	for _, r := range w.runs {
-		var started, good, bad, flying int
+		var started, good, bad, silent, untried, flying int
 		for _, wave := range r.waves {
 			for _, s := range wave {
 				switch s.State {
@@ -120,11 +143,21 @@ func (w *World) check() {
 					good++
 				case firmward.TargetFailed, firmward.TargetRolledBack:
 					bad++
+					if s.Code == "silent" || s.Code == "not-reachable" {
+						silent++
+					}
+				case firmward.TargetSkipped, firmward.TargetRefused:
+					if s.Code != "stopped" && s.Code != rollout.RefuseDrifted {
+						untried++
+					}
 				}
 				if !s.State.InFlight() {
 					continue
 				}
 				flying++
+				if w.Now.After(s.Deadline.Add(patience)) {
+					w.fail("%s is %s long after its deadline: silence must become failure", s.DeviceID, s.State)
+				}
 				if by := busy[s.DeviceID]; by != "" {
 					w.fail("%s is changed by %s and %s at once", s.DeviceID, by, r.ID)
 				}
@@ -140,6 +173,12 @@ func (w *World) check() {
 		started = good + bad + flying
 		if r.Started != started || r.Succeeded != good || r.Failed != bad || r.InFlight != flying {
 			w.fail("%s counts started %d succeeded %d failed %d in flight %d, its targets say %d %d %d %d", r.ID, r.Started, r.Succeeded, r.Failed, r.InFlight, started, good, bad, flying)
+		}
+		if r.Silent != silent || r.Inconclusive != untried || r.Streak != r.streak {
+			w.fail("%s counts silent %d inconclusive %d in a row %d, its targets say %d %d %d", r.ID, r.Silent, r.Inconclusive, r.Streak, silent, untried, r.streak)
+		}
+		if own := r.Policy.CanaryInFlight; r.Wave == 0 && own > 0 && flying > own {
+			w.fail("%s changes %d canaries at once, their cap is %d", r.ID, flying, own)
 		}
 		if flying > r.Policy.MaxInFlight {
 			w.fail("%s changes %d devices at once, the cap is %d", r.ID, flying, r.Policy.MaxInFlight)
@@ -157,6 +196,9 @@ func (w *World) check() {
 	}
 }
 
+// patience is how long after its deadline a device may still be waited for: an answer may be three hours late.
+const patience = 12 * time.Hour
+
 // Stuck names what neither ended nor waits for a person or a time, after everything has been run.
 func (w *World) Stuck() error {
 	for _, r := range w.runs {
@@ -170,6 +212,9 @@ func (w *World) Stuck() error {
 					return fmt.Errorf("%s is %s and %s is still %s", r.ID, r.State, s.DeviceID, s.State)
 				}
 			}
+		}
+		if nobody := r.State == firmward.RolloutPlanned && r.Total == 0; nobody {
+			continue
 		}
 		if r.State == firmward.RolloutRunning || r.State == firmward.RolloutAwaiting || r.Why == "" {
 			return fmt.Errorf("%s is %s for ever (%s)", r.ID, r.State, r.Why)

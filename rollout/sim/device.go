@@ -86,6 +86,7 @@ type Device struct {
 	alive   bool           // its service answered before the start
 	sawNew  bool           // a look really saw the wanted version, at work if it was before
 	flashes map[string]int // images sent, per rollout
+	unread  string         // the rollout that sent an image and has not looked since
 }
 
 var card = firmward.Model{

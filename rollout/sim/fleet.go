@@ -10,9 +10,11 @@ import (
 
 // Random makes a small fleet with troubled devices, one or two rollouts, a policy, a topology and
 // persons who steer at odd times. Everything follows from the seed.
-func Random(seed uint64, begin time.Time) *World {
+func Random(seed uint64, begin time.Time) *World { return random(seed, begin, sound) }
+
+func random(seed uint64, begin time.Time, e engine) *World {
 	w := New(begin, seed)
-	w.Check = true
+	w.Check, w.engine = true, e
 	w.Odds = Odds{CrashBefore: w.dice("before", 60), CrashAfter: w.dice("after", 60), Twice: w.dice("twice", 60), Late: w.dice("late", 40)}
 	n := 2 + w.dice("devices", 14)
 	bad := w.dice("bad", 60) // per cent of devices with a habit
@@ -25,6 +27,7 @@ func Random(seed uint64, begin time.Time) *World {
 		d := &Device{Facts: firmward.Device{
 			ID: id, Name: id, Model: fmt.Sprintf("M%d", w.dice(id+"model", 2)), Hardware: fmt.Sprintf("h%d", w.dice(id+"hardware", 2)),
 			Firmware: "1.0.0", Network: "192.0.2.0/24", Family: "f", Zone: firmward.ZoneHome, Criticality: w.dice(id+"criticality", 5), Lab: w.dice(id+"lab", 2) == 0,
+			Site: fmt.Sprintf("s%d", w.dice(id+"site", 2)),
 		}}
 		models[d.Facts.Model] = true
 		if w.dice(id+"bad", 100) < bad {
@@ -38,12 +41,30 @@ func Random(seed uint64, begin time.Time) *World {
 			relations = append(relations, firmward.Relation{From: id, To: order[i-1], Kind: firmward.RedundantWith})
 		}
 	}
+	for i, id := range order {
+		if i > 0 && w.dice(id+"air", 4) == 0 {
+			relations = append(relations, firmward.Relation{From: id, To: order[w.dice(id+"medium", i)], Kind: firmward.SameMedium})
+		}
+	}
 	w.Topo = topology.New(relations)
-	rel := firmward.Release{ID: "rel-2", Family: "f", Models: []string{"M0", "M1"}, Hardware: []string{"*"}, Version: "2.0.0"}
+	rel := firmward.Release{ID: "rel-2", Family: "f", Models: []string{"M0", "M1"}, Hardware: [][]string{{"*"}, {"*"}, {"h0"}, {"h0", "h1"}}[w.dice("revisions", 4)], Version: "2.0.0"}
 	w.persons(w.Plan("ro1", "anna", rel, w.policy("one"), order), "one")
 	if w.dice("second rollout", 3) == 0 {
 		rel.ID, rel.Version = "rel-3", "3.0.0"
 		w.persons(w.Plan("ro2", "dora", rel, w.policy("two"), order), "two")
+	}
+	for i := range w.dice("drifts", 4) {
+		name := fmt.Sprint("drift", i)
+		id := order[w.dice(name+"who", n)]
+		w.At(begin.Add(time.Duration(w.dice(name+"at", 3000))*time.Minute), func() {
+			w.Drift(id, func(d *firmward.Device) {
+				if w.dice(name+"what", 4) == 0 {
+					d.Model = "M9"
+					return
+				}
+				d.Firmware = fmt.Sprintf("1.0.%d", w.dice(name+"version", 3))
+			})
+		})
 	}
 	if w.dice("button", 3) == 0 {
 		press := w.dice("press", 3000)
@@ -51,22 +72,6 @@ func Random(seed uint64, begin time.Time) *World {
 		w.At(begin.Add(time.Duration(press+w.dice("release", 600))*time.Minute), func() { w.Press("carl", false) })
 	}
 	return w
-}
-
-func (w *World) policy(name string) firmward.RolloutPolicy {
-	roll := func(what string, sides int) int { return w.dice(name+what, sides) }
-	p := firmward.RolloutPolicy{
-		Name: name, Waves: [][]int{{100}, {50, 100}, {10, 50, 100}}[roll("waves", 3)],
-		CanarySoak: time.Duration(1+roll("canary-soak", 180)) * time.Minute, WaveSoak: time.Duration(roll("soak", 120)) * time.Minute,
-		MaxInFlight: 1 + roll("in flight", 5), CanaryInFlight: roll("canaries", 3), PerModelInFlight: roll("per model", 3),
-		FailureBudget: []int{0, 10, 25, 50}[roll("budget", 4)], FailureFloor: roll("floor", 3),
-		Approvals: roll("approvals", 3), ApproveWaves: roll("approve waves", 3) == 0,
-		Deadline: time.Duration(15+roll("deadline", 45)) * time.Minute, CommitWithin: time.Duration(8+roll("commit", 15)) * time.Minute,
-	}
-	if roll("window", 2) == 0 {
-		p.Window = firmward.Window{Start: 60 * roll("open", 24), End: 60*roll("close", 24) + 30}
-	}
-	return p
 }
 
 // persons lets people start a rollout and interfere with it.

@@ -50,6 +50,7 @@ type World struct {
 	Steps    int // things that happened so far
 	PeakDown int // most devices that were dark at one time, those behind them included
 
+	engine  engine
 	devices map[string]*Device
 	runs    []*Run
 	claims  rollout.Claims
@@ -71,6 +72,8 @@ type Run struct {
 	counts  []rollout.WaveCount
 	byID    map[string]*slot
 	resumed bool      // by a person since the last halt or pause
+	streak  int       // successes since the last failure, as the targets tell it
+	yes     []consent // approvals given since a device that waits last changed by itself
 	gateDue time.Time // when the gate asked to be asked again
 	openDue time.Time // when the window changes next
 	dirty   bool
@@ -111,8 +114,8 @@ func (q *queue) Pop() any {
 // New returns an empty world at a time.
 func New(now time.Time, seed uint64) *World {
 	return &World{
-		Now: now, Seed: seed, devices: map[string]*Device{}, issued: map[string]bool{}, down: map[string]int{},
-		claims: rollout.Claims{Device: map[string]string{}, Group: map[string]string{}, Model: map[string]int{}},
+		Now: now, Seed: seed, engine: sound, devices: map[string]*Device{}, issued: map[string]bool{}, down: map[string]int{},
+		claims: rollout.Claims{Device: map[string]string{}, Group: map[string]string{}, Model: map[string]int{}, Site: map[string]int{}, Domain: map[string]int{}},
 	}
 }
 
@@ -125,9 +128,9 @@ func (w *World) Plan(id, author string, rel firmward.Release, p firmward.Rollout
 	for i, name := range order {
 		cands[i] = w.devices[name].candidate()
 	}
-	targets, refusals := rollout.Plan(rel, p, cands)
+	targets, refusals := w.engine.plan(rel, p, cands)
 	r := &Run{Release: rel, Refusals: refusals, byID: make(map[string]*slot, len(targets))}
-	r.Rollout = firmward.Rollout{ID: id, ReleaseID: rel.ID, Policy: p, State: firmward.RolloutPlanned, Author: author, Created: w.Now, Waves: 1, Total: len(targets), Staging: "not-staged"}
+	r.Rollout = firmward.Rollout{ID: id, ReleaseID: rel.ID, Policy: p, State: firmward.RolloutPlanned, Author: author, Created: w.Now, Waves: 1, Sizes: rollout.Sizes(targets), Total: len(targets), Staging: "not-staged"}
 	for _, t := range targets {
 		t.RolloutID = id
 		r.Waves = max(r.Waves, t.Wave+1)
@@ -149,6 +152,7 @@ func (w *World) Plan(id, author string, rel firmward.Release, p firmward.Rollout
 		r.counts = append(r.counts, rollout.WaveCount{Pending: len(wave)})
 	}
 	w.runs = append(w.runs, r)
+	w.planned(r, len(order))
 	return r
 }
 
@@ -212,6 +216,7 @@ func (w *World) Steer(r *Run, who, order, why string) {
 func (w *World) Approve(r *Run, who string, wave int) {
 	was := r.State
 	r.Approvals = append(r.Approvals, firmward.Approval{Actor: who, Wave: wave, At: w.Now})
+	r.yes = append(r.yes, consent{who, wave})
 	w.tell(who, "approve", fmt.Sprintf("wave %d", wave))
 	rollout.Approve(&r.Rollout, w.Now)
 	w.steered(r, was)
@@ -261,13 +266,13 @@ func (w *World) turn(r *Run) {
 			count.Bare = rollout.Count(targets(r.waves[r.Wave])).Bare
 		}
 	}
-	look, due := rollout.Gate(&r.Rollout, count, w.Now)
+	look, due := w.engine.gate(&r.Rollout, count, w.Now)
 	switch {
 	case r.State != was:
-		w.gated(r, wave)
+		w.gated(r, wave, was)
 		w.steered(r, was)
 	case r.Wave != wave:
-		w.gated(r, wave)
+		w.gated(r, wave, was)
 		w.tell(r.ID, "wave", r.Why)
 		r.dirty = true
 	case r.Why != why:
@@ -327,7 +332,7 @@ func (w *World) startPage(r *Run, page []*slot) (left []*slot, full bool) {
 			slots = append(slots, rollout.Slot{Target: s.Target, Candidate: s.dev.candidate(), Local: w.local(s.dev), Group: w.Topo.Group(s.DeviceID)})
 		}
 	}
-	picks, not := rollout.Pick(&r.Rollout, slots, w.claims, w.Topo, w.StopAll)
+	picks, not := w.engine.pick(&r.Rollout, slots, w.claims, w.Topo, w.StopAll)
 	for _, n := range not {
 		s := r.byID[n.DeviceID]
 		if s.Why != n.Why {
@@ -335,7 +340,7 @@ func (w *World) startPage(r *Run, page []*slot) (left []*slot, full bool) {
 			w.tell(n.DeviceID, "waits", n.Why)
 		}
 		left = append(left, s)
-		full = full || n.Code == "in-flight-cap"
+		full = full || n.Code == rollout.CapInFlight
 	}
 	if change := w.opens(r, left); !change.IsZero() && !change.Equal(r.openDue) {
 		w.At(change, func() { r.dirty = true })

@@ -76,7 +76,7 @@ func BenchmarkFleet(b *testing.B) {
 		}
 		rel := firmward.Release{ID: "rel-2", Family: "f", Models: []string{"M0"}, Hardware: []string{"*"}, Version: "2.0.0"}
 		r := w.Plan("ro1", "anna", rel, firmward.RolloutPolicy{
-			Waves: []int{1, 10, 100}, CanarySoak: time.Hour, WaveSoak: time.Hour, MaxInFlight: 500, FailureBudget: 10, FailureFloor: 5,
+			Waves: firmward.Percents(1, 10, 100), CanarySoak: time.Hour, WaveSoak: time.Hour, MaxInFlight: 500, FailureBudget: 10, FailureFloor: 5,
 			Deadline: 30 * time.Minute, CommitWithin: 15 * time.Minute,
 		}, order)
 		w.Steer(r, "anna", "start", "")

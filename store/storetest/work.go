@@ -77,7 +77,7 @@ func putRollout(t *testing.T, s *store.Store, r firmward.Rollout) (firmward.Roll
 func rollouts(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	r := firmward.Rollout{
-		ID: "r1", ReleaseID: "rel-1", State: firmward.RolloutRunning, Policy: firmward.RolloutPolicy{Waves: []int{10, 100}, CanarySoak: time.Hour},
+		ID: "r1", ReleaseID: "rel-1", State: firmward.RolloutRunning, Policy: firmward.RolloutPolicy{Waves: firmward.Percents(10, 100), CanarySoak: time.Hour},
 		Approvals: []firmward.Approval{{Actor: "eva", At: t0}}, Created: t0,
 	}
 	r = must[firmward.Rollout](t)(putRollout(t, s, r))

@@ -1,0 +1,184 @@
+package sim
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/rollout"
+	"github.com/firmward/firmward/topology"
+)
+
+// obeys advances by a policy that is not that of the rollout.
+func obeys(change func(*firmward.RolloutPolicy)) func(*engine) {
+	return func(e *engine) {
+		e.advance = func(in *rollout.Input, out []rollout.Command) []rollout.Command {
+			right := in.Rollout.Policy
+			change(&in.Rollout.Policy)
+			out = rollout.Advance(in, out)
+			in.Rollout.Policy = right
+			return out
+		}
+	}
+}
+
+// gates opens waves by a policy that is not that of the rollout.
+func gates(change func(*firmward.RolloutPolicy)) func(*engine) {
+	return func(e *engine) {
+		e.gate = func(r *firmward.Rollout, c rollout.WaveCount, now time.Time) (bool, time.Time) {
+			right := r.Policy
+			change(&r.Policy)
+			look, due := rollout.Gate(r, c, now)
+			r.Policy = right
+			return look, due
+		}
+	}
+}
+
+// picks chooses by claims and a policy that are not the real ones.
+func picks(change func(*firmward.Rollout, *rollout.Claims)) func(*engine) {
+	return func(e *engine) {
+		e.pick = func(r *firmward.Rollout, slots []rollout.Slot, claims rollout.Claims, topo topology.Map, stop bool) ([]rollout.Slot, []rollout.Refusal) {
+			wrong := *r
+			change(&wrong, &claims)
+			return rollout.Pick(&wrong, slots, claims, topo, stop)
+		}
+	}
+}
+
+// bugs are mistakes that an engine could have. Each must break an invariant of some fleet.
+var bugs = map[string]func(*engine){
+	"ratio over total instead of started": func(e *engine) {
+		e.advance = func(in *rollout.Input, out []rollout.Command) []rollout.Command {
+			r, was, why := in.Rollout, in.Rollout.State, in.Rollout.Why
+			out = rollout.Advance(in, out)
+			if r.State == firmward.RolloutHalted && was != r.State && strings.Contains(r.Why, "started devices failed") && r.Failed*100 <= r.Policy.FailureBudget*r.Total {
+				r.State, r.Why = was, why
+			}
+			return out
+		}
+	},
+	"silence stays pending": func(e *engine) {
+		e.advance = func(in *rollout.Input, out []rollout.Command) []rollout.Command {
+			r, t := *in.Rollout, *in.Target
+			out = rollout.Advance(in, out)
+			if in.Target.State == firmward.TargetFailed && in.Target.Code == "silent" && t.State.InFlight() {
+				t.Answered, t.NextDue, t.Why = true, in.Now.Add(10*time.Minute), "silent so far"
+				*in.Rollout, *in.Target = r, t
+			}
+			return out
+		}
+	},
+	"hardware revision ignored": func(e *engine) {
+		e.plan = func(rel firmward.Release, p firmward.RolloutPolicy, all []rollout.Candidate) ([]firmward.Target, []rollout.Refusal) {
+			rel.Hardware = []string{"*"}
+			return rollout.Plan(rel, p, all)
+		}
+	},
+	"a canary stands for every hardware revision": func(e *engine) {
+		e.plan = func(rel firmward.Release, p firmward.RolloutPolicy, all []rollout.Candidate) ([]firmward.Target, []rollout.Refusal) {
+			if rel.Hardware[0] == "*" {
+				all = slices.Clone(all)
+				for i := range all {
+					all[i].Device.Hardware = ""
+				}
+			}
+			return rollout.Plan(rel, p, all)
+		}
+	},
+	"claim lost on restart": func(e *engine) {
+		e.crashed = func(w *World, s *slot) {
+			delete(w.claims.Device, s.DeviceID)
+			delete(w.claims.Group, w.Topo.Group(s.DeviceID))
+		}
+	},
+	"resend without Read": func(e *engine) {
+		e.advance = func(in *rollout.Input, out []rollout.Command) []rollout.Command {
+			was, from := in.Target.State, len(out)
+			out = rollout.Advance(in, out)
+			if in.Event.Kind == rollout.Lost && was == firmward.TargetInstalling && len(out) > from {
+				in.Target.State = was
+				out[from].Verb = rollout.DoInstall
+			}
+			return out
+		}
+	},
+	"approval survives drift": func(e *engine) {
+		e.drift = func(r *firmward.Rollout, t *firmward.Target, d firmward.Device, now time.Time) bool {
+			header := *r
+			changed := rollout.Drift(r, t, d, now)
+			*r = header
+			return changed
+		}
+	},
+	"gate skipped while paused": func(e *engine) {
+		e.gate = func(r *firmward.Rollout, c rollout.WaveCount, now time.Time) (bool, time.Time) {
+			if r.State == firmward.RolloutPaused && c.Pending+c.InFlight == 0 && r.Wave+1 < r.Waves {
+				r.Wave++
+			}
+			return rollout.Gate(r, c, now)
+		}
+	},
+	"redundancy claim not shared across rollouts": picks(func(r *firmward.Rollout, c *rollout.Claims) {
+		c.Group = maps.Clone(c.Group)
+		maps.DeleteFunc(c.Group, func(_, by string) bool { return by != r.ID })
+	}),
+	"canary without its own cap":            picks(func(r *firmward.Rollout, _ *rollout.Claims) { r.Policy.CanaryInFlight = 0 }),
+	"sites of other rollouts not counted":   picks(func(_ *firmward.Rollout, c *rollout.Claims) { c.Site = nil }),
+	"domains of other rollouts not counted": picks(func(_ *firmward.Rollout, c *rollout.Claims) { c.Domain = nil }),
+	"ramp does not hold":                    picks(func(r *firmward.Rollout, _ *rollout.Claims) { r.Policy.Ramp = firmward.Ramp{} }),
+	"ramp does not fall back": func(e *engine) {
+		e.advance = func(in *rollout.Input, out []rollout.Command) []rollout.Command {
+			streak := in.Rollout.Streak
+			out = rollout.Advance(in, out)
+			in.Rollout.Streak = max(in.Rollout.Streak, streak)
+			return out
+		}
+	},
+	"absolute budget ignored":      obeys(func(p *firmward.RolloutPolicy) { p.FailureCount = nil }),
+	"silence budget ignored":       obeys(func(p *firmward.RolloutPolicy) { p.SilenceCount = nil }),
+	"inconclusive limit ignored":   obeys(func(p *firmward.RolloutPolicy) { p.Inconclusive = nil }),
+	"a surely bad image goes on":   obeys(func(p *firmward.RolloutPolicy) { p.Confidence = min(p.Confidence*2, 99) }),
+	"promoted without upper bound": gates(func(p *firmward.RolloutPolicy) { p.Confidence = 0 }),
+	"soak without a number":        gates(func(p *firmward.RolloutPolicy) { p.SoakMin = 0 }),
+	"soak cut short":               gates(func(p *firmward.RolloutPolicy) { p.CanarySoak, p.WaveSoak = p.CanarySoak/2, p.WaveSoak/2 }),
+	"wave opens without approval":  gates(func(p *firmward.RolloutPolicy) { p.ApproveWaves = false }),
+	"a device in two waves": func(e *engine) {
+		e.plan = func(rel firmward.Release, p firmward.RolloutPolicy, all []rollout.Candidate) ([]firmward.Target, []rollout.Refusal) {
+			targets, refused := rollout.Plan(rel, p, all)
+			if n := len(targets); n > 0 {
+				again := targets[n-1]
+				again.Wave++
+				targets = append(targets, again)
+			}
+			return targets, refused
+		}
+	},
+}
+
+// TestBugs shows that the invariants are no ornament: for each deliberate bug they fail within some hundred fleets.
+func TestBugs(t *testing.T) {
+	const fleets = 1000
+	began := time.Date(2026, 3, 2, 18, 0, 0, 0, time.UTC)
+	for name, put := range bugs {
+		t.Run(name, func(t *testing.T) {
+			e := sound
+			put(&e)
+			for seed := range uint64(fleets) {
+				w := random(seed, began, e)
+				err := w.Run(began.AddDate(0, 0, 4))
+				if err == nil {
+					err = w.Calm()
+				}
+				if err != nil {
+					t.Logf("seed %d: %v", seed, err)
+					return
+				}
+			}
+			t.Errorf("%d fleets and no invariant broken", fleets)
+		})
+	}
+}

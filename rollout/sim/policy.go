@@ -1,0 +1,49 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/firmward/firmward"
+)
+
+// policy makes a policy by the dice: each of its parts is there or not.
+func (w *World) policy(name string) firmward.RolloutPolicy {
+	roll := func(what string, sides int) int { return w.dice(name+what, sides) }
+	often := func(what string, odds, sides int) *int { // a limit, or none
+		if roll(what+" there", odds) > 0 {
+			return nil
+		}
+		return new(roll(what, sides))
+	}
+	p := firmward.RolloutPolicy{
+		Name: name, Waves: w.waves(name),
+		CanarySoak: time.Duration(1+roll("canary-soak", 180)) * time.Minute, WaveSoak: time.Duration(roll("soak", 120)) * time.Minute,
+		MaxInFlight: 1 + roll("in flight", 5), CanaryInFlight: roll("canaries", 3), PerModelInFlight: roll("per model", 3),
+		FailureBudget: []int{0, 10, 25, 50}[roll("budget", 4)], FailureFloor: roll("floor", 3),
+		Approvals: roll("approvals", 3), ApproveWaves: roll("approve waves", 3) == 0,
+		Deadline: time.Duration(15+roll("deadline", 45)) * time.Minute, CommitWithin: time.Duration(8+roll("commit", 15)) * time.Minute,
+		FailureCount: often("failures", 4, 4), SilenceCount: often("silent", 3, 2), Inconclusive: often("inconclusive", 4, 3),
+		SoakMin: max(0, roll("soak-min", 6)-3), PerSite: max(0, roll("per site", 6)-3), PerDomain: max(0, roll("per domain", 5)-2),
+	}
+	if p.FailureBudget > 0 && roll("sure", 3) == 0 {
+		p.Confidence = []int{50, 80, 95}[roll("how sure", 3)]
+	}
+	if start := 1 + roll("ramp", 2); roll("ramps", 3) == 0 && start < p.MaxInFlight {
+		p.Ramp = firmward.Ramp{Start: start, DoubleEvery: 1 + roll("ramp every", 3), Max: p.MaxInFlight}
+	}
+	if roll("window", 2) == 0 {
+		p.Window = firmward.Window{Start: 60 * roll("open", 24), End: 60*roll("close", 24) + 30}
+	}
+	return p
+}
+
+func (w *World) waves(name string) []firmward.Wave {
+	here := firmward.Wave{Source: `site == "s0"`, Select: firmward.Filter{Op: firmward.FilterIn, Field: "site", Values: []string{"s0"}}}
+	return [][]firmward.Wave{
+		firmward.Percents(100),
+		firmward.Percents(50, 100),
+		firmward.Percents(10, 50, 100),
+		{{Count: 2}, {Percent: 60}, {Percent: 100}},
+		{{Percent: 20}, here, {Percent: 100}},
+	}[w.dice(name+"waves", 5)]
+}
