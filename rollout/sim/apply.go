@@ -154,16 +154,14 @@ func (w *World) perform(r *Run, s *slot, c rollout.Command) rollout.Event {
 			return rollout.Event{Kind: rollout.NotSent, Why: "the rollout is " + string(r.State)}
 		}
 		w.installing(r, s)
-	} else if c.Verb == rollout.DoLook {
-		s.dev.unread = ""
 	}
 	was := s.dev.darkTo
 	ev := s.dev.do(c.Verb, r.Release.Version, r.Policy.CommitWithin, w.Now)
 	if s.dev.darkTo.After(was) {
 		w.darken(s.dev)
 	}
-	if ev.Kind == rollout.NotSent || ev.Kind == rollout.InstallRefused {
-		s.dev.unread = "" // nothing was written
+	if ev.Kind == rollout.NotSent || ev.Kind == rollout.InstallRefused || ev.Kind == rollout.Looked && ev.Seen.Reachable {
+		s.dev.unread = "" // nothing was written, or somebody saw what became of it
 	}
 	return ev
 }

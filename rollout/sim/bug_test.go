@@ -55,7 +55,7 @@ var bugs = map[string]func(*engine){
 		e.advance = func(in *rollout.Input, out []rollout.Command) []rollout.Command {
 			r, was, why := in.Rollout, in.Rollout.State, in.Rollout.Why
 			out = rollout.Advance(in, out)
-			if r.State == firmward.RolloutHalted && was != r.State && strings.Contains(r.Why, "started devices failed") && r.Failed*100 <= r.Policy.FailureBudget*r.Total {
+			if r.State == firmward.RolloutHalted && was != r.State && strings.Contains(r.Why, "started devices failed, the budget is") && r.Failed*100 <= r.Policy.FailureBudget*r.Total {
 				r.State, r.Why = was, why
 			}
 			return out

@@ -84,7 +84,7 @@ func (w *World) changed(r *Run, s *slot, before firmward.Target) {
 		w.budgeted(r)
 		r.resumed = false
 	case firmward.TargetSkipped:
-		if s.dev.flashes[r.ID] > 0 && s.Attempt > 0 && s.dev.is(Silent) {
+		if s.dev.flashes[r.ID] > 0 && s.Attempt > 0 && s.dev.is(Silent) && s.dev.unread == r.ID {
 			w.fail("%s was touched, is silent, and counts as skipped", s.DeviceID)
 		}
 		w.known(r, s)

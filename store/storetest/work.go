@@ -19,6 +19,8 @@ var work = []check{
 	{"claims", claims},
 	{"grants", grants},
 	{"claims race", func(t *testing.T, s *store.Store) { claimsRace(t, s, s) }},
+	{"shares", shares},
+	{"shares race", func(t *testing.T, s *store.Store) { sharesRace(t, s, s) }},
 	{"optimistic versions race", versionsRace},
 	{"work orders and containments", orders},
 	{"next steps", steps},
@@ -29,6 +31,7 @@ var work = []check{
 // Shared checks that two servers on one database do not do the same thing twice.
 func Shared(t *testing.T, a, b *store.Store) {
 	t.Run("claims", func(t *testing.T) { claimsRace(t, a, b) })
+	t.Run("shares", func(t *testing.T) { sharesRace(t, a, b) })
 	t.Run("leases", func(t *testing.T) { leaseRace(t, a, b) })
 	t.Run("sequencer", func(t *testing.T) { sequenceRace(t, a, b) })
 }
