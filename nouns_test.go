@@ -1,8 +1,10 @@
 package firmward_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"testing"
 	"time"
 
@@ -107,5 +109,25 @@ func TestWindow(t *testing.T) {
 		if open, _ := night.Open(at); open != want {
 			t.Errorf("open %v at %s, want %v", open, at, want)
 		}
+	}
+}
+
+// TestStoredWaves: a rollout that was stored when waves were bare percentages is read as it was meant, and one of today comes back.
+func TestStoredWaves(t *testing.T) {
+	var old firmward.RolloutPolicy
+	if err := json.Unmarshal([]byte(`{"Name":"p","Waves":[10, 50,100]}`), &old); err != nil || fmt.Sprint(old.Waves) != "[10% 50% 100%]" {
+		t.Errorf("%v, %v", old.Waves, err)
+	}
+	all := []firmward.Wave{{Count: 5}, {Percent: 20}, {Source: `site == "lab"`, Select: firmward.Filter{Op: firmward.FilterIn, Field: "site", Values: []string{"lab"}}}}
+	b, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back []firmward.Wave
+	if err := json.Unmarshal(b, &back); err != nil || !reflect.DeepEqual(all, back) || fmt.Sprint(back) != `[count 5 20% select site == "lab"]` {
+		t.Errorf("%v, %v", back, err)
+	}
+	if err := json.Unmarshal([]byte(`["ten"]`), &back); err == nil {
+		t.Error("a word was read as a wave")
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/rollout"
 	"github.com/firmward/firmward/store"
+	"github.com/firmward/firmward/topology"
 )
 
 // deployStep turns every rollout one step: what is due in its targets, then its gate, then who starts.
@@ -133,6 +134,12 @@ func (c *Control) applyOnce(ctx context.Context, rolloutID, deviceID string, ev 
 	if err != nil {
 		return err
 	}
+	var topo topology.Map
+	if ev.Kind == rollout.Start {
+		if topo, err = c.topology(ctx); err != nil {
+			return err
+		}
+	}
 	var commands []rollout.Command
 	var ended, steered bool
 	err = c.Store.Tx(ctx, func(tx *store.Tx) error {
@@ -147,7 +154,7 @@ func (c *Control) applyOnce(ctx context.Context, rolloutID, deviceID string, ev 
 		}
 		before, stateBefore := t, r.State
 		if ev.Kind == rollout.Start {
-			if err := tx.Claim(ctx, deviceID, c.groupOf(ctx, deviceID), rolloutID); err != nil {
+			if err := claim(ctx, tx, topo, d, r); err != nil {
 				return err
 			}
 		}

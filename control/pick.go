@@ -112,40 +112,9 @@ func (c *Control) noteWaiting(ctx context.Context, refusals []rollout.Refusal, p
 	return err
 }
 
-func (c *Control) claims(ctx context.Context) (rollout.Claims, error) {
-	held, err := c.Store.ClaimsOf(ctx, "")
-	out := rollout.Claims{Device: map[string]string{}, Group: map[string]string{}, Model: map[string]int{}}
-	if err != nil {
-		return out, err
-	}
-	for _, cl := range held {
-		if cl.Kind != "device" {
-			out.Group[cl.Name] = cl.Rollout
-			continue
-		}
-		out.Device[cl.Device] = cl.Rollout
-		d, err := c.Store.Device(ctx, cl.Device)
-		if err != nil {
-			return out, err
-		}
-		if !d.Lab {
-			out.Model[d.Model]++
-		}
-	}
-	return out, nil
-}
-
 func (c *Control) topology(ctx context.Context) (topology.Map, error) {
 	all, err := store.Every(func(p store.Page) ([]firmward.Relation, string, error) { return c.Store.Relations(ctx, p) })
 	return topology.New(all), err
-}
-
-func (c *Control) groupOf(ctx context.Context, device string) string {
-	topo, err := c.topology(ctx)
-	if err != nil {
-		return ""
-	}
-	return topo.Group(device)
 }
 
 // localTime is now in the time zone of a site.

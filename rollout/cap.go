@@ -20,7 +20,7 @@ func Most(r *firmward.Rollout) (n int, which string) {
 	}
 	if p.Ramp != (firmward.Ramp{}) {
 		if room := p.Ramp.Room(r.Streak); room < n {
-			n, which = room, fmt.Sprintf(" after %d successes", r.Streak)
+			n, which = room, " until more have succeeded"
 		}
 	}
 	return n, which

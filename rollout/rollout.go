@@ -19,7 +19,6 @@
 package rollout
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -282,7 +281,7 @@ func (in *Input) judge(out []Command) []Command {
 		t.State, t.Why = firmward.TargetCommitting, "healthy on trial; committing"
 		return in.send(DoCommit, out)
 	}
-	in.end(firmward.TargetSucceeded, "", fmt.Sprintf("runs %s, the same device, services answer as before", seen.Version))
+	in.end(firmward.TargetSucceeded, "", "runs "+seen.Version+", the same device, services answer as before")
 	return out
 }
 

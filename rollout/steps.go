@@ -164,16 +164,23 @@ func (in *Input) reached(got string) bool {
 
 // worse names the first service that answered before and does not now, or "".
 func worse(before, after []firmward.ServiceState) string {
-	now := make(map[string]bool, len(after))
-	for _, s := range after {
-		now[s.Probe] = s.OK
-	}
-	for _, s := range before {
-		if s.OK && !now[s.Probe] {
-			return s.Probe
+	for _, was := range before {
+		if was.OK && !answers(was.Probe, after) {
+			return was.Probe
 		}
 	}
 	return ""
+}
+
+// answers reports whether a probe was answered, by its last word. There are few: looking through them costs no memory.
+func answers(probe string, services []firmward.ServiceState) bool {
+	ok := false
+	for i := range services {
+		if services[i].Probe == probe {
+			ok = services[i].OK
+		}
+	}
+	return ok
 }
 
 func soak(r *firmward.Rollout) time.Duration {
