@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/version"
 )
 
 // RefuseDrifted is the code of a target that became another model after it was planned.
@@ -29,6 +30,16 @@ func Drift(r *firmward.Rollout, t *firmward.Target, d firmward.Device, now time.
 	t.From = d.Firmware
 	void(r, fmt.Sprintf("%s ran %s when this was planned, now %s", d.Name, known(before), known(d.Firmware)))
 	return true
+}
+
+// drifted reports whether a device that is about to start runs another version than those who approved it have seen in the plan.
+func (in *Input) drifted(planned string) bool {
+	now, p := in.Target.From, &in.Rollout.Policy
+	if now == planned || p.Approvals == 0 && !p.ApproveWaves {
+		return false
+	}
+	order, _ := version.Compare(in.Abilities.Scheme, now, planned)
+	return order != version.Equal
 }
 
 // void takes all approvals back. A rollout that runs by them pauses; what is under way is watched to its end.

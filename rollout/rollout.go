@@ -12,10 +12,23 @@
 //   - "Accepted" is not "installed". A target succeeds only after our own look saw the same device
 //     run the wanted version with its services answering as before.
 //   - Silence has a deadline and then is failure. Inconclusive pauses; it never promotes.
-//   - A failed canary halts. Later, failures are counted over started targets.
+//   - A failed canary halts. Later, failures are counted over started targets, as they are or with a confidence bound (bound.go), and
+//     absolutely; silent devices also apart.
+//   - What a wave shows too little of pauses; only a person's reason lets it pass.
 //
 // Plan decides who takes part and in which wave, with reasons for everyone who does not. Pick decides
 // who starts now. Gate decides when the next wave opens.
+//
+// The simulator (package sim) checks after every step of every simulation, and for each of these knows a bug that breaks it:
+//
+//   - Every device is planned or refused, once; model and hardware revision match; each model and revision has one canary.
+//   - One update at a time per device; never two of a redundancy group, never a device with one that it carries.
+//   - Nothing starts outside its window, before its wave, without its approvals of what it is now, or while the red button is pressed.
+//   - In flight is never over a cap: of the rollout, of its canaries, of its ramp, of a site, of a transport domain.
+//   - An image is not sent again before somebody has looked what became of the one before.
+//   - A wave is left only by a running rollout, when all its targets have ended, soaked, and show what the policy wants to see.
+//   - A rollout over a budget does not go on. Silence becomes failure.
+//   - The header counts what its targets say. Every target ends with a reason, and every rollout ends or waits for a person.
 package rollout
 
 import (
@@ -174,6 +187,7 @@ func (in *Input) claimed(out []Command) []Command {
 	case PreflightOK:
 		seen := in.Event.Seen
 		t.Baseline = seen.Services
+		planned := t.From
 		if seen.Version != "" {
 			t.From = seen.Version
 		}
@@ -182,6 +196,10 @@ func (in *Input) claimed(out []Command) []Command {
 			return out
 		}
 		switch {
+		case in.drifted(planned): // others approved an update from another version
+			in.unstart(firmward.TargetPending, "", "it ran "+known(planned)+" when this was planned, now "+t.From)
+			void(r, t.DeviceID+": "+t.Why)
+			return out
 		case r.State != firmward.RolloutRunning:
 			in.unstart(firmward.TargetPending, "", "the rollout is "+string(r.State))
 			return out

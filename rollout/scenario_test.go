@@ -253,10 +253,10 @@ func (s *scenario) act(r *sim.Run, words []string) {
 	case "approve":
 		wave, _ := strconv.Atoi(cmp.Or(rest, "0"))
 		s.w.Approve(r, who, wave)
-	case "now-runs":
-		s.w.Drift(who, func(d *firmward.Device) { d.Firmware = rest })
+	case "now-runs", "runs-unseen":
+		s.w.Drift(who, order == "runs-unseen", func(d *firmward.Device) { d.Firmware = rest })
 	case "now-is":
-		s.w.Drift(who, func(d *firmward.Device) { d.Model = rest })
+		s.w.Drift(who, false, func(d *firmward.Device) { d.Model = rest })
 	case "stop-all", "stop-all-end":
 		s.w.Press(who, order == "stop-all")
 	default:

@@ -31,3 +31,27 @@ func TestMap(t *testing.T) {
 		t.Error("no group without twins, no darkness by a shared medium, circles end")
 	}
 }
+
+func TestDomains(t *testing.T) {
+	m := topology.New([]firmward.Relation{
+		{From: "cam", To: "ap", Kind: firmward.Behind},
+		{From: "cam", To: "hub", Kind: firmward.Behind},
+		{From: "cam", To: "ap", Kind: firmward.Behind}, // said twice
+		{From: "ap", To: "router", Kind: firmward.Behind},
+		{From: "cam", To: "poe", Kind: firmward.PoweredBy},
+		{From: "n3", To: "n2", Kind: firmward.SameMedium},
+		{From: "n1", To: "n2", Kind: firmward.SameMedium},
+		{From: "n3", To: "gw", Kind: firmward.Behind},
+	})
+	for device, want := range map[string][]string{
+		"cam": {"behind ap", "behind hub"}, "ap": {"behind router"}, "router": nil, "poe": nil, "nobody": nil,
+		"n1": {"on one medium with n1"}, "n2": {"on one medium with n1"}, "n3": {"behind gw", "on one medium with n1"},
+	} {
+		if got := m.Domains(device); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", device, got, want)
+		}
+	}
+	if got := (topology.Map{}).Domains("x"); got != nil {
+		t.Error(got)
+	}
+}

@@ -226,7 +226,7 @@ func waveSizes(r httpapi.Rollout) string {
 	}
 	out := make([]string, len(r.WaveSizes))
 	for i, n := range r.WaveSizes {
-		out[i] = fmt.Sprintf("%s %d", waveName(i), n)
+		out[i] = fmt.Sprintf("%s: %d", waveName(i), n)
 		if i > 0 && i <= len(r.Policy.Waves) {
 			out[i] += waveRule(r.Policy.Waves[i-1], i == len(r.Policy.Waves))
 		}

@@ -16,6 +16,9 @@ func (w *World) apply(r *Run, s *slot, ev rollout.Event) {
 	var room [1]rollout.Command
 	commands := w.engine.advance(&in, room[:0])
 	tally(count, s.Target, 1)
+	if s.From != before.From {
+		r.yes = nil // nobody has approved an update from this version
+	}
 	w.claim(r, s, before.State)
 	if s.State != before.State || s.Why != before.Why && s.State != firmward.TargetPending {
 		w.tell(s.DeviceID, string(s.State), s.Why)

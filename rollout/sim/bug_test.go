@@ -114,6 +114,14 @@ var bugs = map[string]func(*engine){
 			return changed
 		}
 	},
+	"approval survives what the look before the start finds": func(e *engine) {
+		e.advance = func(in *rollout.Input, out []rollout.Command) []rollout.Command {
+			if in.Event.Kind == rollout.PreflightOK {
+				in.Target.From = in.Event.Seen.Version
+			}
+			return rollout.Advance(in, out)
+		}
+	},
 	"gate skipped while paused": func(e *engine) {
 		e.gate = func(r *firmward.Rollout, c rollout.WaveCount, now time.Time) (bool, time.Time) {
 			if r.State == firmward.RolloutPaused && c.Pending+c.InFlight == 0 && r.Wave+1 < r.Waves {

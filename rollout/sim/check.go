@@ -32,7 +32,7 @@ func (w *World) started(r *Run, p rollout.Slot) {
 		w.fail("%s starts over the cap of %d", t.DeviceID, r.Policy.MaxInFlight)
 	default:
 		w.capped(r, p)
-		w.agreed(r, t.DeviceID)
+		w.agreed(r, t.DeviceID, "starts")
 	}
 }
 
@@ -57,6 +57,8 @@ func (w *World) installing(r *Run, s *slot) {
 		w.fail("%s gets an image again and nobody has looked what became of the one before", s.DeviceID)
 	case !r.Release.FitsModel(d.Facts.Model) || !r.Release.FitsHardware(d.Facts.Hardware):
 		w.fail("%s, a %s of revision %s, gets an image for %v of revision %v", s.DeviceID, d.Facts.Model, d.Facts.Hardware, r.Release.Models, r.Release.Hardware)
+	default:
+		w.agreed(r, s.DeviceID, "gets an image")
 	}
 }
 

@@ -10,8 +10,9 @@ type consent struct {
 	wave int
 }
 
-// Drift changes a device beside firmward: somebody flashes or replaces it. A device that is just being changed is left alone.
-func (w *World) Drift(id string, change func(*firmward.Device)) {
+// Drift changes a device beside firmward: somebody flashes or replaces it. A device that is just being changed is left alone. Unseen,
+// firmward learns of it only when it asks the device before a start.
+func (w *World) Drift(id string, unseen bool, change func(*firmward.Device)) {
 	d := w.devices[id]
 	if w.claims.Device[id] != "" {
 		return
@@ -19,7 +20,9 @@ func (w *World) Drift(id string, change func(*firmward.Device)) {
 	d.pass(w.Now)
 	change(&d.Facts)
 	w.tell(id, "drifts", d.Facts.Model+" "+d.Facts.Firmware)
-	w.learn(d)
+	if !unseen {
+		w.learn(d)
+	}
 }
 
 // learn tells every rollout in which a device waits what it is now.
@@ -49,10 +52,10 @@ func (w *World) learn(d *Device) {
 	}
 }
 
-// agreed checks that enough persons want what starts now: approvals that were given to something else do not count.
-func (w *World) agreed(r *Run, device string) {
+// agreed checks that enough persons want what happens now: approvals that were given to something else do not count.
+func (w *World) agreed(r *Run, device, what string) {
 	if have := r.persons(-1); have < r.Policy.Approvals {
-		w.fail("%s starts with %d of %d approvals of what it is now", device, have, r.Policy.Approvals)
+		w.fail("%s "+what+" with %d of %d approvals of what it is now", device, have, r.Policy.Approvals)
 	}
 }
 

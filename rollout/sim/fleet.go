@@ -57,8 +57,9 @@ func random(seed uint64, begin time.Time, e engine) *World {
 		name := fmt.Sprint("drift", i)
 		id := order[w.dice(name+"who", n)]
 		w.At(begin.Add(time.Duration(w.dice(name+"at", 3000))*time.Minute), func() {
-			w.Drift(id, func(d *firmward.Device) {
-				if w.dice(name+"what", 4) == 0 {
+			unseen := w.dice(name+"seen", 2) == 0
+			w.Drift(id, unseen, func(d *firmward.Device) {
+				if !unseen && w.dice(name+"what", 4) == 0 { // a model that nobody has seen is refused by the look before the start
 					d.Model = "M9"
 					return
 				}
@@ -94,11 +95,11 @@ func (w *World) persons(r *Run, name string) {
 }
 
 // Calm ends all trouble outside the devices: no faults, no red button, and persons who approve and
-// resume everything a few times. What does not come to an end now never will.
+// resume everything again and again. What does not come to an end now never will.
 func (w *World) Calm() error {
 	w.Odds = Odds{}
 	w.Press("carl", false)
-	for range 4 {
+	for range 10 { // each device that is found changed takes approvals back once more
 		for _, r := range w.runs {
 			for wave := range r.Waves {
 				w.Approve(r, "bert", wave)

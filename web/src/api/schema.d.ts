@@ -2620,6 +2620,17 @@ export interface components {
             /** @description always about:blank; the code tells problems apart */
             type: string;
         };
+        Ramp: {
+            /**
+             * Format: int64
+             * @description successes since the last failure
+             */
+            doubleEvery: number;
+            /** Format: int64 */
+            max: number;
+            /** Format: int64 */
+            start: number;
+        };
         Reason: {
             why?: string;
         };
@@ -2810,6 +2821,11 @@ export interface components {
             /** @description a staging run on a spare */
             rehearsal: boolean;
             release: string;
+            /**
+             * Format: int64
+             * @description of the failed: those that do not answer any more
+             */
+            silent: number;
             /** @enum {string} */
             staging?: "passed" | "failed" | "not-staged" | "running";
             /** Format: int64 */
@@ -2820,6 +2836,13 @@ export interface components {
             succeeded: number;
             /** Format: int64 */
             total: number;
+            /** @description it paused because the open wave shows too little: a person may resume it with a reason */
+            unsure?: boolean;
+            /**
+             * Format: int64
+             * @description could not be tried: nothing was installed
+             */
+            untried: number;
             /** @description why earlier approvals no longer hold */
             void?: string;
             /**
@@ -2829,6 +2852,8 @@ export interface components {
             wave: number;
             /** Format: date-time */
             waveOpen?: string;
+            /** @description devices of each wave as planned, the canaries first */
+            waveSizes: number[];
             /** Format: int64 */
             waves: number;
             why?: string;
@@ -2860,10 +2885,20 @@ export interface components {
             channels: string[];
             /** @description dead-man time */
             commitWithin?: string;
+            /**
+             * Format: int64
+             * @description percent: how sure the gate must be about the failure ratio; absent: it takes the ratio as it is
+             */
+            confidence?: number;
             /** @description from the command until silence is failure */
             deadline?: string;
             /** @description upper bound of both soaks when a rollout is hastened; absent: never */
             emergencySoak?: string;
+            /**
+             * Format: int64
+             * @description more failures than this halt
+             */
+            failureBudgetCount?: number;
             /**
              * Format: int64
              * @description of started targets
@@ -2873,18 +2908,45 @@ export interface components {
             failureFloor: number;
             /** @description core network gear is held back */
             holdCore: boolean;
+            /**
+             * Format: int64
+             * @description more devices that could not be tried than this pause
+             */
+            inconclusiveLimit?: number;
             /** Format: int64 */
             maxInFlight: number;
             name: string;
+            /**
+             * Format: int64
+             * @description devices of a transport domain at one time, over all rollouts; absent: no cap
+             */
+            perDomain?: number;
             /** Format: int64 */
             perModelInFlight: number;
+            /**
+             * Format: int64
+             * @description devices of a site at one time, over all rollouts; absent: no cap
+             */
+            perSite?: number;
+            /** @description a cap that grows with successes */
+            ramp?: components["schemas"]["Ramp"];
             requireOwner: boolean;
             requireStaged: boolean;
             /** @description CEL over one device; absent: every device */
             select?: string;
+            /**
+             * Format: int64
+             * @description more silent devices than this halt
+             */
+            silenceBudgetCount?: number;
+            /**
+             * Format: int64
+             * @description healthy devices of a wave that must have been looked at after the soak
+             */
+            soakMinDevices?: number;
             waveSoak?: string;
-            /** @description cumulative percent after the canary */
-            waves: number[];
+            /** @description after the canaries; the last takes every device that is left */
+            waves: components["schemas"]["Wave"][];
             /** @description maintenance window in the site's time zone */
             window: string;
         };
@@ -3172,6 +3234,20 @@ export interface components {
              */
             time: string;
             version: string;
+        };
+        Wave: {
+            /**
+             * Format: int64
+             * @description so many
+             */
+            count?: number;
+            /**
+             * Format: int64
+             * @description until this share of all devices after the canaries is taken
+             */
+            percent?: number;
+            /** @description all that match: CEL over one device */
+            select?: string;
         };
         WorkAssignment: {
             assignee: string;
