@@ -3,8 +3,9 @@
 // World is a discrete-event shell around the decisions of package rollout, as package control is
 // around a store and real devices: it saves what Advance decides, carries commands out on simulated
 // devices, and hands their outcomes back, also lost, repeated and late. After every step the
-// invariants of a rollout are checked against the simulated truth (see check.go). Everything follows
-// from the world's content and one seed, so a failure can be repeated by its seed alone.
+// invariants of a rollout are checked against the simulated truth (see check.go); that they catch what they
+// should is shown by engines with deliberate bugs (bug_test.go). Everything follows from the world's content
+// and one seed, so a failure can be repeated by its seed alone.
 package sim
 
 import (
