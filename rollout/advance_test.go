@@ -18,6 +18,8 @@ func FuzzAdvance(f *testing.F) {
 	f.Add([]byte{1, 0, 2, 0x0f, 5, 0, 0, 9, 9, 0x07, 10, 0, 9, 0x07, 15, 3, 9, 0x07})
 	f.Add([]byte{1, 0, 2, 0x0f, 14, 0, 9, 0x13, 9, 0x13, 0, 60, 1, 0, 2, 0x13, 14, 0})
 	f.Add([]byte{1, 0, 2, 0x0f, 5, 0, 0, 9, 9, 0x57, 0, 9, 9, 0x57, 12, 0, 16, 0})
+	f.Add([]byte{137, 0, 2, 0x03, 5, 0, 0, 90, 9, 0, 0, 90, 9, 0})
+	f.Add([]byte{137, 0, 4, 0, 1, 0, 2, 0x0b, 1, 0, 2, 0x03})
 	kinds := []rollout.Kind{
 		rollout.Tick, rollout.Start, rollout.PreflightOK, rollout.PreflightRefused, rollout.PreflightFailed, rollout.Accepted,
 		rollout.InstallRefused, rollout.NotSent, rollout.InstallUnknown, rollout.Looked, rollout.Committed, rollout.CommitFailed,
@@ -26,6 +28,11 @@ func FuzzAdvance(f *testing.F) {
 	f.Fuzz(func(t *testing.T, events []byte) {
 		r := firmward.Rollout{ID: "ro", State: firmward.RolloutRunning, Waves: 2, Total: 1, Policy: usual}
 		target := firmward.Target{RolloutID: "ro", DeviceID: "d", State: firmward.TargetPending, Want: "2.0", From: "1.0"}
+		if len(events) > 0 && events[0] >= 128 { // with every limit that counts on events
+			p := &r.Policy
+			p.Confidence, p.SilenceCount, p.Inconclusive, p.FailureCount, p.Ramp = 95, new(0), new(0), new(1), firmward.Ramp{Start: 1, DoubleEvery: 1, Max: 4}
+			p.Approvals, r.Wave, target.Wave = 1, 1, 1
+		}
 		now, seen, installs := monday, map[string]bool{}, 0
 		for i := 0; i+1 < len(events) && i < 400; i += 2 {
 			kind, bits := kinds[int(events[i])%len(kinds)], events[i+1]
@@ -69,7 +76,7 @@ func FuzzAdvance(f *testing.F) {
 			case firmward.TargetSucceeded, firmward.TargetFailed, firmward.TargetRolledBack:
 				ended = 1
 			}
-			if r.InFlight != flying || r.Started != flying+ended || r.Succeeded+r.Failed != ended || len(commands) > 1 {
+			if r.InFlight != flying || r.Started != flying+ended || r.Succeeded+r.Failed != ended || len(commands) > 1 || r.Silent > r.Failed || r.Streak < 0 || r.Failed > 0 && r.Streak > 0 {
 				t.Fatalf("%s by %s: started %d succeeded %d failed %d in flight %d, %d commands", target.State, kind, r.Started, r.Succeeded, r.Failed, r.InFlight, len(commands))
 			}
 			if was.State.Final() && was.State != firmward.TargetSucceeded && !gocmp.Equal(was, target) {
