@@ -7,9 +7,9 @@ import (
 	"github.com/firmward/firmward/rollout"
 )
 
-// planned checks a plan: every device stands in it once, the image fits each, each model and hardware revision of a later wave has
+// planned checks a plan: every device of the family stands in it once, the image fits each, each model and hardware revision of a later wave has
 // one canary, and outside the lab no wave holds more of a model than the policy takes.
-func (w *World) planned(r *Run, devices int) {
+func (w *World) planned(r *Run, order []string) {
 	if !w.Check {
 		return
 	}
@@ -51,8 +51,10 @@ func (w *World) planned(r *Run, devices int) {
 		}
 		seen[ref.DeviceID] = true
 	}
-	if len(seen) != devices {
-		w.fail("%d of %d devices are neither planned nor refused", devices-len(seen), devices)
+	for _, id := range order {
+		if f := w.devices[id].Facts; !seen[id] && (f.Family == r.Release.Family || r.Release.FitsModel(f.Model)) {
+			w.fail("%s is neither planned nor refused", id)
+		}
 	}
 }
 
@@ -70,6 +72,9 @@ func (w *World) capped(r *Run, p rollout.Slot) {
 		if most = min(most, grown.Max); r.InFlight >= most {
 			w.fail("%s starts as number %d, after %d successes the ramp allows %d", id, r.InFlight+1, r.streak, most)
 		}
+	}
+	if pol.PerSite == 0 && pol.PerDomain == 0 {
+		return
 	}
 	site, domains := 0, map[string]int{}
 	for busy := range w.flying() {

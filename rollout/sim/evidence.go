@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"math"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -32,7 +33,7 @@ func (w *World) budgeted(r *Run) {
 	case failed <= p.FailureFloor:
 	case p.Confidence == 0 && failed*100 > p.FailureBudget*r.Started:
 		w.fail("%d of %d failed, the budget is %d %%, and the rollout goes on", failed, r.Started, p.FailureBudget)
-	case p.Confidence > 0 && 1-chance(failed-1, r.Started, p.FailureBudget) < limit(p):
+	case p.Confidence > 0 && 1-chance(failed-1, r.Started, p.FailureBudget) < limit(p)-slack:
 		w.fail("%d of %d failed, surely more than %d %%, and the rollout goes on", failed, r.Started, p.FailureBudget)
 	}
 }
@@ -81,26 +82,26 @@ func (w *World) shown(r *Run, wave int) {
 	}
 	x, n := r.Failed, r.Started
 	within := x*100 <= p.FailureBudget*n || x <= p.FailureFloor
-	few := n == 0 || chance(0, n, p.FailureBudget) >= limit(p)
-	if !(few && within) && (n == 0 || chance(x, n, p.FailureBudget) >= limit(p)) {
+	few := n == 0 || chance(0, n, p.FailureBudget) > limit(p)-slack
+	if !(few && within) && (n == 0 || chance(x, n, p.FailureBudget) > limit(p)+slack) {
 		w.fail("wave %d was left with %d of %d failed: that does not show a ratio under %d %% with %d %% confidence", wave, x, n, p.FailureBudget, p.Confidence)
 	}
 }
 
+// slack is more than what rounding takes from a probability here.
+const slack = 1e-9
+
 func limit(p firmward.RolloutPolicy) float64 { return float64(100-p.Confidence) / 100 }
 
-// chance is the probability that at most x of n fail when percent do: summed plainly, for small fleets.
+// chance is the probability that at most x of n fail when percent do: all terms summed, where the engine sums as few as it can.
 func chance(x, n, percent int) float64 {
 	p, sum := float64(percent)/100, 0.0
 	for k := 0; k <= x && k <= n; k++ {
-		term := 1.0
+		log := float64(k)*math.Log(p) + float64(n-k)*math.Log(1-p)
 		for i := range k {
-			term *= float64(n-i) / float64(i+1) * p
+			log += math.Log(float64(n-i)) - math.Log(float64(i+1))
 		}
-		for range n - k {
-			term *= 1 - p
-		}
-		sum += term
+		sum += math.Exp(log)
 	}
 	return sum
 }

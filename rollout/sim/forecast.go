@@ -231,6 +231,7 @@ func (w *World) agree(r *Run) {
 		at := slices.IndexFunc(r.Approvals, func(a firmward.Approval) bool { return a.Wave == wave && a.Actor == who })
 		if at < 0 {
 			r.Approvals = append(r.Approvals, firmward.Approval{Actor: who, Wave: wave, At: w.Now})
+			r.yes = append(r.yes, consent{who, wave})
 			continue
 		}
 		r.Approvals[at].At = w.Now

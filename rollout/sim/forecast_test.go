@@ -17,7 +17,7 @@ func block(n int, change func(*sim.Known)) sim.Case {
 	c := sim.Case{
 		Release: firmward.Release{ID: "rel-2", Family: "f", Models: []string{"M"}, Hardware: []string{"*"}, Version: "2.0"},
 		Policy: firmward.RolloutPolicy{
-			Name: "p", Waves: []int{50, 100}, CanarySoak: 24 * time.Hour, WaveSoak: 12 * time.Hour, MaxInFlight: 4, CanaryInFlight: 1,
+			Name: "p", Waves: firmward.Percents(50, 100), CanarySoak: 24 * time.Hour, WaveSoak: 12 * time.Hour, MaxInFlight: 4, CanaryInFlight: 1,
 			FailureBudget: 20, FailureFloor: 1, Approvals: 1, ApproveWaves: true, ApprovalValid: 7 * 24 * time.Hour,
 			Deadline: 45 * time.Minute, CommitWithin: 15 * time.Minute, Window: firmward.Window{Start: 2 * 60, End: 5 * 60},
 		},

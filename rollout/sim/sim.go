@@ -153,7 +153,7 @@ func (w *World) Plan(id, author string, rel firmward.Release, p firmward.Rollout
 		r.counts = append(r.counts, rollout.WaveCount{Pending: len(wave)})
 	}
 	w.runs = append(w.runs, r)
-	w.planned(r, len(order))
+	w.planned(r, order)
 	return r
 }
 
