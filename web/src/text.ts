@@ -1,3 +1,4 @@
+import type { Schemas } from './api/client';
 import { span } from './shell/span';
 
 // text is every English word that the app itself says. What devices, feeds and people said comes from the server.
@@ -262,9 +263,12 @@ export const text = {
   notStaged: 'Not tried on a spare: the canary carries the risk.',
   stagingResult: { passed: 'passed', failed: 'failed', 'not-staged': 'not staged' },
   policy: (name: string) => `Limits of policy ${name}`,
-  limits: (p: { window: string; maxInFlight: number; failureBudgetPercent: number; approvals: number; canarySoak?: string }) =>
-    [p.window && `window ${p.window}`, `at most ${p.maxInFlight} at once`, `${p.failureBudgetPercent} % of started devices may fail`, p.approvals === 1 ? '1 approval' : `${p.approvals} approvals`,
-      p.canarySoak && `the canary soaks ${span(p.canarySoak)}`].filter(Boolean).join(', '),
+  limits: (p: Schemas['RolloutPolicy']) =>
+    [p.window && `window ${p.window}`, `at most ${p.maxInFlight} at once`, p.ramp && `${p.ramp.start} to ${p.ramp.max} with success`, p.perSite && `${p.perSite} of a site`,
+      p.perDomain && `${p.perDomain} on one way`, `${p.failureBudgetPercent} % of started devices may fail${p.confidence ? `, with ${p.confidence} % confidence` : ''}`,
+      p.failureBudgetCount !== undefined && `${p.failureBudgetCount} at most`, p.silenceBudgetCount !== undefined && `${p.silenceBudgetCount} of them silent`,
+      p.inconclusiveLimit !== undefined && `${p.inconclusiveLimit} may stay untried`, p.approvals === 1 ? '1 approval' : `${p.approvals} approvals`,
+      p.canarySoak && `the canary soaks ${span(p.canarySoak)}`, p.soakMinDevices && `${p.soakMinDevices} of a wave must be healthy then`].filter(Boolean).join(', '),
   order: { start: 'Start', approve: 'Approve', pause: 'Pause', resume: 'Resume', stop: 'Stop' },
   orderWhat: {
     start: 'It waits for the approvals that its policy asks for, then the canary wave opens in the maintenance window.',

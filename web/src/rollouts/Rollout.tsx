@@ -118,7 +118,7 @@ function Orders({ rollout: r }: { rollout: Schemas['Rollout'] }) {
   const open = (o: Order) =>
     ask({
       title: text.order[o], what: o === 'approve' ? text.approveWhat(text.waveName(toApprove(r)), r.author) : text.orderWhat[o], confirm: text.order[o],
-      danger: o === 'stop', needsWhy: o === 'pause' || o === 'stop' || (o === 'resume' && r.state === 'halted'), reason: o === 'approve' ? text.note : undefined, run: run[o],
+      danger: o === 'stop', needsWhy: o === 'pause' || o === 'stop' || (o === 'resume' && (r.state === 'halted' || r.unsure === true)), reason: o === 'approve' ? text.note : undefined, run: run[o],
     });
   return (
     <div className="row">
