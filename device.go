@@ -2,6 +2,7 @@ package firmward
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -120,12 +121,25 @@ const (
 	FieldName     Field = "name"
 	FieldLocation Field = "location"    // where it says that it stands; what people say is Device.Location
 	FieldAuto     Field = "auto-update" // "on" or "off": does it install by itself what its maker offers
+	FieldVariant  Field = "variant"     // which of a vendor's builds for the model it runs: region, feature set
 	FieldSoftware Field = "software"    // a component seen from outside, "lighttpd 1.4.69"
 	FieldSerial   Field = "serial"      // key, scoped by vendor
 	FieldUUID     Field = "uuid"        // key: UPnP UDN, printer UUID
 	FieldHostKey  Field = "host-key"    // key: SSH or TLS public key hash
 	FieldMAC      Field = "mac"         // key, weaker: random and shared ones exist
 )
+
+// PartField is the field for the version of a part beside the firmware, such as "bootloader".
+func PartField(part string) Field { return Field("part-" + part) }
+
+// Part names the part whose version the field holds, empty when it holds something else.
+func (f Field) Part() string {
+	part, ok := strings.CutPrefix(string(f), "part-")
+	if !ok {
+		return ""
+	}
+	return part
+}
 
 // Key reports whether the field ties observations together.
 func (f Field) Key() bool {

@@ -26,6 +26,25 @@ type Release struct {
 	WhyGone   string
 	By        string
 	At        time.Time
+
+	// How it is reached and what it costs: package upgrade says what each means on a way.
+	MaxFrom      string   `json:",omitempty"` // highest version that may jump to this one, empty when any may
+	Floor        string   `json:",omitempty"` // once it ran, the device takes nothing below this version any more
+	Part         string   `json:",omitempty"` // what it replaces, such as "bootloader"; empty: the firmware
+	Variant      string   `json:",omitempty"` // region, feature set, "minimal"; empty: the vendor has one only
+	FromVariants []string `json:",omitempty"` // other variants over which it may go, changing them to its own
+	WipesConfig  bool     `json:",omitempty"` // the device's configuration does not survive it
+	MayDowngrade bool     `json:",omitempty"` // the vendor says that it may go over a newer version
+	Needs        []Need   `json:",omitempty"` // what other parts must be before it
+}
+
+// MainPart is what the firmware itself is called among the parts of a device.
+const MainPart = "firmware"
+
+// Need is a part of a device that must be at a version or newer before a release may go on it.
+type Need struct {
+	Part    string // MainPart or another one
+	AtLeast string
 }
 
 // FitsModel reports whether the release names the model exactly.

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -31,11 +32,31 @@ type Release struct {
 	WhyGone   string    `json:"whyGone,omitempty"`
 	By        string    `json:"by"`
 	At        time.Time `json:"at"`
+
+	MaxFrom      string   `json:"maxFrom,omitempty" doc:"highest version that may jump to this one"`
+	Floor        string   `json:"floor,omitempty" doc:"once it ran, the device takes nothing below this version any more"`
+	Part         string   `json:"part,omitempty" doc:"what it replaces, such as bootloader; absent: the firmware"`
+	Variant      string   `json:"variant,omitempty" doc:"region, feature set, minimal; absent: the vendor has one only"`
+	FromVariants []string `json:"fromVariants,omitempty" doc:"other variants over which it may go, changing them to its own"`
+	WipesConfig  bool     `json:"wipesConfig,omitempty" doc:"the configuration of the device does not survive it"`
+	MayDowngrade bool     `json:"mayDowngrade,omitempty" doc:"the vendor says that it may go over a newer version"`
+	Needs        []Need   `json:"needs,omitempty" doc:"what other parts must be before it"`
+}
+
+// Need is a part that must be at a version or newer before a release.
+type Need struct {
+	Part    string `json:"part" doc:"firmware or another one"`
+	AtLeast string `json:"atLeast"`
 }
 
 func releaseOf(r firmward.Release) Release {
-	r.Models, r.Hardware, r.Fixes = list(r.Models), list(r.Hardware), list(r.Fixes)
-	return Release(r)
+	return Release{
+		ID: r.ID, Family: r.Family, Vendor: r.Vendor, Models: list(r.Models), Hardware: list(r.Hardware), Version: r.Version, MinFrom: r.MinFrom,
+		Channel: r.Channel, Published: r.Published, FileName: r.FileName, SHA256: r.SHA256, Size: r.Size, Origin: r.Origin, Signed: r.Signed,
+		Fixes: list(r.Fixes), Notes: r.Notes, Withdrawn: r.Withdrawn, WhyGone: r.WhyGone, By: r.By, At: r.At,
+		MaxFrom: r.MaxFrom, Floor: r.Floor, Part: r.Part, Variant: r.Variant, FromVariants: r.FromVariants, WipesConfig: r.WipesConfig,
+		MayDowngrade: r.MayDowngrade, Needs: each(r.Needs, func(n firmward.Need) Need { return Need(n) }),
+	}
 }
 
 // Reason says why a person does something.
@@ -60,6 +81,32 @@ type ReleaseInput struct {
 	SHA256    string    `query:"sha256" pattern:"^[0-9A-Fa-f]{64}$" doc:"expected hash; another one is refused"`
 	Fixes     []string  `query:"fixes,explode" doc:"advisory that it repairs; may be repeated"`
 	Notes     string    `query:"notes"`
+
+	MaxFrom      string   `query:"maxFrom"`
+	Floor        string   `query:"floor"`
+	Part         string   `query:"part" doc:"what it replaces, such as bootloader; the firmware when absent"`
+	Variant      string   `query:"variant"`
+	FromVariants []string `query:"fromVariant,explode" doc:"another variant over which it may go; may be repeated"`
+	WipesConfig  bool     `query:"wipesConfig"`
+	MayDowngrade bool     `query:"mayDowngrade"`
+	Needs        []string `query:"needs,explode" doc:"part=version, what another part must be at least; may be repeated"`
+}
+
+func (in ReleaseInput) release() (firmward.Release, error) {
+	rel := firmward.Release{
+		Family: in.Family, Vendor: in.Vendor, Models: in.Models, Hardware: in.Hardware, Version: in.Version, MinFrom: in.MinFrom, Channel: in.Channel,
+		Published: in.Published, FileName: fileName(in.Name), Origin: in.Origin, Signed: in.Signed, SHA256: in.SHA256, Fixes: in.Fixes, Notes: in.Notes,
+		MaxFrom: in.MaxFrom, Floor: in.Floor, Part: in.Part, Variant: in.Variant, FromVariants: in.FromVariants, WipesConfig: in.WipesConfig,
+		MayDowngrade: in.MayDowngrade,
+	}
+	for _, n := range in.Needs {
+		part, least, ok := strings.Cut(n, "=")
+		if !ok {
+			return rel, invalid(n + " says nothing of a part: want part=version, such as bootloader=7.2")
+		}
+		rel.Needs = append(rel.Needs, firmward.Need{Part: strings.TrimSpace(part), AtLeast: strings.TrimSpace(least)})
+	}
+	return rel, nil
 }
 
 func (a *API) releaseRoutes() {
@@ -83,10 +130,11 @@ func (a *API) releaseRoutes() {
 			return Release{}, err
 		}
 		defer done()
-		rel, err := a.Control.ImportRelease(ctx, person(ctx), firmward.Release{
-			Family: in.Family, Vendor: in.Vendor, Models: in.Models, Hardware: in.Hardware, Version: in.Version, MinFrom: in.MinFrom, Channel: in.Channel,
-			Published: in.Published, FileName: fileName(in.Name), Origin: in.Origin, Signed: in.Signed, SHA256: in.SHA256, Fixes: in.Fixes, Notes: in.Notes,
-		}, body)
+		rel, err := in.release()
+		if err != nil {
+			return Release{}, err
+		}
+		rel, err = a.Control.ImportRelease(ctx, person(ctx), rel, body)
 		return releaseOf(rel), err
 	})
 	serve(a, spec{

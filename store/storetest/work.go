@@ -54,6 +54,12 @@ func releases(t *testing.T, s *store.Store) {
 	verdict := firmward.StagingVerdict{SHA256: "aa", Path: "push", Model: "M3045", Hardware: "1", Result: "passed", At: t0}
 	write(t, s, func(tx *store.Tx) error { return errors.Join(tx.PutRelease(ctx, rel), tx.PutStaging(ctx, verdict)) })
 	diff(t, "release", rel, must[firmward.Release](t)(s.Release(ctx, "rel-1")))
+	loader := firmward.Release{
+		ID: "rel-2", Family: "mikrotik", Models: []string{"RB750"}, SHA256: "bb", Version: "7.12", MinFrom: "6.49", MaxFrom: "7.11", Floor: "7.0", Part: "bootloader",
+		Variant: "long-term", FromVariants: []string{"stable"}, WipesConfig: true, MayDowngrade: true, Needs: []firmward.Need{{Part: "firmware", AtLeast: "7.0"}},
+	}
+	write(t, s, func(tx *store.Tx) error { return tx.PutRelease(ctx, loader) })
+	diff(t, "the ways to a release", loader, must[firmward.Release](t)(s.Release(ctx, "rel-2")))
 	withdraw := func(tx *store.Tx) error {
 		_, err := tx.WithdrawRelease(ctx, "rel-1", "bricks", t0)
 		return err
