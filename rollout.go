@@ -128,10 +128,11 @@ type Rollout struct {
 	Author       string
 	Created      time.Time
 	Approvals    []Approval
-	Void         string // why earlier approvals no longer hold, until they were given anew
-	Emergency    string // why its soaks are shortened; empty: they are not
-	Wave         int    // wave that is open; 0 is the canary wave
-	Waves        int    // number of waves including the canary wave
+	Void         string      // why earlier approvals no longer hold, until they were given anew
+	Emergency    string      // why its soaks are shortened; empty: they are not
+	Allowed      []Allowance `json:",omitempty"` // risks that its author took on
+	Wave         int         // wave that is open; 0 is the canary wave
+	Waves        int         // number of waves including the canary wave
 	WaveOpen     time.Time
 	SoakFrom     time.Time // when the last target of the open wave ended; zero before
 	Staging      string    // verdict: passed, failed, not-staged, running
@@ -158,6 +159,18 @@ type Approval struct {
 	At    time.Time
 	Note  string
 }
+
+// Allowance is a risk of an update that the author of a rollout took on, and why.
+type Allowance struct {
+	Risk string // RiskWipesConfig, RiskChangesVariant
+	Why  string
+}
+
+// The risks that stop an update unless they were taken on.
+const (
+	RiskWipesConfig    = "wipes-config"
+	RiskChangesVariant = "changes-variant"
+)
 
 // TargetState is the state of one device in a rollout.
 type TargetState string

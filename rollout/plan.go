@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/upgrade"
 	"github.com/firmward/firmward/version"
 )
 
@@ -17,8 +18,11 @@ type Candidate struct {
 	Model     firmward.Model
 	HasDriver bool
 	Staging   firmward.StagingVerdict
-	Deferred  string // reason of an open deferral, empty when there is none
-	Policy    string // name of the policy that the device falls under, when that is not the one of the plan
+	Deferred  string               // reason of an open deferral, empty when there is none
+	Policy    string               // name of the policy that the device falls under, when that is not the one of the plan
+	Runs      upgrade.State        // its variant and the versions of its parts
+	Releases  []firmward.Release   // of its family: what could lead it to the release
+	Allowed   []firmward.Allowance // risks that the author of the plan took on
 }
 
 // Refusal says why a device does not take part, or not now.
@@ -49,6 +53,8 @@ const (
 	RefuseUnseen    = "not-on-a-network"
 	RefusePolicy    = "other-policy"
 	RefuseChannel   = "other-channel"
+	RefusePart      = "other-part"
+	RefuseVariant   = "other-variant"
 )
 
 // Plan decides who takes part, in which wave, and why everyone else does not. Wave 0 holds one
@@ -144,11 +150,14 @@ func Refuse(rel firmward.Release, p firmward.RolloutPolicy, c Candidate) (code, 
 	case p.RequireStaged && c.Staging.Result != "passed":
 		return RefuseUnstaged, "the policy wants a staging verdict for this image, path, model and revision, and there is none"
 	}
-	return refuseVersion(rel, c)
+	return refuseVersion(rel, p, c)
 }
 
-func refuseVersion(rel firmward.Release, c Candidate) (code, why string) {
+func refuseVersion(rel firmward.Release, p firmward.RolloutPolicy, c Candidate) (code, why string) {
 	d := c.Device
+	if rel.Part != "" {
+		return RefusePart, "it updates the " + rel.Part + ", and drivers bring firmware alone: a person does it"
+	}
 	if d.Firmware == "" {
 		return RefuseVersion, "its installed version is unknown, so nobody could tell afterwards what changed"
 	}
@@ -158,12 +167,7 @@ func refuseVersion(rel firmward.Release, c Candidate) (code, why string) {
 	case version.Incomparable:
 		return RefuseVersion, fmt.Sprintf("%s and %s cannot be compared: it could be a step back", d.Firmware, rel.Version)
 	}
-	if rel.MinFrom != "" {
-		if order, _ := version.Compare(c.Model.Scheme, d.Firmware, rel.MinFrom); order == version.Less || order == version.Incomparable {
-			return RefusePath, fmt.Sprintf("must go to %s first (it runs %s)", rel.MinFrom, d.Firmware)
-		}
-	}
-	return "", ""
+	return refuseWay(rel, p, c)
 }
 
 func unknownRollback(m firmward.Model) bool {

@@ -82,6 +82,7 @@ type scenario struct {
 	models    []string
 	orders    []order
 	end       time.Time
+	release   firmward.Release
 }
 
 func (s *scenario) read(text string) error {
@@ -105,6 +106,14 @@ func (s *scenario) line(words []string) (err error) {
 		return s.setPolicy(words[1], strings.Join(words[2:], " "))
 	case "device":
 		return s.addDevice(words[1], words[2:])
+	case "release":
+		err = say(&s.release, words[1:])
+	case "depot":
+		r := firmward.Release{ID: "rel-" + words[1], Family: "f", Models: []string{"M1"}, Hardware: []string{"*"}, Version: words[1]}
+		err = say(&r, words[2:])
+		s.w.Depot = append(s.w.Depot, r)
+	case "allow":
+		s.w.Allowed = append(s.w.Allowed, firmward.Allowance{Risk: words[1], Why: strings.Join(words[2:], " ")})
 	case "link":
 		s.relations = append(s.relations, firmward.Relation{From: words[1], Kind: firmward.RelationKind(words[2]), To: words[3]})
 	case "at":
@@ -117,6 +126,32 @@ func (s *scenario) line(words []string) (err error) {
 		return fmt.Errorf("unknown word %q", words[0])
 	}
 	return err
+}
+
+// say adds what is said of the ways to a release.
+func say(r *firmward.Release, words []string) error {
+	for _, w := range words {
+		switch key, value, _ := strings.Cut(w, "="); key {
+		case "min-from":
+			r.MinFrom = value
+		case "max-from":
+			r.MaxFrom = value
+		case "variant":
+			r.Variant = value
+		case "over":
+			r.FromVariants = append(r.FromVariants, value)
+		case "part":
+			r.Part = value
+		case "needs":
+			part, least, _ := strings.Cut(value, "/")
+			r.Needs = append(r.Needs, firmward.Need{Part: part, AtLeast: least})
+		case "wipes":
+			r.WipesConfig = true
+		default:
+			return fmt.Errorf("unknown release word %q", w)
+		}
+	}
+	return nil
 }
 
 // clock reads "d2 14:30".
@@ -201,6 +236,8 @@ func (s *scenario) addDevice(name string, words []string) error {
 			d.Facts.Firmware = value
 		case "site":
 			d.Facts.Site = value
+		case "variant":
+			d.Runs.Variant = value
 		case "criticality":
 			d.Facts.Criticality, _ = strconv.Atoi(value)
 		case "lab":
@@ -236,7 +273,8 @@ func (s *scenario) play() (string, error) {
 		fmt.Fprintln(&out, strings.TrimRight(fmt.Sprintf("%-11s  %-5s %-12s %s", shown, who, what, why), " "))
 	}
 	s.w.Topo = topology.New(s.relations)
-	rel := firmward.Release{ID: "rel-2", Family: "f", Models: s.models, Hardware: []string{"*"}, Version: "2.0"}
+	rel := s.release
+	rel.ID, rel.Family, rel.Models, rel.Hardware, rel.Version = "rel-2", "f", s.models, []string{"*"}, "2.0"
 	r := s.w.Plan("ro", "anna", rel, s.policy, s.devices)
 	for _, o := range s.orders {
 		s.w.At(o.at, func() { s.act(r, o.words) })

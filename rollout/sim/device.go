@@ -8,6 +8,7 @@ import (
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/rollout"
+	"github.com/firmward/firmward/upgrade"
 )
 
 // Habit is how a device behaves; habits add up.
@@ -67,6 +68,7 @@ func (h Habit) String() string {
 // Device is one simulated device: the facts that firmward knows, and the truth.
 type Device struct {
 	Facts  firmward.Device
+	Runs   upgrade.State // its variant and the versions of its parts
 	Habit  Habit
 	Script []string // trouble with its next commands, as "crash-after install"; each is used once
 
@@ -99,7 +101,7 @@ func (d *Device) candidate() rollout.Candidate {
 		c.Device = d.Facts
 		return c
 	}
-	return rollout.Candidate{Device: d.Facts, Model: card, HasDriver: true}
+	return rollout.Candidate{Device: d.Facts, Model: card, HasDriver: true, Runs: d.Runs}
 }
 
 func (d *Device) abilities() rollout.Abilities {

@@ -47,6 +47,8 @@ type World struct {
 	Trace   func(who, what, why string) // nil: nothing is told
 	Check   bool                        // check invariants after every step
 	Willing bool                        // people approve whatever waits for it, at once
+	Depot   []firmward.Release          // what could lead a device to the release of a plan
+	Allowed []firmward.Allowance        // risks that whoever plans takes on
 
 	Steps    int // things that happened so far
 	PeakDown int // most devices that were dark at one time, those behind them included
@@ -128,6 +130,9 @@ func (w *World) Plan(id, author string, rel firmward.Release, p firmward.Rollout
 	cands := make([]rollout.Candidate, len(order))
 	for i, name := range order {
 		cands[i] = w.devices[name].candidate()
+		if len(w.Depot)+len(w.Allowed) > 0 {
+			cands[i].Releases, cands[i].Allowed = w.Depot, w.Allowed
+		}
 	}
 	targets, refusals := w.engine.plan(rel, p, cands)
 	r := &Run{Release: rel, Refusals: refusals, byID: make(map[string]*slot, len(targets))}
