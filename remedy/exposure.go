@@ -97,7 +97,7 @@ func clockOf(days []int) Clock {
 func FixAt(releases []firmward.Release, d firmward.Device, m firmward.Model, f firmward.Finding) time.Time {
 	var first time.Time
 	for _, r := range releases {
-		if !r.Withdrawn.IsZero() || !r.FitsModel(d.Model) || !r.FitsHardware(d.Hardware) {
+		if !r.Withdrawn.IsZero() || r.Part != "" || !r.FitsModel(d.Model) || !r.FitsHardware(d.Hardware) {
 			continue
 		}
 		mends := slices.Contains(r.Fixes, f.AdvisoryID)

@@ -14,6 +14,7 @@ import (
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/lifecycle"
 	"github.com/firmward/firmward/priority"
+	"github.com/firmward/firmward/upgrade"
 )
 
 // Facts is all that the answer rests on.
@@ -26,6 +27,7 @@ type Facts struct {
 	Exceptions  []firmward.Exception
 	Support     lifecycle.Support
 	Releases    []firmward.Release // of its family, withdrawn ones included
+	Runs        upgrade.State      // its variant and the versions of its parts; its firmware is that of the device
 	HasDriver   bool
 	Takes       func(channel string) bool                 // whether its rollout policy takes releases of a channel; nil: any
 	Refusal     func(firmward.Release) (code, why string) // why a rollout would not take it; nil without driver
@@ -278,37 +280,6 @@ func recalled(f Facts, open []firmward.Finding, s *firmward.NextStep, _ time.Tim
 
 // recalls is the source of recalls of medical devices.
 const recalls = "fda"
-
-// patchable is for devices for which a better version exists.
-func patchable(f Facts, open []firmward.Finding, s *firmward.NextStep, now time.Time) bool {
-	rel, held := best(f)
-	due, rule := clock(f, open)
-	if rel == nil {
-		if held != nil && len(open) > 0 {
-			s.Now = firmward.Phase{Kind: firmward.StepWait, Action: "wait for a better release: " + held.Version + " was withdrawn (" + held.WhyGone + ")", By: due, Rule: rule}
-			s.Blocker, s.BlockerCode = "no release is left that mends it", "release-withdrawn"
-			return true
-		}
-		return false
-	}
-	s.RiskAfter = riskWithout(f, open, rel.Version, rel.Fixes)
-	s.Fix = fix(f, open, rel.Version, rel.ID, rel.Fixes)
-	s.Counterfactual = fmt.Sprintf("update to %s: %d → %d", rel.Version, s.Risk, s.RiskAfter)
-	if bySelf(f, open, rel.Version, s, now) {
-		return true
-	}
-	if kind := personal(f); kind != "" {
-		s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: ask(f, kind, rel.Version), By: due, Rule: rule}
-		s.Then = &firmward.Phase{Kind: firmward.StepLook, Action: "look whether it runs " + rel.Version, Rule: "work-order"}
-		s.Order = &firmward.Wanted{Kind: kind, Want: rel.Version}
-		withWork(f, s)
-		return true
-	}
-	s.Now = firmward.Phase{Kind: firmward.StepPatch, Action: "update from " + f.Device.Firmware + " to " + rel.Version, By: due, Rule: rule}
-	s.Finally = lastly(f, rel.Version, now)
-	blockPatch(f, *rel, s)
-	return true
-}
 
 // blockPatch says what a patch waits for, from the rollout that carries it or from the plan's rules.
 func blockPatch(f Facts, rel firmward.Release, s *firmward.NextStep) {

@@ -47,6 +47,12 @@ func release(version string) firmward.Release {
 	return firmward.Release{ID: "rel-" + version, Models: []string{"M1"}, Hardware: []string{"*"}, Version: version}
 }
 
+// from lets a release go over a version or newer only.
+func from(r firmward.Release, least string) firmward.Release {
+	r.MinFrom = least
+	return r
+}
+
 func hopeless(f *firmward.Finding) {
 	f.Exploited, f.ExploitedAt, f.NoFix, f.FixedIn = true, before, true, ""
 }
@@ -156,6 +162,45 @@ func TestChoose(t *testing.T) {
 			f.Target = &firmward.Target{RolloutID: "ro", State: firmward.TargetRolledBack, Want: "2.0", Why: "fell back"}
 			f.Rollout = &firmward.Rollout{State: firmward.RolloutHalted}
 		}, firmward.StepWait, "tried and failed", "failed-before", "newer-version"},
+		{"patch, the first of two steps", func(f *remedy.Facts) {
+			f.Releases = []firmward.Release{from(release("3.0"), "2.0"), release("2.0"), release("1.5")}
+		}, firmward.StepPatch, "update from 1.0 to 2.0", "not-planned", "newer-version"},
+		{"patch, the step between is missing", func(f *remedy.Facts) {
+			f.Releases = []firmward.Release{from(release("3.0"), "2.0")}
+		}, firmward.StepAsk, "get firmware 2.0 for M1 (releases import): no release in the depot leads from 1.0 to 2.0; get 2.0", "missing-hop", "newer-version"},
+		{"patch, an older one where the newest is out of reach", func(f *remedy.Facts) {
+			f.Releases = []firmward.Release{from(release("3.0"), "2.0"), release("1.5")}
+		}, firmward.StepPatch, "update from 1.0 to 1.5", "not-planned", "newer-version"},
+		{"patch, the step between is of another channel", func(f *remedy.Facts) {
+			early := release("2.0")
+			early.Channel = "early-access"
+			f.Releases = []firmward.Release{from(release("3.0"), "2.0"), early}
+			f.Takes = func(channel string) bool { return channel == "" }
+		}, firmward.StepAsk, "rel-2.0, is of early-access, which its policy does not take", "missing-hop", "newer-version"},
+		{"patch, of which variant nobody knows", func(f *remedy.Facts) {
+			r := release("2.0")
+			r.Variant = "eu"
+			f.Releases = []firmward.Release{r}
+		}, firmward.StepAsk, "find out which variant it is of (devices set cam-1 --variant VARIANT)", "variant-unknown", "newer-version"},
+		{"another variant is none of its releases", func(f *remedy.Facts) {
+			r := release("2.0")
+			r.Variant, f.Runs.Variant = "eu", "us"
+			f.Releases = []firmward.Release{r}
+		}, firmward.StepWait, "nothing to do", "", "policy"},
+		{"patch, its bootloader first", func(f *remedy.Facts) {
+			r, loader := release("2.0"), release("7")
+			r.Needs, loader.Part, loader.ID = []firmward.Need{{Part: "bootloader", AtLeast: "7"}}, "bootloader", "rel-loader"
+			f.Runs.Parts = map[string]string{"bootloader": "6"}
+			f.Releases = []firmward.Release{r, loader}
+		}, firmward.StepAsk, "update its bootloader from 6 to 7 by hand, and say so (devices set cam-1 --part bootloader=7)", "by-hand", "newer-version"},
+		{"vendor only, in two steps", func(f *remedy.Facts) {
+			f.Model.MayPatch.Value = firmward.VendorMayPatch
+			f.Findings, f.Releases = []firmward.Finding{finding(nil)}, []firmward.Release{from(release("3.0"), "2.0"), release("2.0")}
+		}, firmward.StepAsk, "ask the vendor to update it to 3.0; the vendor alone may, in these steps: 2.0, then 3.0", "", "policy-critical"},
+		{"vendor only, the step between is missing", func(f *remedy.Facts) {
+			f.Model.MayPatch.Value = firmward.VendorMayPatch
+			f.Findings, f.Releases = []firmward.Finding{finding(nil)}, []firmward.Release{from(release("3.0"), "2.0")}
+		}, firmward.StepAsk, "(no release in the depot leads from 1.0 to 2.0; get 2.0)", "", "policy-critical"},
 		{"withdrawn", func(f *remedy.Facts) {
 			r := release("2.0")
 			r.Withdrawn, r.WhyGone = before, "bricks"
@@ -312,6 +357,7 @@ func TestChooseAnything(t *testing.T) {
 	releases := rapid.Custom(func(t *rapid.T) firmward.Release {
 		r := release(versions.Draw(t, "version"))
 		r.Withdrawn = rapid.SampledFrom([]time.Time{{}, before}).Draw(t, "withdrawn")
+		r.MinFrom, r.Variant = versions.Draw(t, "from"), rapid.SampledFrom([]string{"", "", "eu"}).Draw(t, "variant")
 		return r
 	})
 	states := []firmward.TargetState{firmward.TargetPending, firmward.TargetSettling, firmward.TargetSucceeded, firmward.TargetFailed, firmward.TargetRolledBack, firmward.TargetSkipped}

@@ -137,7 +137,7 @@ func otherwise(f Facts, open []firmward.Finding, s *firmward.NextStep) (out []fi
 			out = append(out, firmward.Counterfactual{Action: action, Risk: risk})
 		}
 	}
-	if rel, _ := best(f); rel != nil {
+	if rel := seek(f).goal(); rel != nil {
 		put("update to "+rel.Version, riskWithout(f, open, rel.Version, rel.Fixes))
 	} else if want := nearestFix(f, open); want != "" {
 		put("update to "+want, riskWithout(f, open, want, nil))

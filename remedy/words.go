@@ -6,35 +6,7 @@ import (
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/lifecycle"
-	"github.com/firmward/firmward/version"
 )
-
-// best picks the highest release that fits the device and is newer than what it runs. held is the
-// best withdrawn one.
-func best(f Facts) (rel, held *firmward.Release) {
-	for i, r := range f.Releases {
-		if f.Takes != nil && !f.Takes(r.Channel) {
-			continue
-		}
-		if !r.FitsModel(f.Device.Model) || !r.FitsHardware(f.Device.Hardware) && f.HasDriver {
-			continue
-		}
-		order, _ := version.Compare(f.Model.Scheme, f.Device.Firmware, r.Version)
-		if order != version.Less {
-			continue
-		}
-		slot := &rel
-		if !r.Withdrawn.IsZero() {
-			slot = &held
-		}
-		if *slot == nil {
-			*slot = &f.Releases[i]
-		} else if o, _ := version.Compare(f.Model.Scheme, (*slot).Version, r.Version); o == version.Less {
-			*slot = &f.Releases[i]
-		}
-	}
-	return rel, held
-}
 
 // personal names the kind of work order where no machine may or can update the device, or "".
 func personal(f Facts) string {
