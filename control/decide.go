@@ -220,7 +220,7 @@ func (c *Control) facts(ctx context.Context, d firmward.Device) (remedy.Facts, e
 	}
 	f.Findings, errs[0] = c.Store.FindingsOf(ctx, d.ID)
 	f.Exceptions, errs[1] = c.Store.ExceptionsFor(ctx, d.ID, now)
-	f.Releases, _, errs[2] = c.Store.Releases(ctx, store.ReleaseFilter{Family: d.Family}, store.Page{Limit: 1000})
+	f.Releases, errs[2] = c.familyReleases(ctx, d.Family)
 	open := true
 	f.Work, _, errs[3] = c.Store.WorkOrders(ctx, store.WorkOrderFilter{Device: d.ID, Open: &open}, store.Page{})
 	var records []firmward.Lifecycle
@@ -246,6 +246,7 @@ func (c *Control) facts(ctx context.Context, d firmward.Device) (remedy.Facts, e
 	if cl, ok := id.Best(firmward.FieldAuto); ok {
 		f.Auto = cl.Value
 	}
+	f.Runs = runs(d, id)
 	f.Healthy, errs[9] = c.healthyAt(ctx, d.ID, model)
 	if hasDriver {
 		pol, _ := c.Policies.For(d)
@@ -255,6 +256,7 @@ func (c *Control) facts(ctx context.Context, d firmward.Device) (remedy.Facts, e
 			if err != nil {
 				return string(firmward.Internal), err.Error()
 			}
+			cand.Runs, cand.Releases = f.Runs, f.Releases
 			return rollout.Refuse(r, pol.RolloutPolicy, cand)
 		}
 	}

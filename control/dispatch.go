@@ -214,6 +214,14 @@ func (c *Control) preflight(ctx context.Context, j job) (rollout.Event, error) {
 	if err != nil {
 		return rollout.Event{}, err
 	}
+	rels, err := c.familyReleases(ctx, j.release.Family)
+	if err != nil {
+		return rollout.Event{}, err
+	}
+	if cand, err = c.withWay(ctx, cand, rels); err != nil {
+		return rollout.Event{}, err
+	}
+	cand.Allowed = j.rollout.Allowed
 	if j.rollout.Rehearsal {
 		cand.Device.Spare, cand.Staging = false, firmward.StagingVerdict{}
 	}

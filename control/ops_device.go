@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -12,11 +13,14 @@ import (
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/identify"
 	"github.com/firmward/firmward/store"
+	"github.com/firmward/firmward/upgrade"
 )
 
 // DeviceFacts is what a person says about a device. Nil fields are left as they are.
 type DeviceFacts struct {
 	Name, Vendor, Model, Hardware, Serial, Firmware, Class *string
+	Variant                                                *string
+	Parts                                                  map[string]string // versions of parts beside the firmware; an empty one takes back
 	MAC                                                    *string
 	Owner, Function, Location                              *string
 	Criticality                                            *int
@@ -195,10 +199,11 @@ func (c *Control) setFacts(ctx context.Context, tx *store.Tx, who firmward.Perso
 		return err
 	}
 	claims := slices.Clone(old.Claims)
-	for _, f := range [...]struct {
+	type fact struct {
 		field firmward.Field
 		from  *string
-	}{
+	}
+	facts := []fact{
 		{firmward.FieldName, in.Name},
 		{firmward.FieldVendor, in.Vendor},
 		{firmward.FieldModel, in.Model},
@@ -207,7 +212,12 @@ func (c *Control) setFacts(ctx context.Context, tx *store.Tx, who firmward.Perso
 		{firmward.FieldFirmware, in.Firmware},
 		{firmward.FieldClass, in.Class},
 		{firmward.FieldMAC, in.MAC},
-	} {
+		{firmward.FieldVariant, in.Variant},
+	}
+	for _, part := range slices.Sorted(maps.Keys(in.Parts)) {
+		facts = append(facts, fact{firmward.PartField(part), new(in.Parts[part])})
+	}
+	for _, f := range facts {
 		if f.from == nil {
 			continue
 		}
@@ -233,6 +243,14 @@ func checkFacts(in DeviceFacts) error {
 	}
 	if in.MAC != nil && *in.MAC != "" && identify.ByHand(firmward.FieldMAC, *in.MAC, "").Value == "" {
 		return firmward.Errorf(firmward.Invalid, *in.MAC+" is no MAC address: want one such as 3C:52:82:01:46:4A")
+	}
+	for part := range in.Parts {
+		if part == firmward.MainPart {
+			return firmward.Errorf(firmward.Invalid, "the version of the firmware is said with --firmware")
+		}
+		if err := upgrade.CheckPart(part); err != nil {
+			return err
+		}
 	}
 	if in.Criticality != nil && (*in.Criticality < 0 || *in.Criticality > 5) {
 		return firmward.Errorf(firmward.Invalid, "criticality is 1 (spare) to 5 (life or plant depends on it)")

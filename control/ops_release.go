@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/firmward/firmward/policy"
 	"github.com/firmward/firmward/rollout"
 	"github.com/firmward/firmward/store"
+	"github.com/firmward/firmward/upgrade"
 )
 
 // MaxImage bounds one firmware file, in bytes.
@@ -35,6 +37,13 @@ func (c *Control) ImportRelease(ctx context.Context, who firmward.Person, rel fi
 	}
 	if _, ok := c.Catalog.Family(rel.Family); !ok {
 		return rel, firmward.Errorf(firmward.Invalid, fmt.Sprintf("no catalogue family for %s %s: name it (--family)", rel.Vendor, rel.Models[0]))
+	}
+	rel.FromVariants, rel.Variant = clean(rel.FromVariants), strings.TrimSpace(rel.Variant)
+	if rel.Part == firmward.MainPart {
+		rel.Part = ""
+	}
+	if err := upgrade.Check(rel, c.Catalog.Model(firmward.Device{Family: rel.Family, Vendor: rel.Vendor, Model: rel.Models[0]}).Scheme); err != nil {
+		return rel, err
 	}
 	want := strings.ToLower(rel.SHA256)
 	info, err := c.Depot.Put(ctx, file, MaxImage)
@@ -61,10 +70,12 @@ func (c *Control) ImportRelease(ctx context.Context, who firmward.Person, rel fi
 		if err := c.emit(ctx, tx, "release", rel.ID, fmt.Sprintf("release %s for %s", rel.Version, strings.Join(rel.Models, ", "))); err != nil {
 			return err
 		}
-		return c.leaf(ctx, tx, who.Name, "release-import", rel.ID, map[string]string{
+		detail := map[string]string{
 			"version": rel.Version, "models": strings.Join(rel.Models, ","), "hardware": strings.Join(rel.Hardware, ","),
 			"sha256": rel.SHA256, "size": fmt.Sprint(rel.Size), "origin": rel.Origin, "signed": rel.Signed,
-		})
+		}
+		maps.Copy(detail, wayFacts(rel))
+		return c.leaf(ctx, tx, who.Name, "release-import", rel.ID, detail)
 	})
 	if err != nil {
 		return rel, err
@@ -126,10 +137,13 @@ type Plan struct {
 
 // PlanRollout plans who gets a release, in which wave, and why others do not. policyName may be empty:
 // then the policy of the first device that fits is used. Devices that fall under another policy are
-// refused: they have a plan of their own. Nothing starts.
-func (c *Control) PlanRollout(ctx context.Context, who firmward.Person, releaseID, policyName string, filter firmward.Filter) (Plan, error) {
+// refused: they have a plan of their own. Nothing starts. allowed are risks that the author takes on, each with a reason.
+func (c *Control) PlanRollout(ctx context.Context, who firmward.Person, releaseID, policyName string, filter firmward.Filter, allowed ...firmward.Allowance) (Plan, error) {
 	var p Plan
-	rel, pol, cands, err := c.candidates(ctx, releaseID, policyName, filter)
+	if err := checkAllowed(allowed); err != nil {
+		return p, err
+	}
+	rel, pol, cands, err := c.candidates(ctx, releaseID, policyName, filter, allowed...)
 	if err != nil {
 		return p, err
 	}
@@ -138,7 +152,7 @@ func (c *Control) PlanRollout(ctx context.Context, who firmward.Person, releaseI
 	sizes := rollout.Sizes(p.Targets)
 	r := firmward.Rollout{
 		ID: store.NewID("ro"), ReleaseID: rel.ID, Policy: pol.RolloutPolicy, State: firmward.RolloutPlanned, Author: who.Name, Created: now,
-		Waves: max(1, len(sizes)), Sizes: sizes, Total: len(p.Targets), Why: fmt.Sprintf("%d of %d devices refused", len(p.Refusals), len(p.Targets)+len(p.Refusals)),
+		Allowed: allowed, Waves: max(1, len(sizes)), Sizes: sizes, Total: len(p.Targets), Why: fmt.Sprintf("%d of %d devices refused", len(p.Refusals), len(p.Targets)+len(p.Refusals)),
 	}
 	for i := range p.Targets {
 		p.Targets[i].RolloutID = r.ID
@@ -159,9 +173,13 @@ func (c *Control) PlanRollout(ctx context.Context, who firmward.Person, releaseI
 		if err := tx.PutTargets(ctx, all); err != nil {
 			return err
 		}
-		return c.leaf(ctx, tx, who.Name, "rollout-plan", r.ID, map[string]string{
+		detail := map[string]string{
 			"release": rel.ID, "policy": pol.Name, "targets": fmt.Sprint(len(p.Targets)), "refused": fmt.Sprint(len(p.Refusals)), "staging": staged,
-		})
+		}
+		for _, a := range allowed {
+			detail["allowed-"+a.Risk] = a.Why
+		}
+		return c.leaf(ctx, tx, who.Name, "rollout-plan", r.ID, detail)
 	})
 	c.wake(loopDeploy)
 	return p, err
@@ -169,9 +187,13 @@ func (c *Control) PlanRollout(ctx context.Context, who firmward.Person, releaseI
 
 // candidates are the devices that a plan is about, with its release and its policy: that of the first device that fits unless one is
 // named.
-func (c *Control) candidates(ctx context.Context, releaseID, policyName string, filter firmward.Filter) (firmward.Release, policy.Rollout, []rollout.Candidate, error) {
+func (c *Control) candidates(ctx context.Context, releaseID, policyName string, filter firmward.Filter, allowed ...firmward.Allowance) (firmward.Release, policy.Rollout, []rollout.Candidate, error) {
 	var pol policy.Rollout
 	rel, err := c.Store.Release(ctx, releaseID)
+	if err != nil {
+		return rel, pol, nil, err
+	}
+	rels, err := c.familyReleases(ctx, rel.Family)
 	if err != nil {
 		return rel, pol, nil, err
 	}
@@ -183,6 +205,11 @@ func (c *Control) candidates(ctx context.Context, releaseID, policyName string, 
 			path = string(drv.Info().Path)
 		}
 		cand, err := c.candidate(ctx, rel, d, path)
+		if err != nil {
+			return err
+		}
+		cand, err = c.withWay(ctx, cand, rels)
+		cand.Allowed = allowed
 		cands = append(cands, cand)
 		return err
 	})

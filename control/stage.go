@@ -75,6 +75,7 @@ func (c *Control) rehearse(ctx context.Context, tx *store.Tx, parent firmward.Ro
 	reh := firmward.Rollout{
 		ID: store.NewID("stage"), ReleaseID: rel.ID, Policy: p, State: firmward.RolloutRunning, Author: parent.Author, Created: now,
 		Why: "rehearsal on " + spare.Name + " for " + parent.ID, Waves: 1, Total: 1, WaveOpen: now, Rehearsal: true,
+		Allowed: parent.Allowed,
 	}
 	if _, err := tx.PutRollout(ctx, reh); err != nil {
 		return err

@@ -72,6 +72,7 @@ type DeviceFacts struct {
 	Hardware     *string `json:"hardware,omitempty"`
 	Serial       *string `json:"serial,omitempty"`
 	Firmware     *string `json:"firmware,omitempty"`
+	Variant      *string `json:"variant,omitempty" doc:"which of the vendor's builds for the model it runs"`
 	Class        *string `json:"class,omitempty"`
 	Owner        *string `json:"owner,omitempty"`
 	Function     *string `json:"function,omitempty"`
@@ -82,12 +83,14 @@ type DeviceFacts struct {
 	Exposed      *bool   `json:"exposed,omitempty"`
 	Retired      *bool   `json:"retired,omitempty"`
 	Released     *Span   `json:"released,omitempty"`
+
+	Parts map[string]string `json:"parts,omitempty" doc:"versions of parts beside the firmware, such as bootloader; an empty one takes back what was said"`
 }
 
 func (f DeviceFacts) facts() (control.DeviceFacts, error) {
 	out := control.DeviceFacts{
 		Name: f.Name, Vendor: f.Vendor, Model: f.Model, Hardware: f.Hardware, Serial: f.Serial, Firmware: f.Firmware, Class: f.Class,
-		MAC: f.MAC, Owner: f.Owner, Function: f.Function, Location: f.Location, Criticality: f.Criticality, Spare: f.Spare,
+		Variant: f.Variant, Parts: f.Parts, MAC: f.MAC, Owner: f.Owner, Function: f.Function, Location: f.Location, Criticality: f.Criticality, Spare: f.Spare,
 		NeverContain: f.NeverContain, Exposed: f.Exposed, Retired: f.Retired, Site: f.Site,
 	}
 	if f.Address != nil {

@@ -23,6 +23,7 @@ type Rollout struct {
 	Approvals []Approval            `json:"approvals"`
 	Void      string                `json:"void,omitempty" doc:"why earlier approvals no longer hold"`
 	Emergency string                `json:"emergency,omitempty" doc:"why its soaks are shortened"`
+	Allowed   []Allowance           `json:"allowed,omitempty" doc:"risks that its author took on"`
 	Wave      int                   `json:"wave" doc:"the open one; 0 is the canary wave"`
 	Waves     int                   `json:"waves"`
 	WaveOpen  time.Time             `json:"waveOpen,omitzero"`
@@ -40,6 +41,12 @@ type Rollout struct {
 	NextDue   time.Time             `json:"nextDue,omitzero"`
 }
 
+// Allowance is a risk of an update that whoever plans a rollout takes on.
+type Allowance struct {
+	Risk string `json:"risk" enum:"wipes-config,changes-variant"`
+	Why  string `json:"why"`
+}
+
 // Approval is one person's consent to one wave.
 type Approval struct {
 	Actor string    `json:"actor"`
@@ -51,7 +58,8 @@ type Approval struct {
 func rolloutOf(r firmward.Rollout) Rollout {
 	return Rollout{
 		ID: r.ID, Release: r.ReleaseID, Policy: rolloutPolicyOf(r.Policy, ""), State: r.State, Why: r.Why, Author: r.Author, Created: r.Created,
-		Approvals: each(r.Approvals, func(v firmward.Approval) Approval { return Approval(v) }), Void: r.Void, Emergency: r.Emergency, Wave: r.Wave, Waves: r.Waves, WaveOpen: r.WaveOpen,
+		Approvals: each(r.Approvals, func(v firmward.Approval) Approval { return Approval(v) }), Void: r.Void, Emergency: r.Emergency,
+		Allowed: each(r.Allowed, func(v firmward.Allowance) Allowance { return Allowance(v) }), Wave: r.Wave, Waves: r.Waves, WaveOpen: r.WaveOpen,
 		Staging: r.Staging, Rehearsal: r.Rehearsal, WaveSizes: list(r.Sizes), Unsure: r.Unsure, Total: r.Total, Silent: r.Silent, Untried: r.Inconclusive, Started: r.Started, Succeeded: r.Succeeded, Failed: r.Failed,
 		InFlight: r.InFlight, NextDue: r.NextDue,
 	}
@@ -123,6 +131,8 @@ type NewRollout struct {
 	Release string `json:"release"`
 	Policy  string `json:"policy,omitempty" doc:"that of the first device that fits when absent"`
 	Select  string `json:"select,omitempty" doc:"CEL over one device, for instance site == \"north\"" example:"site == \"north\""`
+
+	Allowed []Allowance `json:"allowed,omitempty" doc:"without it, what wipes a configuration or changes a variant is refused"`
 }
 
 func (n NewRollout) filter() (f firmward.Filter, err error) {
@@ -169,7 +179,8 @@ func (a *API) rolloutRoutes() {
 		if err != nil {
 			return RolloutDetail{}, err
 		}
-		p, err := a.Control.PlanRollout(ctx, person(ctx), in.Body.Release, in.Body.Policy, filter)
+		p, err := a.Control.PlanRollout(ctx, person(ctx), in.Body.Release, in.Body.Policy, filter,
+			each(in.Body.Allowed, func(v Allowance) firmward.Allowance { return firmward.Allowance(v) })...)
 		if err != nil {
 			return RolloutDetail{}, err
 		}

@@ -90,6 +90,7 @@ type Facts struct {
 	Hardware     *string `help:"Hardware revision." placeholder:"REVISION"`
 	Serial       *string `help:"Serial number."`
 	Firmware     *string `help:"Firmware version."`
+	Variant      *string `help:"Which of the vendor's builds for the model it runs: region, feature set." placeholder:"VARIANT"`
 	Class        *string `help:"What it is for: camera, printer, infusion-pump, …"`
 	MAC          *string `help:"MAC address." name:"mac"`
 	Owner        *string `help:"Who answers for it." placeholder:"NAME"`
@@ -99,11 +100,13 @@ type Facts struct {
 	Spare        *bool   `help:"It may be used for staging." negatable:""`
 	NeverContain *bool   `help:"It must never be cut off." negatable:""`
 	Exposed      *bool   `help:"It is reachable from the internet." negatable:""`
+
+	Part map[string]string `help:"Version of a part beside the firmware; may be repeated. An empty one takes back what was said." placeholder:"bootloader=VERSION"`
 }
 
 func (f Facts) body() httpapi.DeviceFacts {
 	return httpapi.DeviceFacts{
-		Vendor: f.Vendor, Model: f.Model, Hardware: f.Hardware, Serial: f.Serial, Firmware: f.Firmware, Class: f.Class, MAC: f.MAC, Owner: f.Owner,
+		Vendor: f.Vendor, Model: f.Model, Hardware: f.Hardware, Serial: f.Serial, Firmware: f.Firmware, Variant: f.Variant, Parts: f.Part, Class: f.Class, MAC: f.MAC, Owner: f.Owner,
 		Function: f.Function, Location: f.Location, Criticality: f.Criticality, Spare: f.Spare, NeverContain: f.NeverContain, Exposed: f.Exposed,
 	}
 }
@@ -146,6 +149,7 @@ type DevicesSetCmd struct {
 // Help gives examples.
 func (DevicesSetCmd) Help() string {
 	return examples("firmward devices set cam-1 --owner Anna --criticality 3", "firmward devices set 192.168.1.17 --no-spare",
+		"firmward devices set gateway --part bootloader=6.49.10",
 		"firmward devices set pump-7 --released-from 2027-03-01T01:00:00Z \\", "    --released-to 2027-03-01T05:00:00Z")
 }
 

@@ -5,10 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/firmward/firmward/httpapi"
@@ -18,6 +20,7 @@ import (
 type ReleasesCmd struct {
 	Import   ReleasesImportCmd   `cmd:"" help:"Import a firmware file."`
 	List     ReleasesListCmd     `cmd:"" default:"withargs" help:"List releases."`
+	Path     ReleasesPathCmd     `cmd:"" help:"Show the way of a device to a version, or what is missing for it."`
 	Withdraw ReleasesWithdrawCmd `cmd:"" help:"Withdraw a release: nothing starts with it any more."`
 }
 
@@ -36,12 +39,25 @@ type ReleasesImportCmd struct {
 	SHA256   string   `name:"sha256" help:"Hash that the vendor publishes; another file is refused." placeholder:"HASH"`
 	Fixes    []string `help:"Advisory that it repairs; may be repeated." placeholder:"ID"`
 	Notes    string   `help:"Anything else." placeholder:"TEXT"`
+
+	MaxFrom      string            `help:"Highest version that may jump to this one." placeholder:"VERSION"`
+	Floor        string            `help:"Once it ran, the device takes nothing below this version any more." placeholder:"VERSION"`
+	Variant      string            `help:"Region, feature set, minimal: no device of another one gets it." placeholder:"VARIANT"`
+	FromVariant  []string          `help:"Another variant over which it may go, changing that to its own; may be repeated." sep:"none" placeholder:"VARIANT"`
+	WipesConfig  bool              `help:"The configuration of the device does not survive it."`
+	MayDowngrade bool              `help:"The vendor says that it may go over a newer version."`
+	Part         string            `help:"What it replaces, such as bootloader; the firmware unless given." placeholder:"PART"`
+	Needs        map[string]string `help:"What another part must be at least; may be repeated." placeholder:"PART=VERSION"`
 }
 
 // Help gives examples.
 func (ReleasesImportCmd) Help() string {
 	return examples("firmward releases import P3265-LV_10_12_240.bin --vendor Axis \\", "    --model 'AXIS P3265-LV' --hardware 7A2 --version 10.12.240 \\",
-		"    --origin https://www.axis.com/support/firmware --sha256 …")
+		"    --origin https://www.axis.com/support/firmware --sha256 …",
+		"firmward releases import new.bin --vendor BD --model 'Alaris 8015' \\",
+		"    --hardware '*' --version 12.3.1 --min-from 12.1.1 --origin 'BD service'",
+		"firmward releases import os.npk --vendor MikroTik --model RB750 \\",
+		"    --hardware arm --version 7.12 --needs bootloader=6.49 --origin vendor")
 }
 
 // Run carries it out.
@@ -57,6 +73,7 @@ func (c *ReleasesImportCmd) Run(ctx context.Context, a *app) error {
 	q := values("name", filepath.Base(c.File), "vendor", c.Vendor, "version", c.Version, "minFrom", c.MinFrom, "family", c.Family,
 		"channel", c.Channel, "origin", c.Origin, "signed", c.Signed, "sha256", c.SHA256, "notes", c.Notes)
 	q["model"], q["hardware"], q["fixes"] = c.Model, c.Hardware, c.Fixes
+	c.way(q)
 	var r httpapi.Release
 	if err := a.client.do(ctx, call{method: http.MethodPost, path: "/releases", query: q, body: f, bodyType: "application/octet-stream", out: &r}); err != nil {
 		return err
@@ -67,6 +84,26 @@ func (c *ReleasesImportCmd) Run(ctx context.Context, a *app) error {
 	fmt.Fprintf(a.out, "%s: %s for %s, hardware %s, %d bytes, sha256 %s\nNow: firmward rollout plan %s\n", r.ID, r.Version,
 		strings.Join(r.Models, ", "), strings.Join(r.Hardware, ", "), r.Size, r.SHA256, r.ID)
 	return nil
+}
+
+// way adds what is said of the ways to the release.
+func (c *ReleasesImportCmd) way(q url.Values) {
+	for key, value := range map[string]string{"maxFrom": c.MaxFrom, "floor": c.Floor, "variant": c.Variant, "part": c.Part} {
+		if value != "" {
+			q.Set(key, value)
+		}
+	}
+	for key, value := range map[string]bool{"wipesConfig": c.WipesConfig, "mayDowngrade": c.MayDowngrade} {
+		if value {
+			q.Set(key, "true")
+		}
+	}
+	if len(c.FromVariant) > 0 {
+		q["fromVariant"] = c.FromVariant
+	}
+	for _, part := range slices.Sorted(maps.Keys(c.Needs)) {
+		q.Add("needs", part+"="+c.Needs[part])
+	}
 }
 
 // ReleasesListCmd lists releases.
@@ -88,8 +125,17 @@ func (c *ReleasesListCmd) Run(ctx context.Context, a *app) error {
 			if !r.Withdrawn.IsZero() {
 				models += " (withdrawn " + day(r.Withdrawn) + ": " + r.WhyGone + ")"
 			}
-			return []string{r.ID, r.Version, r.Signed, strings.Join(r.Hardware, ","), day(r.At), models}
+			return []string{r.ID, releaseName(r), r.Signed, strings.Join(r.Hardware, ","), day(r.At), models}
 		})
+}
+
+// releaseName is the version, with its part and variant where it has one.
+func releaseName(r httpapi.Release) string {
+	name := strings.TrimSpace(r.Part + " " + r.Version)
+	if r.Variant != "" {
+		name += " (" + r.Variant + ")"
+	}
+	return name
 }
 
 // ReleasesWithdrawCmd withdraws a release.

@@ -31,17 +31,27 @@ type RolloutPlanCmd struct {
 	Release string `arg:"" help:"Release."`
 	Policy  string `help:"Rollout policy; that of the first device that fits unless given." placeholder:"NAME"`
 	Select  string `help:"Only devices for which this is true." placeholder:"EXPR"`
+
+	AllowConfigWipe    string `help:"Why it is right that the update wipes the configuration of devices." placeholder:"WHY"`
+	AllowVariantChange string `help:"Why it is right that the update changes the variant of devices." placeholder:"WHY"`
 }
 
 // Help gives examples.
 func (RolloutPlanCmd) Help() string {
-	return examples("firmward rollout plan rel-0123456789ab", `firmward rollout plan rel-0123456789ab --select 'criticality < 4'`)
+	return examples("firmward rollout plan rel-0123456789ab", `firmward rollout plan rel-0123456789ab --select 'criticality < 4'`,
+		"firmward rollout plan rel-0123456789ab \\", "    --allow-config-wipe 'settings are saved, Tom puts them back'")
 }
 
 // Run carries it out.
 func (c *RolloutPlanCmd) Run(ctx context.Context, a *app) error {
 	var d httpapi.RolloutDetail
-	if err := a.client.post(ctx, "/rollouts", httpapi.NewRollout{Release: c.Release, Policy: c.Policy, Select: c.Select}, &d); err != nil {
+	in := httpapi.NewRollout{Release: c.Release, Policy: c.Policy, Select: c.Select}
+	for _, v := range []httpapi.Allowance{{Risk: firmward.RiskWipesConfig, Why: c.AllowConfigWipe}, {Risk: firmward.RiskChangesVariant, Why: c.AllowVariantChange}} {
+		if v.Why != "" {
+			in.Allowed = append(in.Allowed, v)
+		}
+	}
+	if err := a.client.post(ctx, "/rollouts", in, &d); err != nil {
 		return err
 	}
 	if done, err := a.asJSON(d); done {
@@ -247,6 +257,11 @@ func waveRule(w httpapi.Wave, last bool) string {
 	return fmt.Sprintf(" (%d %%)", w.Percent)
 }
 
+// riskText says what was taken on.
+var riskText = map[string]string{
+	firmward.RiskWipesConfig: "the configuration of devices is wiped", firmward.RiskChangesVariant: "the variant of devices changes",
+}
+
 func printRollout(a *app, d httpapi.RolloutDetail) {
 	r := d.Rollout
 	a.para(0, fmt.Sprintf("%s: %s to %s, %s.", r.ID, d.Release.Version, plural(r.Total, "device", "devices"), stateText(r)))
@@ -260,6 +275,9 @@ func printRollout(a *app, d httpapi.RolloutDetail) {
 	}
 	if r.Emergency != "" {
 		a.para(0, "Hastened, soaks of "+r.Policy.EmergencySoak+": "+r.Emergency)
+	}
+	for _, v := range r.Allowed {
+		a.para(0, fmt.Sprintf("Taken on by %s: %s, because %s.", r.Author, riskText[v.Risk], strings.TrimRight(v.Why, ".")))
 	}
 	if r.Void != "" {
 		a.para(0, "Earlier approvals are void: "+r.Void)
