@@ -228,26 +228,43 @@ func (c *Control) preflight(ctx context.Context, j job) (rollout.Event, error) {
 	if code, why := rollout.Refuse(j.release, j.rollout.Policy, cand); code != "" && code != rollout.RefuseCurrent {
 		return rollout.Event{Kind: rollout.PreflightRefused, Code: code, Why: why}, nil
 	}
-	if pf, ok := j.driver.(driver.Preflighter); ok {
-		ctx, cancel := context.WithTimeout(ctx, readLimit)
-		defer cancel()
-		secret, err := c.secretFor(ctx, j.device)
-		if err != nil {
-			return rollout.Event{}, err
-		}
-		conn, tr := c.conn(j.network, j.device, j.driver, secret)
-		err = pf.Preflight(ctx, conn, driver.Image{Release: j.release})
-		if kept := c.keepSent(context.WithoutCancel(ctx), j.device.ID, tr); kept != nil {
-			return rollout.Event{}, kept
-		}
-		switch {
-		case firmward.CodeOf(err) == firmward.Refused:
-			return rollout.Event{Kind: rollout.PreflightRefused, Code: "driver-refused", Why: err.Error()}, nil
-		case err != nil:
-			return rollout.Event{Kind: rollout.PreflightFailed, Why: err.Error()}, nil
-		}
+	switch ev, err := c.lastWord(ctx, j); {
+	case err != nil:
+		return rollout.Event{}, err
+	case ev != nil:
+		return *ev, nil
 	}
 	return rollout.Event{Kind: rollout.PreflightOK, Seen: seen.Seen}, nil
+}
+
+// lastWord lets the driver say no, and saves the configuration if the release wipes it. ev is nil when nothing stands in the way.
+func (c *Control) lastWord(ctx context.Context, j job) (ev *rollout.Event, err error) {
+	pf, asks := j.driver.(driver.Preflighter)
+	_, saves := j.driver.(driver.Backuper)
+	if !asks && !(saves && j.release.WipesConfig) {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	secret, err := c.secretFor(ctx, j.device)
+	if err != nil {
+		return nil, err
+	}
+	conn, tr := c.conn(j.network, j.device, j.driver, secret)
+	defer func() {
+		if kept := c.keepSent(context.WithoutCancel(ctx), j.device.ID, tr); kept != nil {
+			ev, err = nil, kept
+		}
+	}()
+	if asks {
+		switch err := pf.Preflight(ctx, conn, driver.Image{Release: j.release}); {
+		case firmward.CodeOf(err) == firmward.Refused:
+			return &rollout.Event{Kind: rollout.PreflightRefused, Code: "driver-refused", Why: err.Error()}, nil
+		case err != nil:
+			return &rollout.Event{Kind: rollout.PreflightFailed, Why: err.Error()}, nil
+		}
+	}
+	return c.saveConfig(ctx, j, conn)
 }
 
 // install sends the image: once. The command is marked as sent before the first byte; from then on a

@@ -2,6 +2,8 @@ package control_test
 
 import (
 	"bytes"
+	"context"
+	"io"
 	"net/netip"
 	"slices"
 	"strings"
@@ -12,10 +14,12 @@ import (
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/audit"
 	"github.com/firmward/firmward/control"
+	"github.com/firmward/firmward/driver/openwrt"
 	"github.com/firmward/firmward/lab"
 	"github.com/firmward/firmward/policy"
 	"github.com/firmward/firmward/rollout"
 	"github.com/firmward/firmward/upgrade"
+	"github.com/firmward/firmward/wire"
 )
 
 // wayHouse is a house with one plug that was looked at.
@@ -204,6 +208,92 @@ func TestVariantAndParts(t *testing.T) {
 		b.roll(rel)
 		if s := say(control.DeviceFacts{Parts: map[string]string{"bootloader": ""}, Variant: new("")}); s.Now.Kind != firmward.StepWait {
 			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// tightRouter is a router whose account may not make a backup.
+type tightRouter struct{ openwrt.Driver }
+
+// Backup implements driver.Backuper.
+func (tightRouter) Backup(context.Context, wire.Conn, io.Writer) error {
+	return firmward.Errorf(firmward.Unauthorized, "the account of this password may not make a backup")
+}
+
+// routerHouse is a house with one router that firmward may update, and a release that wipes its configuration.
+func routerHouse(t *testing.T, change func(*control.Config)) (b bubble, router *lab.Device, d firmward.Device, rel firmward.Release) {
+	t.Helper()
+	l := newLab(t)
+	router, err := l.AddOpenWrt(lab.OpenWrtSpec{Place: lab.Place{Name: "r1"}, Password: lab.RouterPassword})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pol, err := policy.Parse([]byte(faultPolicy), "faults.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b = live(t, l.Attach("home"), "home", map[netip.Prefix]firmward.Profile{home: firmward.ProfileHome}, func(c *control.Config) {
+		c.Policies = pol
+		change(c)
+	})
+	b.scan(home)
+	if err := b.SetCredential(b.ctx, anna, control.Credential{Family: "openwrt", Site: "home", User: "root", Password: lab.RouterPassword}); err != nil {
+		t.Fatal(err)
+	}
+	d = b.scan(home)[0]
+	rel = b.take(router, "22.03.7", func(r *firmward.Release) {
+		r.Vendor, r.Family, r.Models, r.Hardware, r.WipesConfig = d.Vendor, d.Family, []string{d.Model}, []string{d.Hardware}, true
+	})
+	return b, router, d, rel
+}
+
+var newStart = firmward.Allowance{Risk: firmward.RiskWipesConfig, Why: "a new start"}
+
+// TestConfigIsSavedBeforeItIsWiped: where the driver can read the configuration, it is in safekeeping before the image is sent.
+func TestConfigIsSavedBeforeItIsWiped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, _, d, rel := routerHouse(t, func(*control.Config) {})
+		if _, err := b.SavedConfig(b.ctx, anna, d.ID); firmward.CodeOf(err) != firmward.NotFound {
+			t.Errorf("nothing was saved yet: %v", err)
+		}
+		b.roll(rel, newStart)
+		saved, err := b.SavedConfig(b.ctx, anna, d.ID)
+		if err != nil || len(saved) < 2 || saved[0] != 0x1f || saved[1] != 0x8b {
+			t.Errorf("%d bytes, %v", len(saved), err)
+		}
+		if n := len(b.leaves("config-save")); n != 1 {
+			t.Errorf("%d records of it", n)
+		}
+		if leaves := b.leaves("config-read"); len(leaves) != 1 || leaves[0].Actor != "anna" {
+			t.Errorf("%+v", leaves)
+		}
+	})
+}
+
+// TestNoWipeOfWhatCannotBeSaved: a driver that could save the configuration and is not let keeps the image from being sent.
+func TestNoWipeOfWhatCannotBeSaved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, router, d, rel := routerHouse(t, func(c *control.Config) {
+			for i, drv := range c.Drivers {
+				if is, ok := drv.(openwrt.Driver); ok {
+					c.Drivers[i] = tightRouter{is}
+				}
+			}
+		})
+		p, err := b.PlanRollout(b.ctx, anna, rel.ID, "quick", firmward.Filter{}, newStart)
+		if err != nil || len(p.Targets) != 1 {
+			t.Fatalf("%+v, %v", p, err)
+		}
+		if _, err := b.SteerRollout(b.ctx, anna, p.Rollout.ID, "start", ""); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		target, err := b.Store.Target(b.ctx, p.Rollout.ID, d.ID)
+		if err != nil || target.State != firmward.TargetSkipped && target.State != firmward.TargetRefused || target.Code != "config-not-saved" || !strings.Contains(target.Why, "may not make a backup") {
+			t.Errorf("%+v, %v", target, err)
+		}
+		if n := len(router.Facts().Flashes); n != 0 {
+			t.Errorf("flashed %d times", n)
 		}
 	})
 }

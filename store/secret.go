@@ -2,12 +2,15 @@ package store
 
 import (
 	"context"
+	"strings"
 	"time"
+
+	"github.com/firmward/firmward"
 )
 
 // Secret is a credential as package secrets sealed it. The store never sees the clear text.
 type Secret struct {
-	Scope      string // "device:<id>" or "family:<name>@<site>"
+	Scope      string // "device:<id>", "family:<name>@<site>", "config:<device>:<sum>"
 	User       string
 	Ciphertext []byte
 	At         time.Time
@@ -55,4 +58,14 @@ func (r Reader) SecretFor(ctx context.Context, scopes ...string) (Secret, error)
 // Secrets lists secrets by scope.
 func (r Reader) Secrets(ctx context.Context, p Page) ([]Secret, string, error) {
 	return page(ctx, r, ordered("scope"), p, filter{}, "secret", "scope, username, ciphertext, at", secretRow)
+}
+
+// SecretsUnder lists the secrets whose scope begins with a prefix that ends in a colon.
+func (r Reader) SecretsUnder(ctx context.Context, prefix string) ([]Secret, error) {
+	stem, ok := strings.CutSuffix(prefix, ":")
+	if !ok {
+		return nil, firmward.Errorf(firmward.Invalid, "the prefix "+prefix+" of a secret's scope does not end in a colon")
+	}
+	// ";" follows ":" in bytes, and scopes are compared by bytes.
+	return list(ctx, r, secretRow, "SELECT scope, username, ciphertext, at FROM secret WHERE scope > $1 AND scope < $2 ORDER BY scope", prefix, stem+";")
 }

@@ -24,6 +24,7 @@ type DevicesCmd struct {
 	Link   DevicesLinkCmd   `cmd:"" help:"Say on which other device one depends."`
 
 	AutoUpdates DevicesAutoUpdatesCmd `cmd:"" help:"Ask whether a device updates itself, or switch that."`
+	SavedConfig DevicesSavedConfigCmd `cmd:"" help:"Take out the configuration that was saved before an update wiped it."`
 }
 
 // DevicesListCmd lists devices.

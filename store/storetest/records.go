@@ -180,6 +180,13 @@ func people(t *testing.T, s *store.Store) {
 	wantCode(t, err, firmward.NotFound)
 	diff(t, "narrow", narrow, must[store.Secret](t)(s.SecretFor(ctx, "device:a", "family:axis@home")))
 	diff(t, "wide", wide, must[store.Secret](t)(s.SecretFor(ctx, "device:b", "family:axis@home")))
+	kept := store.Secret{Scope: "config:a:1", User: "1.0", Ciphertext: []byte{4}, At: t0}
+	write(t, s, func(tx *store.Tx) error {
+		return errors.Join(tx.PutSecret(ctx, kept), tx.PutSecret(ctx, store.Secret{Scope: "config:ab:1", Ciphertext: []byte{5}, At: t0}))
+	})
+	diff(t, "under a prefix", []store.Secret{kept}, must[[]store.Secret](t)(s.SecretsUnder(ctx, "config:a:")))
+	_, err = s.SecretsUnder(ctx, "config:a")
+	wantCode(t, err, firmward.Invalid)
 	_, err = s.SecretFor(ctx, "device:b")
 	wantCode(t, err, firmward.NotFound)
 	diff(t, "setting", "2", must[string](t)(s.Setting(ctx, "a")))

@@ -346,6 +346,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/devices/{ref}/saved-config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The configuration of a device that was saved last
+         * @description Saved before an update that wipes it, where the driver can read it, in the device's own form. It holds secrets; who takes it out is recorded.
+         */
+        get: operations["get-saved-config"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/devices/{ref}/split": {
         parameters: {
             query?: never;
@@ -4016,6 +4036,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Containment"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-saved-config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description id, name, address, serial number or MAC address */
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
                 };
             };
             /** @description Error */
