@@ -42,6 +42,7 @@ type WayRefusal struct {
 	Why     string `json:"why"`
 	Missing string `json:"missing,omitempty" doc:"version to get; absent where a file would not help"`
 	Part    string `json:"part,omitempty" doc:"of what is missing"`
+	Nearest string `json:"nearest,omitempty" doc:"newest version below the wanted one that can be reached"`
 }
 
 func wayOf(w control.Way) Way {
@@ -55,7 +56,7 @@ func wayOf(w control.Way) Way {
 		}),
 	}
 	if no := w.Refusal; no != nil {
-		out.Refusal = &WayRefusal{Code: no.Code, Why: no.Why, Missing: no.Missing, Part: no.Part}
+		out.Refusal = &WayRefusal{Code: no.Code, Why: no.Why, Missing: no.Missing, Part: no.Part, Nearest: no.Nearest}
 	}
 	return out
 }

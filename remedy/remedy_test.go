@@ -197,6 +197,10 @@ func TestChoose(t *testing.T) {
 			f.Model.MayPatch.Value = firmward.VendorMayPatch
 			f.Findings, f.Releases = []firmward.Finding{finding(nil)}, []firmward.Release{from(release("3.0"), "2.0"), release("2.0")}
 		}, firmward.StepAsk, "ask the vendor to update it to 3.0; the vendor alone may, in these steps: 2.0, then 3.0", "", "policy-critical"},
+		{"vendor only, as far as a way leads", func(f *remedy.Facts) {
+			f.Model.MayPatch.Value = firmward.VendorMayPatch
+			f.Findings, f.Releases = []firmward.Finding{finding(nil)}, []firmward.Release{from(release("3.0"), "2.0"), release("1.5")}
+		}, firmward.StepAsk, "update it to 1.5; the vendor alone may (no release in the depot leads from 1.0 to 2.0; get 2.0)", "", "policy-critical"},
 		{"vendor only, the step between is missing", func(f *remedy.Facts) {
 			f.Model.MayPatch.Value = firmward.VendorMayPatch
 			f.Findings, f.Releases = []firmward.Finding{finding(nil)}, []firmward.Release{from(release("3.0"), "2.0")}

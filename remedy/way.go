@@ -39,10 +39,9 @@ func (w way) goal() *firmward.Release {
 	return &w.path[len(w.path)-1].Release
 }
 
-// seek looks for the way to the newest release, and where none leads there to the next older one that is newer than what runs.
+// seek looks for the way to the newest release, and where none leads there, as far as one leads.
 func seek(f Facts) way {
 	var w way
-	left := make([]*firmward.Release, 0, len(f.Releases))
 	for i, r := range f.Releases {
 		order, _ := version.Compare(f.Model.Scheme, f.Device.Firmware, r.Version)
 		other := r.Variant != "" && f.Runs.Variant != "" && r.Variant != f.Runs.Variant
@@ -50,35 +49,21 @@ func seek(f Facts) way {
 		case order != version.Less || r.Part != "" || other || f.Takes != nil && !f.Takes(r.Channel):
 		case !r.FitsModel(f.Device.Model) || !r.FitsHardware(f.Device.Hardware) && f.HasDriver:
 		case r.Withdrawn.IsZero():
-			left = append(left, &f.Releases[i])
+			if w.newest == "" || newer(f, r.Version, w.newest) {
+				w.newest = r.Version
+			}
 		case w.held == nil || newer(f, r.Version, w.held.Version):
 			w.held = &f.Releases[i]
 		}
 	}
+	if w.newest == "" {
+		return w
+	}
 	q := f.Query()
-	for len(left) > 0 {
-		top := left[0]
-		for _, r := range left[1:] {
-			if newer(f, r.Version, top.Version) {
-				top = r
-			}
-		}
-		q.Want = top.Version
-		path, no := upgrade.Plan(q)
-		if w.newest == "" {
-			w.newest, w.refusal = top.Version, no
-		}
-		if no == nil {
-			w.path = path
-			return w
-		}
-		rest := left[:0]
-		for _, r := range left {
-			if r.Version != top.Version {
-				rest = append(rest, r)
-			}
-		}
-		left = rest
+	q.Want = w.newest
+	if w.path, w.refusal = upgrade.Plan(q); w.refusal != nil && w.refusal.Nearest != "" {
+		q.Want = w.refusal.Nearest
+		w.path, _ = upgrade.Plan(q)
 	}
 	return w
 }
@@ -131,15 +116,16 @@ func patchable(f Facts, open []firmward.Finding, s *firmward.NextStep, now time.
 	return true
 }
 
-// through adds to a person's task the way, where that is not one step.
+// through adds to a person's task the way, where that is not one step, and why it does not lead to the newest release.
 func (w way) through() string {
-	switch {
-	case len(w.path) > 1:
-		return ", in these steps: " + w.path.String()
-	case len(w.path) == 0:
-		return " (" + w.refusal.Why + ")"
+	steps := ""
+	if len(w.path) > 1 {
+		steps = ", in these steps: " + w.path.String()
 	}
-	return ""
+	if w.refusal != nil {
+		steps += " (" + w.refusal.Why + ")"
+	}
+	return steps
 }
 
 // byHand is the blocker of a step that no rollout can take.

@@ -218,6 +218,21 @@ func TestAgainstEveryWay(t *testing.T) {
 			if refused++; no.Code == "" || no.Why == "" {
 				rt.Fatalf("a refusal without a word: %+v", no)
 			}
+			if no.Nearest != "" {
+				q.Want = no.Nearest
+				if p, no := upgrade.Plan(q); no != nil || len(p) == 0 || order(start.version, q.Want) != version.Less {
+					rt.Fatalf("no way to the nearest, %s: %+v", q.Want, no)
+				}
+				return
+			}
+			for _, v := range versions {
+				q2 := q
+				if q2.Want = v; order(start.version, v) == version.Less && order(v, q.Want) == version.Less {
+					if p, _ := upgrade.Plan(q2); len(p) > 0 {
+						rt.Fatalf("%s can be reached and is not named", v)
+					}
+				}
+			}
 			return
 		}
 		var got []string

@@ -55,7 +55,7 @@ func Check(r firmward.Release, scheme string) error {
 		switch {
 		case n.AtLeast == "":
 			return bad("say which version of its %s it needs (--needs %[1]s=VERSION)", n.Part)
-		case n.Part == part(r):
+		case n.Part == part(&r):
 			return bad("which version of its own part it goes over is said with --min-from, not with --needs")
 		case slices.ContainsFunc(r.Needs[:i], func(o firmward.Need) bool { return o.Part == n.Part }):
 			return bad("%s is needed twice (--needs)", n.Part)

@@ -30,8 +30,8 @@ type obstacle struct {
 
 // edge gives the node after a release and what that costs, or why it may not be installed there.
 func (g *graph) edge(n node, i int) (to node, c cost, no obstacle) {
-	r := &g.rels[i]
-	p := part(*r)
+	r := g.rels[i]
+	p := part(r)
 	at := g.at(n, p)
 	if no := g.passes(n, i, p, at); no.why != "" {
 		return to, c, no
@@ -66,7 +66,7 @@ func (g *graph) edge(n node, i int) (to node, c cost, no obstacle) {
 }
 
 func (g *graph) passes(n node, i int, p, at string) obstacle {
-	r := &g.rels[i]
+	r := g.rels[i]
 	name := named(p, r.Version)
 	switch {
 	case g.bars[i] != "":
@@ -114,7 +114,7 @@ func (g *graph) hop(n node, i, next int) Hop {
 	r := g.rels[i]
 	to, c, _ := g.edge(n, i)
 	h := Hop{
-		Release: r, Part: part(r), From: g.at(n, part(r)), To: r.Version, Outage: g.q.Outage,
+		Release: *r, Part: part(r), From: g.at(n, part(r)), To: r.Version, Outage: g.q.Outage,
 		Wipes: c[0] > 0, NoReturn: c[2] > 0, Down: c[3] > 0,
 	}
 	if c[1] > 0 {

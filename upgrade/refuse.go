@@ -85,6 +85,18 @@ func (g *graph) why(i int, seen map[int]bool) (r *Refusal, rank int) {
 	return r, no.rank
 }
 
+// nearest is how far a way leads that does not reach what is wanted: without it, the search has seen all that can be reached.
+func (g *graph) nearest() string {
+	best := ""
+	for _, n := range g.reached {
+		if n.variant == g.variant && g.compare(g.start.version, n.version) == version.Less && g.compare(n.version, g.q.Want) == version.Less &&
+			(best == "" || g.compare(best, n.version) == version.Less) {
+			best = n.version
+		}
+	}
+	return best
+}
+
 // nearer puts what a file would mend first, and of that the lowest version.
 func (g *graph) nearer(a, b *Refusal) int {
 	if a.Missing == "" || b.Missing == "" {
@@ -106,7 +118,7 @@ func (g *graph) from(part string) string {
 }
 
 // astray says why a release that can be installed is not what is wanted: its version is, its variant is not.
-func (g *graph) astray(r firmward.Release) string {
+func (g *graph) astray(r *firmward.Release) string {
 	name := named(part(r), r.Version)
 	if r.Variant == "" {
 		return name + " does not say which variant it is of"

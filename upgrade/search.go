@@ -143,10 +143,10 @@ func (g *graph) path(goals []*place) Path {
 func (g *graph) newest(steps []step) step {
 	var top []step
 	for _, s := range steps {
-		r := &g.rels[s.rel]
+		r := g.rels[s.rel]
 		if !slices.ContainsFunc(steps, func(o step) bool {
-			x := &g.rels[o.rel]
-			return part(*x) == part(*r) && g.compare(x.Version, r.Version) == version.Greater
+			x := g.rels[o.rel]
+			return part(x) == part(r) && g.compare(x.Version, r.Version) == version.Greater
 		}) {
 			top = append(top, s)
 		}

@@ -153,6 +153,7 @@ type Refusal struct {
 	Why     string // a whole sentence
 	Missing string // version to get, empty when a file would not help
 	Part    string // of Missing
+	Nearest string // newest version below the wanted one that can be reached, empty when none is newer than what runs
 }
 
 // Plan gives the cheapest way, or why there is none.
@@ -172,7 +173,9 @@ func Plan(q Query) (Path, *Refusal) {
 	case !all:
 		return nil, &Refusal{Code: TooMany, Why: "the releases allow more combinations than are looked at: withdraw some, or name fewer parts and floors"}
 	case found == nil:
-		return nil, g.refuse()
+		no := g.refuse()
+		no.Nearest = g.nearest()
+		return nil, no
 	}
 	return g.path(found), nil
 }
@@ -180,7 +183,7 @@ func Plan(q Query) (Path, *Refusal) {
 // Direct reports whether a release may be installed on what runs as it is, and why not.
 func Direct(q Query, rel firmward.Release) (ok bool, why string) {
 	q.Releases = []firmward.Release{rel}
-	g := newGraph(q, part(rel))
+	g := newGraph(q, part(&rel))
 	if len(g.rels) == 0 {
 		return false, "it does not fit " + q.Model
 	}
@@ -195,10 +198,10 @@ func Direct(q Query, rel firmward.Release) (ok bool, why string) {
 type graph struct {
 	q       Query
 	cmp     version.Comparer
-	rels    []firmward.Release // that fit, by id
-	bars    []string           // why not, aligned with rels
-	parts   []string           // beside the firmware, that some release needs
-	floors  bool               // something may go down, so floors count
+	rels    []*firmward.Release // that fit, by id
+	bars    []string            // why not, aligned with rels
+	parts   []string            // beside the firmware, that some release needs
+	floors  bool                // something may go down, so floors count
 	start   node
 	variant string // wanted
 	reached []node // by search, in its order
@@ -231,19 +234,19 @@ func (n node) key() string {
 
 func newGraph(q Query, parts ...string) *graph {
 	g := &graph{q: q, parts: parts, variant: cmp.Or(q.Variant, q.From.Variant)}
-	for _, r := range q.Releases {
-		if r.FitsModel(q.Model) && (q.Anyhow || r.FitsHardware(q.Hardware)) {
+	for i := range q.Releases {
+		if r := &q.Releases[i]; r.FitsModel(q.Model) && (q.Anyhow || r.FitsHardware(q.Hardware)) {
 			g.rels = append(g.rels, r)
 		}
 	}
-	slices.SortFunc(g.rels, func(a, b firmward.Release) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(g.rels, func(a, b *firmward.Release) int { return cmp.Compare(a.ID, b.ID) })
 	for _, r := range g.rels {
 		bar := ""
 		switch {
 		case !r.Withdrawn.IsZero():
 			bar = "was withdrawn: " + r.WhyGone
 		case q.Bar != nil:
-			bar = q.Bar(r)
+			bar = q.Bar(*r)
 		}
 		g.bars = append(g.bars, bar)
 		g.floors = g.floors || bar == "" && r.MayDowngrade
@@ -267,7 +270,7 @@ func newGraph(q Query, parts ...string) *graph {
 	return g
 }
 
-func part(r firmward.Release) string { return cmp.Or(r.Part, firmward.MainPart) }
+func part(r *firmward.Release) string { return cmp.Or(r.Part, firmward.MainPart) }
 
 func (g *graph) compare(a, b string) version.Order {
 	o, _ := g.cmp.Compare(g.q.Scheme, a, b)

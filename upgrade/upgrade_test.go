@@ -224,3 +224,27 @@ func TestTooMany(t *testing.T) {
 		t.Errorf("%v %+v", p, no)
 	}
 }
+
+// BenchmarkPlan asks for the way through 400 releases of which each goes over the ten before it, and for the usual way of one step.
+func BenchmarkPlan(b *testing.B) {
+	q := upgrade.Query{From: upgrade.State{Version: "1.0"}, Want: "1.400", Model: "M", Hardware: "h", Scheme: "dotted"}
+	for i := 1; i <= 400; i++ {
+		r := release(b, fmt.Sprintf("1.%d id=rel-%03d", i, i))
+		if i > 10 {
+			r.MinFrom = fmt.Sprintf("1.%d", i-10)
+		}
+		q.Releases = append(q.Releases, r)
+	}
+	b.Run("400-releases", func(b *testing.B) {
+		for b.Loop() {
+			upgrade.Plan(q)
+		}
+	})
+	one := q
+	one.Want, one.Releases = "1.1", q.Releases[:1]
+	b.Run("one-step", func(b *testing.B) {
+		for b.Loop() {
+			upgrade.Plan(one)
+		}
+	})
+}

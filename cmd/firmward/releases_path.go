@@ -36,6 +36,9 @@ func (c *ReleasesPathCmd) Run(ctx context.Context, a *app) error {
 	switch {
 	case w.Refusal != nil:
 		a.para(0, fmt.Sprintf("%s cannot go from %s to %s: %s.", w.Device, known(w.From), w.To, w.Refusal.Why))
+		if n := w.Refusal.Nearest; n != "" {
+			a.para(0, fmt.Sprintf("It can go to %s: firmward releases path %s --to %s", n, quoted(w.Device), n))
+		}
 	case len(w.Hops) == 0:
 		a.para(0, fmt.Sprintf("%s runs %s already.", w.Device, w.To))
 	default:

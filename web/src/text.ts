@@ -251,6 +251,7 @@ export const text = {
   approvedBy: (who: string, wave: number, when: string, note?: string) => `${who} approved ${wave === 0 ? 'the start' : `wave ${wave}`}, ${when}${note ? `: ${note}` : ''}`,
   withdrawn: 'withdrawn',
   hastened: 'hastened: shorter soaks',
+  takenOn: { 'wipes-config': 'wipes configurations', 'changes-variant': 'changes variants' },
   void: 'earlier approvals are void',
   waves: 'Waves',
   onlyFirst: (n: number) => `Only the first ${n} devices are shown.`,

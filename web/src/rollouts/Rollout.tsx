@@ -41,6 +41,7 @@ function Detail({ detail: d }: { detail: Schemas['RolloutDetail'] }) {
         <Bar rollout={r} />
         <Orders rollout={r} />
         {r.emergency && <p><Mark tone="warn">{text.hastened}</Mark> {r.emergency}</p>}
+        {r.allowed?.map((a) => <p key={a.risk}><Mark tone="warn">{text.takenOn[a.risk]}</Mark> {a.why}</p>)}
         {r.void && <p><Mark tone="warn">{text.void}</Mark> {r.void}</p>}
         <p className="dim small">{text.plannedBy(r.author, asMinute(r.created), r.id, r.policy.approvals)}</p>
         {r.approvals.map((a) => <p key={a.actor + a.at} className="small">✓ {text.approvedBy(a.actor, a.wave, asMinute(a.at), a.note)}</p>)}
