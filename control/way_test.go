@@ -13,8 +13,10 @@ import (
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/audit"
+	"github.com/firmward/firmward/catalog"
 	"github.com/firmward/firmward/control"
 	"github.com/firmward/firmward/driver/openwrt"
+	"github.com/firmward/firmward/identify"
 	"github.com/firmward/firmward/lab"
 	"github.com/firmward/firmward/policy"
 	"github.com/firmward/firmward/rollout"
@@ -23,7 +25,7 @@ import (
 )
 
 // wayHouse is a house with one plug that was looked at.
-func wayHouse(t *testing.T) (b bubble, plug *lab.Device, id string) {
+func wayHouse(t *testing.T, change ...func(*control.Config)) (b bubble, plug *lab.Device, id string) {
 	t.Helper()
 	l := newLab(t)
 	plug, err := l.AddPlug(lab.PlugSpec{Place: lab.Place{Name: "plug", Addr: netip.MustParseAddr("192.168.20.11")}})
@@ -35,7 +37,12 @@ func wayHouse(t *testing.T) (b bubble, plug *lab.Device, id string) {
 		t.Fatal(err)
 	}
 	self := netip.AddrPortFrom(home.Addr().Next().Next(), 8390)
-	b = live(t, l.Attach("home"), "home", map[netip.Prefix]firmward.Profile{home: firmward.ProfileHome}, func(c *control.Config) { c.Policies, c.Serve = pol, self })
+	b = live(t, l.Attach("home"), "home", map[netip.Prefix]firmward.Profile{home: firmward.ProfileHome}, func(c *control.Config) {
+		c.Policies, c.Serve = pol, self
+		for _, f := range change {
+			f(c)
+		}
+	})
 	found := b.scan(home)
 	if len(found) != 1 {
 		t.Fatalf("%d devices", len(found))
@@ -208,6 +215,35 @@ func TestVariantAndParts(t *testing.T) {
 		b.roll(rel)
 		if s := say(control.DeviceFacts{Parts: map[string]string{"bootloader": ""}, Variant: new("")}); s.Now.Kind != firmward.StepWait {
 			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// TestVariantFromAReading: where a device tells its variant, a fingerprint claims it and nobody has to say it.
+func TestVariantFromAReading(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, plug, id := wayHouse(t, func(c *control.Config) {
+			prints := []firmward.Fingerprint{{
+				ID: "test/variant", Family: "shelly-gen2", When: map[string]string{"shelly.gen": "^(?P<gen>[0-9])$"}, Claim: map[firmward.Field]string{firmward.FieldVariant: "gen-${gen}"}, Confidence: 90,
+				Examples: []firmward.Example{{Readings: map[string]string{"shelly.gen": "2"}, Claims: map[firmward.Field]string{firmward.FieldVariant: "gen-2"}}},
+			}}
+			for _, f := range c.Catalog.Families {
+				prints = append(prints, f.Fingerprints...)
+			}
+			rules, err := identify.Compile(prints)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Catalog = &catalog.Catalogue{Families: c.Catalog.Families, Rules: rules, Digest: "test"}
+		})
+		other := b.take(plug, "1.5.0", func(r *firmward.Release) { r.Variant = "gen-3" })
+		if p := b.roll(other); len(p.Refusals) != 1 || p.Refusals[0].Code != rollout.RefuseVariant || !strings.Contains(p.Refusals[0].Why, "is of variant gen-3, this device has gen-2") {
+			t.Errorf("%+v", p)
+		}
+		b.roll(b.take(plug, "1.4.4", func(r *firmward.Release) { r.Variant = "gen-2" }))
+		w, err := b.WayTo(b.ctx, id, "", "")
+		if err != nil || w.Runs.Variant != "gen-2" || w.Want != "1.4.4" || w.Refusal != nil || len(w.Path) != 0 {
+			t.Errorf("%+v, %v", w, err)
 		}
 	})
 }
