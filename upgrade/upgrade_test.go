@@ -93,10 +93,14 @@ func TestPlan(t *testing.T) {
 
 		{name: "newer steps before older ones", from: "6.0", want: "6.4", scheme: "dotted", releases: []string{"6.1", "6.2", "6.3", "6.4 min=6.1"}, path: "6.3; 6.4"},
 		{name: "fewer steps before newer ones", from: "6.0", want: "6.4", releases: []string{"6.1", "6.2 min=6.1", "6.3 min=6.2", "6.4 min=6.1"}, path: "6.1; 6.4"},
-		{name: "a firewall through four branches", from: "6.0.14", want: "7.4.3", releases: []string{"6.2.13 max=6.0.99", "6.4.12 min=6.2 max=6.2.99", "7.0.13 min=6.4 max=6.4.99", "7.2.6 min=7.0 max=7.0.99", "7.4.3 min=7.2 max=7.2.99"}, path: "6.2.13; 6.4.12; 7.0.13; 7.2.6; 7.4.3"},
-		{name: "a firewall, one branch is missing", from: "6.0.14", want: "7.4.3", releases: []string{"6.2.13 max=6.0.99", "6.4.12 min=6.2 max=6.2.99", "7.2.6 min=7.0 max=7.0.99", "7.4.3 min=7.2 max=7.2.99"}, code: upgrade.MissingHop, why: "no release in the depot leads from 6.0.14 to 7.0; get 7.0 (7.0.99 or older)"},
+		{name: "a firewall through four branches", from: "6.0.14", want: "7.4.3", scheme: "fortios", releases: []string{"6.2.13 max=6.0.99", "6.4.12 min=6.2 max=6.2.99", "7.0.13 min=6.4 max=6.4.99", "7.2.6 min=7.0 max=7.0.99", "7.4.3 min=7.2 max=7.2.99"}, path: "6.2.13; 6.4.12; 7.0.13; 7.2.6; 7.4.3"},
+		{name: "a firewall, one branch is missing", from: "6.0.14", want: "7.4.3", scheme: "fortios", releases: []string{"6.2.13 max=6.0.99", "6.4.12 min=6.2 max=6.2.99", "7.2.6 min=7.0 max=7.0.99", "7.4.3 min=7.2 max=7.2.99"}, code: upgrade.MissingHop, why: "no release in the depot leads from 6.0.14 to 7.0; get 7.0 (7.0.99 or older)"},
 		{name: "newer than it takes", from: "7.6", want: "7.7", releases: []string{"7.7 max=7.5"}, code: upgrade.TooNew, why: "7.7 goes over 7.5 or older only, and it runs 7.6"},
 
+		{name: "a camera from track to track", from: "8.40.1", want: "11.11.94", scheme: "axis", releases: []string{"9.80.47 min=8.40", "10.12.240 min=9.80", "11.11.94 min=10.12", "10.9.4 min=9.80"}, path: "9.80.47; 10.12.240; 11.11.94"},
+		{name: "a camera goes down with a factory default alone", from: "11.11.94", want: "10.12.240", scheme: "axis", releases: []string{"10.12.240 min=9.80 down wipes"}, path: "10.12.240 (wipes its configuration, goes down to an older version)"},
+		{name: "a camera that was tied to its track", from: "12.0.1", want: "10.12.240", scheme: "axis", releases: []string{"11.11.94 floor=11.11.0", "10.12.240 down wipes"}, code: upgrade.BelowFloor, why: "it takes nothing below 11.11.0"},
+		{name: "a release candidate is below its release", from: "7.12rc1", want: "7.13", scheme: "routeros", releases: []string{"7.12", "7.13 min=7.12"}, path: "7.12; 7.13"},
 		{name: "no wipe where more steps do without", from: "1.0", want: "2.0", releases: []string{"2.0 wipes", "1.5", "2.0 min=1.5 id=z"}, path: "1.5; 2.0"},
 		{name: "a wipe where nothing else leads there", from: "23.05", want: "25.12.3", releases: []string{"25.12.3 wipes"}, path: "25.12.3 (wipes its configuration)"},
 
@@ -108,10 +112,10 @@ func TestPlan(t *testing.T) {
 		{name: "a wanted variant that is not there", from: "1.0 variant=eu", want: "2.0", variant: "jp", releases: []string{"2.0 variant=us"}, code: upgrade.OtherVariant, why: "not as variant jp"},
 		{name: "a release that does not tell variants apart", from: "1.0", want: "2.0", releases: []string{"2.0"}, path: "2.0"},
 
-		{name: "bootloader between", from: "6.48 bootloader=6.40", want: "7.12", releases: router, path: "6.49.10; bootloader 6.49.10; 7.12"},
-		{name: "bootloader done", from: "6.49 bootloader=6.49", want: "7.12", releases: router, path: "7.12"},
-		{name: "bootloader unknown", from: "6.49", want: "7.12", releases: router, code: upgrade.PartUnknown, why: "7.12 needs bootloader 6.49 or newer, and nobody knows the version of its bootloader"},
-		{name: "bootloader missing", from: "6.49 bootloader=6.40", want: "7.12", releases: router[:2], code: upgrade.MissingHop, why: "no release in the depot leads from bootloader 6.40 to bootloader 6.49; get bootloader 6.49"},
+		{name: "bootloader between", from: "6.48 bootloader=6.40", want: "7.12", scheme: "routeros", releases: router, path: "6.49.10; bootloader 6.49.10; 7.12"},
+		{name: "bootloader done", from: "6.49 bootloader=6.49", want: "7.12", scheme: "routeros", releases: router, path: "7.12"},
+		{name: "bootloader unknown", from: "6.49", want: "7.12", scheme: "routeros", releases: router, code: upgrade.PartUnknown, why: "7.12 needs bootloader 6.49 or newer, and nobody knows the version of its bootloader"},
+		{name: "bootloader missing", from: "6.49 bootloader=6.40", want: "7.12", scheme: "routeros", releases: router[:2], code: upgrade.MissingHop, why: "no release in the depot leads from bootloader 6.40 to bootloader 6.49; get bootloader 6.49"},
 
 		{name: "no way back over a floor", from: "1.0", want: "2.0", releases: []string{"2.0 floor=2.0"}, path: "2.0 (no way back to 1.0)"},
 		{name: "way back above a floor", from: "1.9", want: "2.0", releases: []string{"2.0 floor=1.5"}, path: "2.0"},
