@@ -13,6 +13,7 @@ import (
 type Forecasting struct {
 	Release, Policy string // as in PlanRollout
 	Filter          firmward.Filter
+	Allowed         []firmward.Allowance
 	Runs            int // 1 … MaxRuns
 	Seed            uint64
 	Faults          []sim.Fault
@@ -29,7 +30,10 @@ const (
 // once, devices have the faults that are asked for, each is dark for a part of the outage on its card.
 func (c *Control) ForecastRollout(ctx context.Context, in Forecasting) (sim.Forecast, sim.Case, error) {
 	var k sim.Case
-	rel, pol, cands, err := c.candidates(ctx, in.Release, in.Policy, in.Filter)
+	if err := checkAllowed(in.Allowed); err != nil {
+		return sim.Forecast{}, k, err
+	}
+	rel, pol, cands, err := c.candidates(ctx, in.Release, in.Policy, in.Filter, in.Allowed...)
 	if err != nil {
 		return sim.Forecast{}, k, err
 	}

@@ -111,7 +111,7 @@ func (a *API) forecastRoutes() {
 		doc: "Plays it with the engine that would carry it out, on simulated devices, and sends nothing. The same question with the same seed gives the same answer while the inventory stays.",
 	}, func(ctx context.Context, in *struct{ Body NewForecast }) (Forecast, error) {
 		b := in.Body
-		ask := control.Forecasting{Release: b.Release, Policy: b.Policy, Runs: b.Runs, Seed: b.Seed, Faults: sim.Usual(), Begin: b.Begin}
+		ask := control.Forecasting{Release: b.Release, Policy: b.Policy, Runs: b.Runs, Seed: b.Seed, Faults: sim.Usual(), Begin: b.Begin, Allowed: b.allowed()}
 		var err error
 		if ask.Filter, err = b.filter(); err != nil {
 			return Forecast{}, err

@@ -135,6 +135,10 @@ type NewRollout struct {
 	Allowed []Allowance `json:"allowed,omitempty" doc:"without it, what wipes a configuration or changes a variant is refused"`
 }
 
+func (n NewRollout) allowed() []firmward.Allowance {
+	return each(n.Allowed, func(v Allowance) firmward.Allowance { return firmward.Allowance(v) })
+}
+
 func (n NewRollout) filter() (f firmward.Filter, err error) {
 	if n.Select == "" {
 		return f, nil
@@ -179,8 +183,7 @@ func (a *API) rolloutRoutes() {
 		if err != nil {
 			return RolloutDetail{}, err
 		}
-		p, err := a.Control.PlanRollout(ctx, person(ctx), in.Body.Release, in.Body.Policy, filter,
-			each(in.Body.Allowed, func(v Allowance) firmward.Allowance { return firmward.Allowance(v) })...)
+		p, err := a.Control.PlanRollout(ctx, person(ctx), in.Body.Release, in.Body.Policy, filter, in.Body.allowed()...)
 		if err != nil {
 			return RolloutDetail{}, err
 		}

@@ -446,6 +446,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/devices/{ref}/upgrade-path": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The way of a device to a version
+         * @description By the releases in the depot, as far as the device's rollout policy takes their channels: each installation with its reason and its risks, or why there is no way and what is missing.
+         */
+        get: operations["get-upgrade-path"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -1388,6 +1408,11 @@ export interface components {
             /** @enum {string} */
             step: "passive" | "polite" | "stateful";
         };
+        Allowance: {
+            /** @enum {string} */
+            risk: "wipes-config" | "changes-variant";
+            why: string;
+        };
         Approval: {
             actor: string;
             /** Format: date-time */
@@ -1649,12 +1674,18 @@ export interface components {
             name?: string;
             neverContain?: boolean;
             owner?: string;
+            /** @description versions of parts beside the firmware, such as bootloader; an empty one takes back what was said */
+            parts?: {
+                [key: string]: string;
+            };
             released?: components["schemas"]["Span"];
             retired?: boolean;
             serial?: string;
             /** @description only for a new device */
             site?: string;
             spare?: boolean;
+            /** @description which of the vendor's builds for the model it runs */
+            variant?: string;
             vendor?: string;
         };
         DueClock: {
@@ -2085,6 +2116,27 @@ export interface components {
             /** Format: date-time */
             at: string;
         };
+        Hop: {
+            /** @example full to minimal */
+            changesVariant?: string;
+            /** @description to an older version */
+            down?: boolean;
+            from: string;
+            /** @description the version before cannot be installed again */
+            noReturn?: boolean;
+            /** Format: int64 */
+            outageMinutes: number;
+            /** @description firmware or another one */
+            part: string;
+            /** @description id */
+            release: string;
+            /** @description the same in plain words */
+            risks?: string[];
+            to: string;
+            /** @description why this step */
+            why: string;
+            wipesConfig?: boolean;
+        };
         Imported: {
             /** Format: int64 */
             added: number;
@@ -2231,6 +2283,11 @@ export interface components {
             update?: components["schemas"]["Instruction"];
             vendor?: string;
         };
+        Need: {
+            atLeast: string;
+            /** @description firmware or another one */
+            part: string;
+        };
         Network: {
             /**
              * @description how far probes may go while a device's class is unknown
@@ -2291,6 +2348,8 @@ export interface components {
             reason: string;
         };
         NewForecast: {
+            /** @description without it, what wipes a configuration or changes a variant is refused */
+            allowed?: components["schemas"]["Allowance"][];
             /**
              * Format: date-time
              * @description when it starts; now when absent
@@ -2357,6 +2416,8 @@ export interface components {
             zone?: string;
         };
         NewRollout: {
+            /** @description without it, what wipes a configuration or changes a variant is refused */
+            allowed?: components["schemas"]["Allowance"][];
             /** @description that of the first device that fits when absent */
             policy?: string;
             release: string;
@@ -2724,15 +2785,27 @@ export interface components {
             family: string;
             fileName: string;
             fixes: string[];
+            /** @description once it ran, the device takes nothing below this version any more */
+            floor?: string;
+            /** @description other variants over which it may go, changing them to its own */
+            fromVariants?: string[];
             /** @description exact revisions; "*" says any, as the vendor states */
             hardware: string[];
             id: string;
+            /** @description highest version that may jump to this one */
+            maxFrom?: string;
+            /** @description the vendor says that it may go over a newer version */
+            mayDowngrade?: boolean;
             /** @description lowest version that may jump to this one */
             minFrom?: string;
             models: string[];
+            /** @description what other parts must be before it */
+            needs?: components["schemas"]["Need"][];
             notes?: string;
             /** @description where the person got it */
             origin: string;
+            /** @description what it replaces, such as bootloader; absent: the firmware */
+            part?: string;
             /** Format: date-time */
             published?: string;
             sha256: string;
@@ -2743,9 +2816,13 @@ export interface components {
              * @description bytes
              */
             size: number;
+            /** @description region, feature set, minimal; absent: the vendor has one only */
+            variant?: string;
             vendor?: string;
             version: string;
             whyGone?: string;
+            /** @description the configuration of the device does not survive it */
+            wipesConfig?: boolean;
             /** Format: date-time */
             withdrawn?: string;
         };
@@ -2824,6 +2901,8 @@ export interface components {
             unknownDevice: number;
         };
         Rollout: {
+            /** @description risks that its author took on */
+            allowed?: components["schemas"]["Allowance"][];
             approvals: components["schemas"]["Approval"][];
             author: string;
             /** Format: date-time */
@@ -3268,6 +3347,33 @@ export interface components {
             percent?: number;
             /** @description all that match: CEL over one device */
             select?: string;
+        };
+        Way: {
+            /** @description its name */
+            device: string;
+            deviceId: string;
+            /** @description version that it runs; absent: not known */
+            from?: string;
+            hops: components["schemas"]["Hop"][];
+            /** @description versions of parts beside the firmware, as far as known */
+            parts?: {
+                [key: string]: string;
+            };
+            refusal?: components["schemas"]["WayRefusal"];
+            to: string;
+            /** @description that it runs; absent: not known */
+            variant?: string;
+        };
+        WayRefusal: {
+            /** @enum {string} */
+            code: "version-unknown" | "no-release" | "missing-hop" | "barred" | "variant-unknown" | "other-variant" | "part-unknown" | "too-new" | "not-back" | "below-floor" | "incomparable" | "too-many";
+            /** @description version to get; absent where a file would not help */
+            missing?: string;
+            /** @description newest version below the wanted one that can be reached */
+            nearest?: string;
+            /** @description of what is missing */
+            part?: string;
+            why: string;
         };
         WorkAssignment: {
             assignee: string;
@@ -4224,6 +4330,43 @@ export interface operations {
             };
         };
     };
+    "get-upgrade-path": {
+        parameters: {
+            query?: {
+                /** @description the newest release for the device when absent */
+                to?: string;
+                /** @description as it is when absent */
+                variant?: string;
+            };
+            header?: never;
+            path: {
+                /** @description id, name, address, serial number or MAC address */
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Way"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "stream-events": {
         parameters: {
             query?: {
@@ -5088,6 +5231,17 @@ export interface operations {
                 /** @description advisory that it repairs; may be repeated */
                 fixes?: string[];
                 notes?: string;
+                maxFrom?: string;
+                floor?: string;
+                /** @description what it replaces, such as bootloader; the firmware when absent */
+                part?: string;
+                variant?: string;
+                /** @description another variant over which it may go; may be repeated */
+                fromVariant?: string[];
+                wipesConfig?: boolean;
+                mayDowngrade?: boolean;
+                /** @description part=version, what another part must be at least; may be repeated */
+                needs?: string[];
             };
             header?: never;
             path?: never;
