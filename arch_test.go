@@ -21,7 +21,7 @@ const module = "github.com/firmward/firmward"
 var floors = map[string]int{
 	"":        0,
 	"version": 1, "cpe": 1, "identify": 1, "index": 1, "assess": 1, "lifecycle": 1, "remedy": 1,
-	"topology": 1, "policy": 1, "rollout": 1, "staging": 1, "workorder": 1, "catalog": 1, "contain": 1, "notice": 1, "priority": 1, "upgrade": 1,
+	"topology": 1, "policy": 1, "rollout": 1, "staging": 1, "workorder": 1, "catalog": 1, "contain": 1, "notice": 1, "priority": 1, "upgrade": 1, "calendar": 1,
 	"wire":     2,
 	"proto":    3,
 	"discover": 4, "feed": 4, "driver": 4, "enforce": 4, "twin": 4,
@@ -46,6 +46,8 @@ var sameFloor = map[string]string{
 	"rollout → upgrade":   "a device takes a release only where that is its next step",
 	"upgrade → version":   "releases lead from versions to versions",
 	"rollout → topology":  "picks respect what goes dark together",
+	"rollout → calendar":  "picks respect windows and freezes",
+	"policy → calendar":   "a window that never opens is refused where it is written",
 	"rollout → version":   "a target's version decides whether it is done",
 	"workorder → version": "done means: the wanted version or newer",
 	"lifecycle → version": "support ends per branch",

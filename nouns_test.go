@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"reflect"
 	"testing"
-	"time"
 
 	"github.com/firmward/firmward"
 )
@@ -59,55 +58,6 @@ func TestFilterMatch(t *testing.T) {
 	} {
 		if got := tc.f.Match(d); got != tc.want {
 			t.Errorf("filter %d: %v", i, got)
-		}
-	}
-}
-
-func TestWindow(t *testing.T) {
-	berlin, err := time.LoadLocation("Europe/Berlin")
-	if err != nil {
-		t.Fatal(err)
-	}
-	night := firmward.Window{Start: 120, End: 300}                                         // 02:00–05:00
-	over := firmward.Window{Start: 22 * 60, End: 240, Days: []time.Weekday{time.Saturday}} // Saturday 22:00 to Sunday 04:00
-	for _, tc := range []struct {
-		w      firmward.Window
-		at     string
-		open   bool
-		change string
-	}{
-		{firmward.Window{}, "2026-03-02 12:00", true, ""},
-		{night, "2026-03-02 01:59", false, "2026-03-02 02:00"},
-		{night, "2026-03-02 02:00", true, "2026-03-02 05:00"},
-		{night, "2026-03-02 05:00", false, "2026-03-03 02:00"},
-		{over, "2026-03-07 21:59", false, "2026-03-07 22:00"},
-		{over, "2026-03-08 03:59", true, "2026-03-08 04:00"}, // Sunday morning belongs to Saturday's night
-		{over, "2026-03-08 22:30", false, "2026-03-14 22:00"},
-		{over, "2026-03-06 23:00", false, "2026-03-07 22:00"},
-		// Spring: 02:00 does not exist on 29 March; the window opens at 03:00 and closes at 05:00.
-		{night, "2026-03-29 01:59", false, "2026-03-29 03:00"},
-		{night, "2026-03-29 03:30", true, "2026-03-29 05:00"},
-		// Autumn: 02:00 comes twice on 25 October; the window opens at the second one and lasts its three hours.
-		{night, "2026-10-25 01:59", false, "2026-10-25 02:00"},
-		{night, "2026-10-25 04:59", true, "2026-10-25 05:00"},
-	} {
-		at, err := time.ParseInLocation("2006-01-02 15:04", tc.at, berlin)
-		if err != nil {
-			t.Fatal(err)
-		}
-		open, change := tc.w.Open(at)
-		got := ""
-		if !change.IsZero() {
-			got = change.Format("2006-01-02 15:04")
-		}
-		if open != tc.open || got != tc.change {
-			t.Errorf("%s at %s: open %v until %s, want %v %s", tc.w, tc.at, open, got, tc.open, tc.change)
-		}
-	}
-	for hour, want := range []bool{false, true} { // the repeated hour, by absolute time
-		at := time.Date(2026, 10, 25, hour, 30, 0, 0, time.UTC).In(berlin)
-		if open, _ := night.Open(at); open != want {
-			t.Errorf("open %v at %s, want %v", open, at, want)
 		}
 	}
 }

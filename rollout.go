@@ -1,9 +1,7 @@
 package firmward
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -32,7 +30,9 @@ type RolloutPolicy struct {
 	ApprovalValid    time.Duration // an approval that was not used within this time must be given anew; 0: it stays
 	Deadline         time.Duration // from the command until silence is failure
 	CommitWithin     time.Duration // dead-man time given to devices that support it
-	Window           Window
+	Window           Window        // either this one
+	Windows          []WindowRule  // or these; the device may be changed while one of them is open
+	Freezes          []Freeze      // nothing starts while one of them holds
 	RequireOwner     bool
 	Channels         []string      // release channels that it takes; empty: any
 	EmergencySoak    time.Duration // upper bound of both soaks when something exploited is hastened; 0: never hastened
@@ -43,64 +43,6 @@ type RolloutPolicy struct {
 // Takes reports whether the policy takes releases of a channel.
 func (p RolloutPolicy) Takes(channel string) bool {
 	return len(p.Channels) == 0 || slices.Contains(p.Channels, channel)
-}
-
-// Window is a nightly maintenance window in the site's time zone. The zero value is always open.
-type Window struct {
-	Start, End int            // minutes after midnight; End may be smaller than Start
-	Days       []time.Weekday // nights on which it opens; empty means every day
-}
-
-// Open reports whether the window is open at t, which must be in the site's time zone, and
-// when it opens or closes next.
-func (w Window) Open(t time.Time) (open bool, change time.Time) {
-	if w.Start == w.End && len(w.Days) == 0 {
-		return true, time.Time{}
-	}
-	for back := 1; back >= 0; back-- {
-		from, to := w.on(t.AddDate(0, 0, -back))
-		if w.opensOn(from.Weekday()) && !t.Before(from) && t.Before(to) {
-			return true, to
-		}
-	}
-	for ahead := range 8 {
-		from, _ := w.on(t.AddDate(0, 0, ahead))
-		if from.After(t) && w.opensOn(from.Weekday()) {
-			return false, from
-		}
-	}
-	return false, time.Time{}
-}
-
-func (w Window) on(day time.Time) (from, to time.Time) {
-	y, m, d := day.Date()
-	end := w.End
-	if end <= w.Start {
-		end += 24 * 60
-	}
-	return time.Date(y, m, d, 0, w.Start, 0, 0, day.Location()), time.Date(y, m, d, 0, end, 0, 0, day.Location())
-}
-
-func (w Window) opensOn(day time.Weekday) bool {
-	if len(w.Days) == 0 {
-		return true
-	}
-	return slices.Contains(w.Days, day)
-}
-
-func (w Window) String() string {
-	if w.Start == w.End && len(w.Days) == 0 {
-		return "any time"
-	}
-	s := fmt.Sprintf("%02d:%02d–%02d:%02d", w.Start/60, w.Start%60, w.End/60, w.End%60)
-	if len(w.Days) > 0 {
-		names := make([]string, len(w.Days))
-		for i, d := range w.Days {
-			names[i] = d.String()[:3]
-		}
-		s += " " + strings.Join(names, ",")
-	}
-	return s
 }
 
 // RolloutState is the state of a whole rollout.
@@ -231,6 +173,7 @@ type Target struct {
 	SawNew     bool      // the wanted version was seen running at least once
 	SoakedAt   time.Time // when the device was looked at again after its soak
 	Deadline   time.Time // when silence becomes failure
+	StartBy    time.Time // the image must be on its way by then, or window or freeze come before the end; zero: no such time
 	NextDue    time.Time // when the loop must look again
 	EndedAt    time.Time
 }
