@@ -67,6 +67,7 @@ var tables = []struct{ name, key string }{
 	{"event", "seq"},
 	{"setting", "name"},
 	{"recipient", "name"},
+	{"site_freeze", "site, name"},
 	{"command", "id"},
 	{"audit_leaf", "id"},
 	{"audit_hash", "idx"},

@@ -17,6 +17,7 @@ import (
 
 var inventory = []check{
 	{"sites and networks", networks},
+	{"freezes", freezes},
 	{"observations", observations},
 	{"observation evidence is kept", evidence},
 	{"devices", devices},
@@ -38,6 +39,31 @@ func diff(t *testing.T, what string, want, got any) {
 	if d := cmp.Diff(want, got, same); d != "" {
 		t.Errorf("%s (-want +got):\n%s", what, d)
 	}
+}
+
+func freezes(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	quarter := firmward.Freeze{Name: "quarter-end", From: "2026-03-25", To: "2026-04-02", Why: "books", By: "anna", At: t0}
+	yearly := firmward.Freeze{Name: "Ferien", From: "2025-12-20", To: "2026-01-06", Yearly: true, By: "bert", At: t0}
+	add := func(site string, f firmward.Freeze) error {
+		return s.Tx(ctx, func(tx *store.Tx) error { return tx.AddFreeze(ctx, site, f) })
+	}
+	at := func(site string, f firmward.Freeze) store.SiteFreeze { return store.SiteFreeze{Site: site, Freeze: f} }
+	of := func(site string) []store.SiteFreeze { return must[[]store.SiteFreeze](t)(s.Freezes(ctx, site)) }
+	for site, f := range map[string]firmward.Freeze{"Zürich": quarter, "home": yearly} {
+		if err := add(site, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := add("home", quarter); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, add("home", yearly), firmward.Conflict)
+	diff(t, "of one site", []store.SiteFreeze{at("home", yearly), at("home", quarter)}, of("home"))
+	diff(t, "of all", []store.SiteFreeze{at("Zürich", quarter), at("home", yearly), at("home", quarter)}, of(""))
+	wantCode(t, s.Tx(ctx, func(tx *store.Tx) error { return tx.DeleteFreeze(ctx, "Zürich", "Ferien") }), firmward.NotFound)
+	write(t, s, func(tx *store.Tx) error { return tx.DeleteFreeze(ctx, "home", "Ferien") })
+	diff(t, "after delete", []store.SiteFreeze{at("home", quarter)}, of("home"))
 }
 
 func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
