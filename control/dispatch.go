@@ -293,6 +293,16 @@ func (c *Control) install(ctx context.Context, j job, cmd store.Command) (rollou
 		return rollout.Event{Kind: rollout.NotSent, Code: rollout.StopAll, Why: "the red button is pressed"}, nil
 	case r.State != firmward.RolloutRunning:
 		return rollout.Event{Kind: rollout.NotSent, Why: "the rollout is " + string(r.State)}, nil
+	case rollout.TooLate(j.target, c.Clock.Now()):
+		return rollout.Event{Kind: rollout.NotSent, Code: rollout.RefuseWindow, Why: "it would not be done before its window closes"}, nil
+	default:
+		at, err := c.placeTime(ctx, j.device.Site, c.Clock.Now())
+		if err != nil {
+			return rollout.Event{}, err
+		}
+		if why := rollout.Frozen(&r, at.local, at.freezes); why != "" {
+			return rollout.Event{Kind: rollout.NotSent, Code: rollout.RefuseFreeze, Why: why}, nil
+		}
 	}
 	if err := c.Store.MarkSent(ctx, cmd.ID, c.owner, c.Clock.Now()); err != nil {
 		return rollout.Event{}, fmt.Errorf("%w: %w", errLost, err)

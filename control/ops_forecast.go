@@ -50,19 +50,17 @@ func (c *Control) ForecastRollout(ctx context.Context, in Forecasting) (sim.Fore
 	if k.Topo, err = c.topology(ctx); err != nil {
 		return sim.Forecast{}, k, err
 	}
-	zones := map[string]*time.Location{}
+	places := map[string]placeTime{}
 	for _, cand := range cands {
 		site := cand.Device.Site
-		zone, known := zones[site]
+		at, known := places[site]
 		if !known {
-			here, err := c.localTime(ctx, site)
-			if err != nil {
+			if at, err = c.placeTime(ctx, site, c.Clock.Now()); err != nil {
 				return sim.Forecast{}, k, err
 			}
-			zone = here.Location()
-			zones[site] = zone
+			places[site] = at
 		}
-		k.Fleet = append(k.Fleet, sim.Known{Candidate: cand, Abilities: c.abilities(cand.Device), Zone: zone})
+		k.Fleet = append(k.Fleet, sim.Known{Candidate: cand, Abilities: c.abilities(cand.Device), Zone: at.local.Location(), Freezes: at.freezes})
 	}
 	f, err := k.Forecast(ctx.Err, in.Seed, in.Runs)
 	return f, k, err

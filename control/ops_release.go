@@ -147,8 +147,11 @@ func (c *Control) PlanRollout(ctx context.Context, who firmward.Person, releaseI
 	if err != nil {
 		return p, err
 	}
-	p.Targets, p.Refusals = rollout.Plan(rel, pol.RolloutPolicy, cands)
 	now := c.Clock.Now()
+	if err := rollout.Ahead(pol.RolloutPolicy, now); err != nil {
+		return p, err
+	}
+	p.Targets, p.Refusals = rollout.Plan(rel, pol.RolloutPolicy, cands)
 	sizes := rollout.Sizes(p.Targets)
 	r := firmward.Rollout{
 		ID: store.NewID("ro"), ReleaseID: rel.ID, Policy: pol.RolloutPolicy, State: firmward.RolloutPlanned, Author: who.Name, Created: now,

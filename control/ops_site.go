@@ -64,6 +64,13 @@ func (c *Control) RemoveSite(ctx context.Context, who firmward.Person, name stri
 		case len(devices) > 0:
 			return firmward.Errorf(firmward.Conflict, "devices belong to "+name+", for example "+devices[0].Name+": their history keeps it")
 		}
+		freezes, err := tx.Freezes(ctx, name)
+		if err != nil {
+			return err
+		}
+		if len(freezes) > 0 {
+			return firmward.Errorf(firmward.Conflict, name+" has the freeze "+freezes[0].Name+": lift it first (sites unfreeze)")
+		}
 		if err := tx.DeleteSite(ctx, name); err != nil {
 			return err
 		}
@@ -73,7 +80,7 @@ func (c *Control) RemoveSite(ctx context.Context, who firmward.Person, name stri
 
 // newSite checks and writes a site that is not there yet.
 func (c *Control) newSite(ctx context.Context, tx *store.Tx, who firmward.Person, s firmward.Site) error {
-	if err := checkSiteName(s.Name); err != nil {
+	if err := checkName("site", s.Name); err != nil {
 		return err
 	}
 	if err := checkTimeZone(s.TimeZone); err != nil {
@@ -126,14 +133,14 @@ func siteNames(ctx context.Context, r store.Reader) ([]string, error) {
 	return names, nil
 }
 
-// maxSiteName is the longest name of a site, in characters.
-const maxSiteName = 64
+// maxName is the longest name of a site or a freeze, in characters.
+const maxName = 64
 
-// checkSiteName refuses names that could not be told apart on a screen or in a path.
-func checkSiteName(name string) error {
+// checkName refuses names that could not be told apart on a screen or in a path.
+func checkName(of, name string) error {
 	odd := strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) || r == '/' })
-	if name == "" || strings.TrimSpace(name) != name || odd || len([]rune(name)) > maxSiteName {
-		return firmward.Errorf(firmward.Invalid, fmt.Sprintf("%q is no name for a site: want up to %d printable characters, no slash, no space at its ends", name, maxSiteName))
+	if name == "" || strings.TrimSpace(name) != name || odd || len([]rune(name)) > maxName {
+		return firmward.Errorf(firmward.Invalid, fmt.Sprintf("%q is no name for a %s: want up to %d printable characters, no slash, no space at its ends", name, of, maxName))
 	}
 	return nil
 }

@@ -38,6 +38,7 @@ func (c *Control) startSome(ctx context.Context, id string) (next time.Time, sta
 		return next, 0, err
 	}
 	var slots []rollout.Slot
+	now, places := c.Clock.Now(), map[string]placeTime{}
 	for _, t := range pending {
 		d, err := c.Store.Device(ctx, t.DeviceID)
 		if err != nil {
@@ -51,15 +52,16 @@ func (c *Control) startSome(ctx context.Context, id string) (next time.Time, sta
 		if err != nil {
 			return next, 0, err
 		}
-		local, err := c.localTime(ctx, d.Site)
-		if err != nil {
-			return next, 0, err
+		at, ok := places[d.Site]
+		if !ok {
+			if at, err = c.placeTime(ctx, d.Site, now); err != nil {
+				return next, 0, err
+			}
+			places[d.Site] = at
+			next = earlier(next, rollout.Due(r.Policy, at.local, at.freezes))
 		}
-		slots = append(slots, rollout.Slot{Target: t, Candidate: cand, Local: local, Group: topo.Group(d.ID)})
-		if _, change := r.Policy.Window.Open(local); !change.IsZero() {
-			next = earlier(next, change)
-		}
-		if from := d.Released.From; from.After(local) {
+		slots = append(slots, rollout.Slot{Target: t, Candidate: cand, Local: at.local, Freezes: at.freezes, Group: topo.Group(d.ID)})
+		if from := d.Released.From; from.After(now) {
 			next = earlier(next, from)
 		}
 	}
@@ -69,7 +71,7 @@ func (c *Control) startSome(ctx context.Context, id string) (next time.Time, sta
 	}
 	picks, refusals := rollout.Pick(&r, slots, claims, topo, stop)
 	for _, s := range picks {
-		err := c.apply(ctx, id, s.Target.DeviceID, rollout.Event{Kind: rollout.Start}, nil)
+		err := c.apply(ctx, id, s.Target.DeviceID, rollout.Event{Kind: rollout.Start, StartBy: s.StartBy}, nil)
 		if err != nil && firmward.CodeOf(err) != firmward.Conflict {
 			return next, started, err
 		}
@@ -117,21 +119,39 @@ func (c *Control) topology(ctx context.Context) (topology.Map, error) {
 	return topology.New(all), err
 }
 
-// localTime is now in the time zone of a site.
-func (c *Control) localTime(ctx context.Context, site string) (time.Time, error) {
-	now := c.Clock.Now()
+// placeTime is a time on the clock of a site, with the freezes that people set there.
+type placeTime struct {
+	local   time.Time
+	freezes []firmward.Freeze
+}
+
+func (c *Control) placeTime(ctx context.Context, site string, now time.Time) (placeTime, error) {
+	at := placeTime{local: now}
 	s, err := c.Store.Site(ctx, site)
-	if err != nil || s.TimeZone == "" {
-		if firmward.CodeOf(err) == firmward.NotFound {
-			err = nil
-		}
-		return now, err
+	if firmward.CodeOf(err) == firmward.NotFound {
+		return at, nil
 	}
-	zone, err := time.LoadLocation(s.TimeZone)
 	if err != nil {
-		return now, fmt.Errorf("time zone of site %s: %w", site, err)
+		return at, err
 	}
-	return now.In(zone), nil
+	if s.TimeZone != "" {
+		zone, err := time.LoadLocation(s.TimeZone)
+		if err != nil {
+			return at, fmt.Errorf("time zone of site %s: %w", site, err)
+		}
+		at.local = now.In(zone)
+	}
+	freezes, err := c.Store.Freezes(ctx, site)
+	for _, f := range freezes {
+		at.freezes = append(at.freezes, f.Freeze)
+	}
+	return at, err
+}
+
+// LocalTime is now on the clock of a site.
+func (c *Control) LocalTime(ctx context.Context, site string) (time.Time, error) {
+	at, err := c.placeTime(ctx, site, c.Clock.Now())
+	return at.local, err
 }
 
 // abilities are the facts about driver and card that the engine needs.

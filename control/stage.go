@@ -71,7 +71,7 @@ func (c *Control) rehearse(ctx context.Context, tx *store.Tx, parent firmward.Ro
 	now := c.Clock.Now()
 	p := parent.Policy
 	p.Name, p.Waves, p.CanarySoak, p.Approvals = "rehearsal", firmward.Percents(100), rehearsalSoak, 0
-	p.Window, p.RequireOwner, p.RequireStaged, p.MaxInFlight = firmward.Window{}, false, false, 1
+	p.Window, p.Windows, p.RequireOwner, p.RequireStaged, p.MaxInFlight = firmward.Window{}, nil, false, false, 1 // its freezes hold there too
 	reh := firmward.Rollout{
 		ID: store.NewID("stage"), ReleaseID: rel.ID, Policy: p, State: firmward.RolloutRunning, Author: parent.Author, Created: now,
 		Why: "rehearsal on " + spare.Name + " for " + parent.ID, Waves: 1, Total: 1, WaveOpen: now, Rehearsal: true,

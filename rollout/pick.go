@@ -23,12 +23,14 @@ type Claims struct {
 type Slot struct {
 	Target    firmward.Target
 	Candidate Candidate
-	Local     time.Time // now in the time zone of the device's site
-	Group     string    // redundancy group, empty when it has none
+	Local     time.Time         // now in the time zone of the device's site
+	Group     string            // redundancy group, empty when it has none
+	Freezes   []firmward.Freeze // of the device's site
+	StartBy   time.Time         // Pick's answer: when the image must be on its way; zero: no such time
 }
 
 // Pick decides which of a bounded page of pending targets start now. Everyone else gets the reason
-// why not now. stopAll is the red button. The caller writes the claims in the same transaction.
+// why not now. stopAll is the red button. The StartBy of a pick goes into its Start event. The caller writes the claims in the same transaction.
 func Pick(r *firmward.Rollout, slots []Slot, claims Claims, topo topology.Map, stopAll bool) ([]Slot, []Refusal) {
 	var picks []Slot
 	var not []Refusal
@@ -44,8 +46,12 @@ func Pick(r *firmward.Rollout, slots []Slot, claims Claims, topo topology.Map, s
 			dark[d] = true
 		}
 	}
+	times := newHours(r)
 	for _, s := range slots {
 		code, why := hold(r, s, claims, stopAll)
+		if code == "" {
+			s.StartBy, code, why = times.hold(s)
+		}
 		id := s.Target.DeviceID
 		switch {
 		case code != "":
@@ -97,15 +103,6 @@ func hold(r *firmward.Rollout, s Slot, claims Claims, stopAll bool) (code, why s
 		return "redundant-peer", "its redundant peer is being changed"
 	case (d.Zone == firmward.ZoneClinical || d.Zone == firmward.ZonePlant) && !d.Released.Contains(s.Local):
 		return "not-released", "in clinical or process use: its owner has not released it for this time (devices set NAME --released-from TIME --released-to TIME)"
-	}
-	open, change := r.Policy.Window.Open(s.Local)
-	switch {
-	case !open && change.IsZero():
-		return "window", "the maintenance window never opens"
-	case !open:
-		return "window", "waits for the maintenance window at " + change.Format("2006-01-02 15:04 MST")
-	case !change.IsZero() && s.Local.Add(Outage(s.Candidate.Model)).After(change):
-		return "window", "the window closes before the device would be back"
 	}
 	return "", ""
 }

@@ -63,6 +63,7 @@ const (
 func Plan(rel firmward.Release, p firmward.RolloutPolicy, candidates []Candidate) ([]firmward.Target, []Refusal) {
 	var fit []Candidate
 	var refused []Refusal
+	longest := longestWindow(p)
 	for _, c := range candidates {
 		if c.Device.Family != rel.Family && !rel.FitsModel(c.Device.Model) {
 			continue
@@ -70,6 +71,9 @@ func Plan(rel firmward.Release, p firmward.RolloutPolicy, candidates []Candidate
 		code, why := Refuse(rel, p, c)
 		if code == "" && c.Policy != "" {
 			code, why = RefusePolicy, fmt.Sprintf("the limits of policy %s hold for it, not those of %s: plan it with that one (--policy %[1]s)", c.Policy, p.Name)
+		}
+		if code == "" {
+			code, why = tooShort(p, longest, c.Model)
 		}
 		if code != "" {
 			refused = append(refused, Refusal{c.Device.ID, code, why})

@@ -80,6 +80,7 @@ type Event struct {
 	Code    string // refusal code
 	Why     string
 	Seen    Seen
+	StartBy time.Time // of Start: when the image must be on its way, see Pick
 }
 
 // Verb is what a command asks for.
@@ -120,9 +121,20 @@ type Input struct {
 	Event     Event
 }
 
-// StopAll is the code of a NotSent event when the red button kept the image back: the target then waits
-// for its turn again.
+// tooLate reports whether an image that is sent now would not be done before the window closes or a freeze begins.
+func (in *Input) tooLate() bool { return TooLate(*in.Target, in.Now) }
+
+// TooLate reports whether it is too late to send a target its image: the shell asks once more just before it does, and
+// answers NotSent with the code RefuseWindow.
+func TooLate(t firmward.Target, now time.Time) bool {
+	return !t.StartBy.IsZero() && now.After(t.StartBy)
+}
+
+// StopAll is the code of a NotSent event when the red button kept the image back.
 const StopAll = "stop-all"
+
+// heldBack are the codes of NotSent after which the target waits for its turn again.
+var heldBack = map[string]bool{StopAll: true, RefuseWindow: true, RefuseFreeze: true}
 
 // maxAttempts bounds how often one target is tried: a second try happens only when a look proved
 // that the first one left no trace.
@@ -173,7 +185,7 @@ func Advance(in *Input, out []Command) []Command {
 
 func (in *Input) start(out []Command) []Command {
 	t, r := in.Target, in.Rollout
-	t.StartedAt, t.Code = in.Now, ""
+	t.StartedAt, t.Code, t.StartBy = in.Now, "", in.Event.StartBy
 	t.Deadline = in.Now.Add(r.Policy.Deadline)
 	r.Started++
 	r.InFlight++
@@ -203,7 +215,10 @@ func (in *Input) claimed(out []Command) []Command {
 		case r.State != firmward.RolloutRunning:
 			in.unstart(firmward.TargetPending, "", "the rollout is "+string(r.State))
 			return out
-		case !in.Now.Before(t.Deadline): // its window may have closed meanwhile
+		case in.tooLate():
+			in.unstart(firmward.TargetPending, RefuseWindow, "the answer before the start came too late for what is left of its window; its turn comes again")
+			return out
+		case !in.Now.Before(t.Deadline):
 			in.unstart(firmward.TargetPending, "", "the answer before the start came too late; its turn comes again")
 			return out
 		}
@@ -236,7 +251,7 @@ func (in *Input) installing(out []Command) []Command {
 		t.NextDue = in.Now.Add(in.Abilities.Settle)
 	case NotSent:
 		t.Attempt--
-		if in.Rollout.State != firmward.RolloutRunning || in.Event.Code == StopAll {
+		if in.Rollout.State != firmward.RolloutRunning || heldBack[in.Event.Code] {
 			in.unstart(firmward.TargetPending, in.Event.Code, "nothing was installed: "+in.Event.Why)
 		} else {
 			in.untried(firmward.TargetSkipped, "not-sent", "nothing was installed: "+in.Event.Why)

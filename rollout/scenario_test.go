@@ -15,6 +15,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/calendar"
 	"github.com/firmward/firmward/policy"
 	"github.com/firmward/firmward/rollout/sim"
 	"github.com/firmward/firmward/topology"
@@ -65,7 +66,7 @@ func TestScenarios(t *testing.T) {
 }
 
 var usual = firmward.RolloutPolicy{
-	Waves: firmward.Percents(100), CanarySoak: time.Hour, WaveSoak: 30 * time.Minute, MaxInFlight: 10, CanaryInFlight: 2,
+	Name: "usual", Waves: firmward.Percents(100), CanarySoak: time.Hour, WaveSoak: 30 * time.Minute, MaxInFlight: 10, CanaryInFlight: 2,
 	FailureBudget: 25, Deadline: 30 * time.Minute, CommitWithin: 15 * time.Minute,
 }
 
@@ -118,10 +119,12 @@ func (s *scenario) line(words []string) (err error) {
 		s.relations = append(s.relations, firmward.Relation{From: words[1], Kind: firmward.RelationKind(words[2]), To: words[3]})
 	case "at":
 		var at time.Time
-		at, err = clock(words[1], words[2])
+		at, err = s.clock(words[1], words[2])
 		s.orders = append(s.orders, order{at, words[3:]})
+	case "zone":
+		s.w.Zone, err = time.LoadLocation(words[1])
 	case "until":
-		s.end, err = clock(words[1], words[2])
+		s.end, err = s.clock(words[1], words[2])
 	default:
 		return fmt.Errorf("unknown word %q", words[0])
 	}
@@ -154,8 +157,8 @@ func say(r *firmward.Release, words []string) error {
 	return nil
 }
 
-// clock reads "d2 14:30".
-func clock(day, at string) (time.Time, error) {
+// clock reads "d2 14:30" by the clock of the site.
+func (s *scenario) clock(day, at string) (time.Time, error) {
 	n, err := strconv.Atoi(strings.TrimPrefix(day, "d"))
 	if err != nil {
 		return time.Time{}, err
@@ -164,7 +167,21 @@ func clock(day, at string) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	return monday.AddDate(0, 0, n-1).Add(time.Duration(c.Hour())*time.Hour + time.Duration(c.Minute())*time.Minute), nil
+	y, m, d := monday.Date()
+	return time.Date(y, m, d+n-1, c.Hour(), c.Minute(), 0, 0, s.zone()), nil
+}
+
+func (s *scenario) zone() *time.Location {
+	if s.w.Zone == nil {
+		return time.UTC
+	}
+	return s.w.Zone
+}
+
+// day counts from monday on by the clock of the site.
+func (s *scenario) day(now time.Time) int {
+	y, m, d := now.Date()
+	return 1 + int(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Sub(monday)/(24*time.Hour))
 }
 
 func (s *scenario) setPolicy(key, value string) (err error) {
@@ -175,7 +192,7 @@ func (s *scenario) setPolicy(key, value string) (err error) {
 		"per-site": &p.PerSite, "per-domain": &p.PerDomain,
 	}
 	limit := map[string]**int{"failures": &p.FailureCount, "silent": &p.SilenceCount, "inconclusive": &p.Inconclusive}
-	span := map[string]*time.Duration{"canary-soak": &p.CanarySoak, "wave-soak": &p.WaveSoak, "deadline": &p.Deadline, "commit-within": &p.CommitWithin, "approval-valid": &p.ApprovalValid}
+	span := map[string]*time.Duration{"canary-soak": &p.CanarySoak, "wave-soak": &p.WaveSoak, "deadline": &p.Deadline, "commit-within": &p.CommitWithin, "approval-valid": &p.ApprovalValid, "emergency-soak": &p.EmergencySoak}
 	switch {
 	case key == "waves":
 		p.Waves = nil
@@ -188,6 +205,13 @@ func (s *scenario) setPolicy(key, value string) (err error) {
 		}
 	case key == "window":
 		p.Window, err = policy.ParseWindow(value)
+	case key == "windows":
+		var w firmward.WindowRule
+		w, err = rule(strings.Fields(value))
+		p.Windows = append(p.Windows, w)
+	case key == "freeze":
+		p.Freezes = append(p.Freezes, freeze("", strings.Fields(value)))
+		err = calendar.CheckFreeze(p.Freezes[len(p.Freezes)-1])
 	case key == "approve-waves":
 		p.ApproveWaves = true
 	case key == "ramp":
@@ -219,6 +243,24 @@ func wave(text string) (w firmward.Wave, err error) {
 		w.Percent, err = strconv.Atoi(text)
 	}
 	return w, err
+}
+
+// rule reads "FREQ=DAILY 02:00 3h Europe/Berlin"; the zone may be left out.
+func rule(words []string) (w firmward.WindowRule, err error) {
+	at, err := time.Parse("15:04", words[1])
+	if err != nil {
+		return w, err
+	}
+	w = firmward.WindowRule{RRule: words[0], Start: at.Hour()*60 + at.Minute(), Zone: strings.Join(words[3:], "")}
+	if w.Duration, err = policy.ParseDuration(words[2]); err != nil {
+		return w, err
+	}
+	return w, calendar.CheckRule(w)
+}
+
+// freeze reads "NAME FROM TO WHY".
+func freeze(by string, words []string) firmward.Freeze {
+	return firmward.Freeze{Name: words[0], From: words[1], To: words[2], Why: strings.Join(words[3:], " "), By: by}
 }
 
 func (s *scenario) addDevice(name string, words []string) error {
@@ -264,7 +306,8 @@ func (s *scenario) play() (string, error) {
 	var out strings.Builder
 	last := ""
 	s.w.Trace = func(who, what, why string) {
-		at := fmt.Sprintf("d%d %s", 1+int(s.w.Now.Sub(monday)/(24*time.Hour)), s.w.Now.Format("15:04:05"))
+		now := s.w.Now.In(s.zone())
+		at := fmt.Sprintf("d%d %s", s.day(now), now.Format("15:04:05"))
 		shown := at
 		if at == last {
 			shown = strings.Repeat(" ", len(at))
@@ -297,6 +340,12 @@ func (s *scenario) act(r *sim.Run, words []string) {
 		s.w.Drift(who, false, func(d *firmward.Device) { d.Model = rest })
 	case "stop-all", "stop-all-end":
 		s.w.Press(who, order == "stop-all")
+	case "freeze":
+		s.w.Freeze(freeze(who, words[2:]))
+	case "unfreeze":
+		s.w.Unfreeze(who, rest)
+	case "hasten":
+		s.w.Hasten(r, who, rest)
 	default:
 		s.w.Steer(r, who, order, rest)
 	}

@@ -155,6 +155,11 @@ func (w *World) perform(r *Run, s *slot, c rollout.Command) rollout.Event {
 			return rollout.Event{Kind: rollout.NotSent, Code: rollout.StopAll, Why: "the red button is pressed"}
 		case r.State != firmward.RolloutRunning:
 			return rollout.Event{Kind: rollout.NotSent, Why: "the rollout is " + string(r.State)}
+		case rollout.TooLate(s.Target, w.Now.Add(-installTime)): // when the exchange began
+			return rollout.Event{Kind: rollout.NotSent, Code: rollout.RefuseWindow, Why: "it would not be done in time"}
+		}
+		if why := rollout.Frozen(&r.Rollout, w.local(s.dev), w.freezes(s.dev)); why != "" {
+			return rollout.Event{Kind: rollout.NotSent, Code: rollout.RefuseFreeze, Why: why}
 		}
 		w.installing(r, s)
 	}

@@ -2,9 +2,11 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/calendar"
 	"github.com/firmward/firmward/rollout"
 )
 
@@ -16,12 +18,14 @@ func (w *World) fail(format string, args ...any) {
 
 // started checks what must hold when a target starts.
 func (w *World) started(r *Run, p rollout.Slot) {
-	t := p.Target
-	open, _ := r.Policy.Window.Open(w.local(r.byID[t.DeviceID].dev))
+	t, shut := p.Target, ""
+	if dev := r.byID[p.Target.DeviceID].dev; w.Check {
+		shut = w.closed(r, dev, w.local(dev))
+	}
 	switch {
 	case !w.Check:
-	case !open:
-		w.fail("%s starts outside its window", t.DeviceID)
+	case shut != "":
+		w.fail("%s starts although %s", t.DeviceID, shut)
 	case r.State != firmward.RolloutRunning || w.StopAll:
 		w.fail("%s starts although the rollout is %s, red button %v", t.DeviceID, r.State, w.StopAll)
 	case t.Wave > r.Wave:
@@ -36,6 +40,32 @@ func (w *World) started(r *Run, p rollout.Slot) {
 	}
 }
 
+// closed says what is wrong with changing a device at a time: no window is open, a freeze holds, or one of them comes
+// before the device would be back. It looks at each minute by itself.
+func (w *World) closed(r *Run, d *Device, from time.Time) string {
+	p, freezes := r.Policy, w.freezes(d)
+	if p.Window.Always() && len(p.Windows)+len(p.Freezes)+len(freezes) == 0 {
+		return ""
+	}
+	cal, err := calendar.New(p)
+	if err != nil {
+		return err.Error()
+	}
+	need := rollout.Outage(d.candidate().Model) + p.CommitWithin
+	for after := time.Duration(0); after < need; after += time.Minute {
+		at := from.Add(after)
+		if open, _ := cal.Open(at); !open {
+			return fmt.Sprintf("its window is closed %s later", after)
+		}
+		for _, f := range slices.Concat(p.Freezes, freezes) {
+			if begins, ends, ok := calendar.Span(f, at); ok && !at.Before(begins) && at.Before(ends) {
+				return fmt.Sprintf("freeze %s holds %s later", f.Name, after)
+			}
+		}
+	}
+	return ""
+}
+
 // installing checks what must hold when an image is sent.
 func (w *World) installing(r *Run, s *slot) {
 	d := s.dev
@@ -45,8 +75,14 @@ func (w *World) installing(r *Run, s *slot) {
 	d.flashes[r.ID]++
 	unread := d.unread == r.ID
 	d.unread = r.ID
+	why := ""
+	if w.Check {
+		why = w.closed(r, s.dev, w.local(s.dev).Add(-installTime))
+	}
 	switch {
 	case !w.Check:
+	case why != "":
+		w.fail("%s gets an image although %s", s.DeviceID, why)
 	case w.Now.Before(d.busyTo):
 		w.fail("%s gets an image while it still restarts into another", s.DeviceID)
 	case d.flashes[r.ID] > 2:
@@ -204,6 +240,9 @@ const patience = 12 * time.Hour
 // Stuck names what neither ended nor waits for a person or a time, after everything has been run.
 func (w *World) Stuck() error {
 	for _, r := range w.runs {
+		if r.Total == 0 {
+			continue // every device was refused: nobody can start it
+		}
 		over := r.State == firmward.RolloutFinished || r.State == firmward.RolloutStopped
 		for _, wave := range r.waves {
 			for _, s := range wave {

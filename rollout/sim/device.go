@@ -74,7 +74,8 @@ type Device struct {
 
 	Candidate *rollout.Candidate // what is known of a real one; nil: a card that all simulated ones share
 	Able      *rollout.Abilities // the same
-	Zone      *time.Location     // of its site; nil: UTC
+	Zone      *time.Location     // of its site; nil: that of the world
+	Freezes   []firmward.Freeze  // of its site; nil: those of the world
 
 	before  string // version in the other slot
 	trial   bool

@@ -51,6 +51,9 @@ func (w *World) soaked(r *Run, wave int) {
 	if wave == 0 {
 		soak = r.Policy.CanarySoak
 	}
+	if r.Emergency != "" { // somebody hastened it
+		soak = min(soak, r.Policy.EmergencySoak)
+	}
 	var last time.Time
 	for _, s := range r.waves[wave] {
 		if s.State == firmward.TargetSucceeded && s.EndedAt.After(last) {

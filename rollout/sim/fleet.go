@@ -67,6 +67,14 @@ func random(seed uint64, begin time.Time, e engine) *World {
 			})
 		})
 	}
+	if w.dice("zone", 2) == 0 {
+		w.Zone = zones[w.dice("which zone", len(zones))]
+	}
+	if w.dice("site freeze", 4) == 0 {
+		day := w.Now.AddDate(0, 0, w.dice("site frozen", 3)).Format(time.DateOnly)
+		f := firmward.Freeze{Name: "stocktaking", From: day, To: day, By: "carl"}
+		w.At(begin.Add(time.Duration(w.dice("site freeze at", 3000))*time.Minute), func() { w.Freeze(f) })
+	}
 	if w.dice("button", 3) == 0 {
 		press := w.dice("press", 3000)
 		w.At(begin.Add(time.Duration(press)*time.Minute), func() { w.Press("carl", true) })
@@ -74,6 +82,16 @@ func random(seed uint64, begin time.Time, e engine) *World {
 	}
 	return w
 }
+
+// zones are places whose clocks are odd in their own ways: the first two change while a fleet is played.
+var zones = func() (out []*time.Location) {
+	for _, name := range []string{"America/New_York", "America/Havana", "Australia/Lord_Howe", "Asia/Kolkata"} {
+		if loc, err := time.LoadLocation(name); err == nil {
+			out = append(out, loc)
+		}
+	}
+	return append(out, time.UTC)
+}()
 
 // persons lets people start a rollout and interfere with it.
 func (w *World) persons(r *Run, name string) {

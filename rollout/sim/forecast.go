@@ -75,7 +75,8 @@ type Case struct {
 type Known struct {
 	Candidate rollout.Candidate
 	Abilities rollout.Abilities
-	Zone      *time.Location // of its site; nil: UTC
+	Zone      *time.Location    // of its site; nil: UTC
+	Freezes   []firmward.Freeze // that people set for its site
 }
 
 // run is the name of the rollout.
@@ -122,7 +123,7 @@ func (c Case) Play(seed uint64) Outcome {
 		id := k.Candidate.Device.ID
 		order[i] = id
 		able, cand := k.Abilities, k.Candidate
-		d := &Device{Facts: k.Candidate.Device, Candidate: &cand, Able: &able, Zone: k.Zone, Habit: w.habit(id, c.Faults), boot: w.boot(id, k.Candidate.Model)}
+		d := &Device{Facts: k.Candidate.Device, Candidate: &cand, Able: &able, Zone: k.Zone, Freezes: k.Freezes, Habit: w.habit(id, c.Faults), boot: w.boot(id, k.Candidate.Model)}
 		if able.DeadMan {
 			d.Habit |= DeadMan
 		}
@@ -211,10 +212,18 @@ func (w *World) darken(d *Device) {
 
 // local is the time at a device's site.
 func (w *World) local(d *Device) time.Time {
-	if d.Zone == nil {
-		return w.Now
+	if zone := cmp.Or(d.Zone, w.Zone); zone != nil {
+		return w.Now.In(zone)
 	}
-	return w.Now.In(d.Zone)
+	return w.Now
+}
+
+// freezes are those that people set for a device's site.
+func (w *World) freezes(d *Device) []firmward.Freeze {
+	if d.Freezes != nil {
+		return d.Freezes
+	}
+	return w.Freezes
 }
 
 // agree lets people approve what waits for them.

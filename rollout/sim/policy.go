@@ -33,6 +33,15 @@ func (w *World) policy(name string) firmward.RolloutPolicy {
 	}
 	if roll("window", 2) == 0 {
 		p.Window = firmward.Window{Start: 60 * roll("open", 24), End: 60*roll("close", 24) + 30}
+	} else if roll("rules", 2) == 0 {
+		p.Windows = []firmward.WindowRule{
+			{RRule: "FREQ=DAILY", Start: 5 * roll("start", 288), Duration: time.Duration(20+roll("length", 400)) * time.Minute},
+			{RRule: "FREQ=WEEKLY;BYDAY=MO,WE,SU", Start: 5 * roll("start again", 288), Duration: time.Duration(5+roll("length again", 300)) * time.Minute, Zone: "Asia/Kolkata"},
+		}
+	}
+	if roll("freeze", 3) == 0 {
+		from := w.Now.Add(time.Duration(roll("frozen", 3000)) * time.Minute)
+		p.Freezes = []firmward.Freeze{{Name: "freeze", From: from.Format(time.RFC3339), To: from.Add(time.Duration(1+roll("thaw", 1500)) * time.Minute).Format(time.RFC3339)}}
 	}
 	return p
 }

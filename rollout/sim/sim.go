@@ -11,6 +11,7 @@ package sim
 import (
 	"container/heap"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -49,6 +50,8 @@ type World struct {
 	Willing bool                        // people approve whatever waits for it, at once
 	Depot   []firmward.Release          // what could lead a device to the release of a plan
 	Allowed []firmward.Allowance        // risks that whoever plans takes on
+	Zone    *time.Location              // of the one site; nil: UTC
+	Freezes []firmward.Freeze           // of the one site
 
 	Steps    int // things that happened so far
 	PeakDown int // most devices that were dark at one time, those behind them included
@@ -165,7 +168,7 @@ func (w *World) Plan(id, author string, rel firmward.Release, p firmward.Rollout
 // At lets do happen at a time.
 func (w *World) At(t time.Time, do func()) {
 	w.seq++
-	heap.Push(&w.queue, item{t, w.seq, do})
+	heap.Push(&w.queue, item{t.UTC(), w.seq, do})
 }
 
 func (w *World) after(d time.Duration, do func()) { w.At(w.Now.Add(d), do) }
@@ -228,13 +231,21 @@ func (w *World) Approve(r *Run, who string, wave int) {
 	w.steered(r, was)
 }
 
+// Hasten shortens the soaks of a rollout because of an advisory that is exploited.
+func (w *World) Hasten(r *Run, who, advisory string) {
+	why := advisory + " is being exploited"
+	if err := rollout.Hasten(&r.Rollout, why, rollout.Hurry{Exploited: []string{advisory}}, w.Now); err != nil {
+		why = "refused: " + err.Error()
+	}
+	w.tell(who, "hasten", why)
+	r.dirty = true
+}
+
 // Press presses or releases the red button.
 func (w *World) Press(who string, on bool) {
 	w.StopAll = on
 	w.tell(who, map[bool]string{true: "stop-all", false: "stop-all-end"}[on], "")
-	for _, r := range w.runs {
-		r.dirty = true
-	}
+	w.wake()
 }
 
 // steered tells a header's new state and ends what a stopped rollout has not touched.
@@ -335,7 +346,7 @@ func (w *World) startPage(r *Run, page []*slot) (left []*slot, full bool) {
 	var slots []rollout.Slot
 	for _, s := range page {
 		if s.State == firmward.TargetPending {
-			slots = append(slots, rollout.Slot{Target: s.Target, Candidate: s.dev.candidate(), Local: w.local(s.dev), Group: w.Topo.Group(s.DeviceID)})
+			slots = append(slots, rollout.Slot{Target: s.Target, Candidate: s.dev.candidate(), Local: w.local(s.dev), Freezes: w.freezes(s.dev), Group: w.Topo.Group(s.DeviceID)})
 		}
 	}
 	picks, not := w.engine.pick(&r.Rollout, slots, w.claims, w.Topo, w.StopAll)
@@ -354,7 +365,7 @@ func (w *World) startPage(r *Run, page []*slot) (left []*slot, full bool) {
 	}
 	for _, p := range picks {
 		w.started(r, p)
-		w.apply(r, r.byID[p.Target.DeviceID], rollout.Event{Kind: rollout.Start})
+		w.apply(r, r.byID[p.Target.DeviceID], rollout.Event{Kind: rollout.Start, StartBy: p.StartBy})
 	}
 	return left, full
 }
@@ -371,11 +382,30 @@ func (w *World) opens(r *Run, waiting []*slot) (next time.Time) {
 		sooner(s.dev.Facts.Released.From)
 		if zone := s.dev.Zone; !seen[zone] {
 			seen[zone] = true
-			_, change := r.Policy.Window.Open(w.local(s.dev))
-			sooner(change)
+			sooner(rollout.Due(r.Policy, w.local(s.dev), w.freezes(s.dev)))
 		}
 	}
 	return next
+}
+
+// Freeze lets nothing start at the site for a time; Unfreeze lifts that.
+func (w *World) Freeze(f firmward.Freeze) {
+	w.Freezes = append(w.Freezes, f)
+	w.tell(f.By, "freeze", f.String())
+	w.wake()
+}
+
+// Unfreeze lifts the freeze of a name.
+func (w *World) Unfreeze(who, name string) {
+	w.Freezes = slices.DeleteFunc(slices.Clone(w.Freezes), func(f firmward.Freeze) bool { return f.Name == name })
+	w.tell(who, "unfreeze", name)
+	w.wake()
+}
+
+func (w *World) wake() {
+	for _, r := range w.runs {
+		r.dirty = true
+	}
 }
 
 func (w *World) tell(who, what, why string) {
