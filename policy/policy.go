@@ -79,34 +79,36 @@ type document struct {
 }
 
 type rolloutYAML struct {
-	Name           string    `yaml:"name"`
-	Select         yaml.Node `yaml:"select"`
-	Waves          []wave    `yaml:"waves"`
-	CanarySoak     duration  `yaml:"canary-soak"`
-	WaveSoak       duration  `yaml:"wave-soak"`
-	MaxInFlight    int       `yaml:"max-in-flight"`
-	CanaryInFlight int       `yaml:"canary-in-flight"`
-	FailureBudget  int       `yaml:"failure-budget-percent"`
-	FailureFloor   int       `yaml:"failure-floor"`
-	Confidence     int       `yaml:"confidence"`
-	FailureCount   *int      `yaml:"failure-budget-count"`
-	SilenceCount   *int      `yaml:"silence-budget-count"`
-	Inconclusive   *int      `yaml:"inconclusive-limit"`
-	SoakMin        int       `yaml:"soak-min-devices"`
-	PerSite        int       `yaml:"per-site"`
-	PerDomain      int       `yaml:"per-domain"`
-	Ramp           *rampYAML `yaml:"ramp"`
-	Approvals      int       `yaml:"approvals"`
-	ApproveWaves   bool      `yaml:"approve-waves"`
-	ApprovalValid  *duration `yaml:"approval-valid"`
-	Deadline       duration  `yaml:"deadline"`
-	CommitWithin   duration  `yaml:"commit-within"`
-	Window         window    `yaml:"window"`
-	RequireOwner   *bool     `yaml:"require-owner"`
-	RequireStaged  bool      `yaml:"require-staged"`
-	HoldCore       *bool     `yaml:"hold-core-network"`
-	Channels       []string  `yaml:"channels"`
-	EmergencySoak  duration  `yaml:"emergency-soak"`
+	Name           string       `yaml:"name"`
+	Select         yaml.Node    `yaml:"select"`
+	Waves          []wave       `yaml:"waves"`
+	CanarySoak     duration     `yaml:"canary-soak"`
+	WaveSoak       duration     `yaml:"wave-soak"`
+	MaxInFlight    int          `yaml:"max-in-flight"`
+	CanaryInFlight int          `yaml:"canary-in-flight"`
+	FailureBudget  int          `yaml:"failure-budget-percent"`
+	FailureFloor   int          `yaml:"failure-floor"`
+	Confidence     int          `yaml:"confidence"`
+	FailureCount   *int         `yaml:"failure-budget-count"`
+	SilenceCount   *int         `yaml:"silence-budget-count"`
+	Inconclusive   *int         `yaml:"inconclusive-limit"`
+	SoakMin        int          `yaml:"soak-min-devices"`
+	PerSite        int          `yaml:"per-site"`
+	PerDomain      int          `yaml:"per-domain"`
+	Ramp           *rampYAML    `yaml:"ramp"`
+	Approvals      int          `yaml:"approvals"`
+	ApproveWaves   bool         `yaml:"approve-waves"`
+	ApprovalValid  *duration    `yaml:"approval-valid"`
+	Deadline       duration     `yaml:"deadline"`
+	CommitWithin   duration     `yaml:"commit-within"`
+	Window         window       `yaml:"window"`
+	Windows        []windowYAML `yaml:"windows"`
+	Freezes        []freezeYAML `yaml:"freezes"`
+	RequireOwner   *bool        `yaml:"require-owner"`
+	RequireStaged  bool         `yaml:"require-staged"`
+	HoldCore       *bool        `yaml:"hold-core-network"`
+	Channels       []string     `yaml:"channels"`
+	EmergencySoak  duration     `yaml:"emergency-soak"`
 }
 
 // commitWithin is the dead-man time where a policy does not say: enough to boot and be looked at.
@@ -116,7 +118,11 @@ const commitWithin = 15 * time.Minute
 const approvalValid = 7 * 24 * time.Hour
 
 // Parse reads a policy file. Errors name the file and the line.
-func Parse(b []byte, name string) (File, error) {
+func Parse(b []byte, name string) (File, error) { return ParseAt(b, name, time.Time{}) }
+
+// ParseAt reads a policy file as a person writes it at a time: what lies in the past for good is an error too. A file
+// that is read again later, as at a start of the server, must not fail for that.
+func ParseAt(b []byte, name string, now time.Time) (File, error) {
 	var doc document
 	dec := yaml.NewDecoder(bytes.NewReader(b))
 	dec.KnownFields(true)
@@ -129,7 +135,7 @@ func Parse(b []byte, name string) (File, error) {
 	var out File
 	seen := map[string]bool{}
 	for _, in := range doc.Rollout {
-		p, err := in.policy()
+		p, err := in.policy(now)
 		if err == nil && seen[p.Name] {
 			err = fmt.Errorf("policy %q stands twice", p.Name)
 		}
@@ -162,12 +168,12 @@ func wrap(name string, err error) error {
 	return &firmward.Error{Code: firmward.Invalid, Message: "policy file " + name, Err: err}
 }
 
-func (in rolloutYAML) policy() (Rollout, error) {
+func (in rolloutYAML) policy(now time.Time) (Rollout, error) {
 	p := Rollout{RolloutPolicy: firmward.RolloutPolicy{
 		Name: in.Name, Waves: waves(in.Waves), CanarySoak: time.Duration(in.CanarySoak), WaveSoak: time.Duration(in.WaveSoak),
 		MaxInFlight: in.MaxInFlight, CanaryInFlight: in.CanaryInFlight, PerModelInFlight: 1,
 		FailureBudget: in.FailureBudget, FailureFloor: in.FailureFloor, Approvals: in.Approvals, ApproveWaves: in.ApproveWaves,
-		Deadline: time.Duration(in.Deadline), CommitWithin: time.Duration(in.CommitWithin), Window: firmward.Window(in.Window),
+		Deadline: time.Duration(in.Deadline), CommitWithin: time.Duration(in.CommitWithin), Window: in.Window.Window,
 		RequireOwner: in.RequireOwner == nil || *in.RequireOwner, RequireStaged: in.RequireStaged,
 		HoldCore: in.HoldCore == nil || *in.HoldCore, ApprovalValid: approvalValid,
 		Channels: in.Channels, EmergencySoak: time.Duration(in.EmergencySoak),
@@ -187,6 +193,9 @@ func (in rolloutYAML) policy() (Rollout, error) {
 			return p, fmt.Errorf("line %d: selector of %q: %w", in.Select.Line, in.Name, err)
 		}
 		p.Select = f
+	}
+	if err := in.hours(&p.RolloutPolicy, now); err != nil {
+		return p, err
 	}
 	return p, checkRollout(p.RolloutPolicy)
 }
@@ -249,53 +258,4 @@ func ParseDuration(s string) (time.Duration, error) {
 		return 0, fmt.Errorf("%q is no duration: want for example 14d, 36h or 90m", s)
 	}
 	return v, nil
-}
-
-type window firmward.Window
-
-// UnmarshalYAML reads "02:00-05:00", optionally followed by days: "02:00-05:00 Sat Sun", or "always".
-func (w *window) UnmarshalYAML(n *yaml.Node) error {
-	v, err := ParseWindow(n.Value)
-	if err != nil {
-		return fmt.Errorf("line %d: %w", n.Line, err)
-	}
-	*w = window(v)
-	return nil
-}
-
-// ParseWindow reads a maintenance window: "always", "02:00-05:00" or "22:00-04:00 Sat Sun".
-func ParseWindow(s string) (firmward.Window, error) {
-	var w firmward.Window
-	fields := strings.Fields(s)
-	if len(fields) == 1 && fields[0] == "always" {
-		return w, nil
-	}
-	wrong := fmt.Errorf("%q is no window: want for example always, 02:00-05:00 or 22:00-04:00 Sat Sun", s)
-	if len(fields) == 0 {
-		return w, wrong
-	}
-	from, to, ok := strings.Cut(fields[0], "-")
-	a, errA := time.Parse("15:04", from)
-	b, errB := time.Parse("15:04", to)
-	if !ok || errA != nil || errB != nil || a.Equal(b) {
-		return w, wrong
-	}
-	w.Start, w.End = a.Hour()*60+a.Minute(), b.Hour()*60+b.Minute()
-	for _, f := range fields[1:] {
-		day, ok := weekday(f)
-		if !ok {
-			return w, wrong
-		}
-		w.Days = append(w.Days, day)
-	}
-	return w, nil
-}
-
-func weekday(s string) (time.Weekday, bool) {
-	for d := time.Sunday; d <= time.Saturday; d++ {
-		if len(s) >= 3 && strings.HasPrefix(strings.ToLower(d.String()), strings.ToLower(s)) {
-			return d, true
-		}
-	}
-	return 0, false
 }
