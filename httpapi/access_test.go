@@ -15,6 +15,7 @@ import (
 var roleOf = map[string]firmward.Role{
 	"list-networks": "viewer", "add-network": "admin", "allow-network": "admin", "remove-network": "admin",
 	"list-sites": "viewer", "add-site": "admin", "set-site": "admin", "remove-site": "admin",
+	"list-freezes": "viewer", "add-freeze": "operator", "lift-freeze": "approver",
 	"start-scan": "operator", "get-scan": "viewer", "preview-scan": "viewer",
 	"list-devices": "viewer", "add-device": "operator", "set-device": "operator", "import-devices": "operator", "get-device": "viewer",
 	"merge-devices": "operator", "split-device": "operator", "link-devices": "operator", "unlink-devices": "operator",

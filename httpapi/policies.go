@@ -2,9 +2,12 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/calendar"
 	"github.com/firmward/firmward/policy"
 )
 
@@ -33,13 +36,44 @@ type RolloutPolicy struct {
 	ApprovalValid    string `json:"approvalValid" doc:"an approval that was not used within this time must be given anew"`
 	Deadline         string `json:"deadline,omitempty" doc:"from the command until silence is failure"`
 	CommitWithin     string `json:"commitWithin,omitempty" doc:"dead-man time"`
-	Window           string `json:"window" doc:"maintenance window in the site's time zone"`
+	Window           string `json:"window" doc:"when devices may be changed, in words; in the site's time zone unless it says another"`
 	RequireOwner     bool   `json:"requireOwner"`
 	RequireStaged    bool   `json:"requireStaged"`
 	HoldCore         bool   `json:"holdCore" doc:"core network gear is held back"`
 
 	Channels      []string `json:"channels" doc:"release channels that it takes; empty: any"`
 	EmergencySoak string   `json:"emergencySoak,omitempty" doc:"upper bound of both soaks when a rollout is hastened; absent: never"`
+
+	Windows  []WindowRule   `json:"windows,omitempty"`
+	Freezes  []PolicyFreeze `json:"freezes,omitempty"`
+	Openings []Opening      `json:"openings,omitempty" doc:"the next ones; of a check only"`
+}
+
+// WindowRule is a maintenance window that opens on the days of a rule.
+type WindowRule struct {
+	RRule    string `json:"rrule" doc:"RFC 5545"`
+	From     string `json:"from,omitempty" doc:"the day from which it counts"`
+	Start    string `json:"start" doc:"by the wall clock"`
+	Duration string `json:"duration" doc:"time that passes"`
+	Zone     string `json:"zone,omitempty" doc:"absent: that of the site"`
+}
+
+// PolicyFreeze is a time in which nothing starts.
+type PolicyFreeze struct {
+	Name   string    `json:"name"`
+	From   string    `json:"from"`
+	To     string    `json:"to" doc:"a day is within it"`
+	Yearly bool      `json:"yearly"`
+	Why    string    `json:"why,omitempty"`
+	Begins time.Time `json:"begins,omitzero" doc:"of the time that holds or comes next, in the first zone of a check"`
+	Ends   time.Time `json:"ends,omitzero"`
+}
+
+// Opening is one time in which a window is open.
+type Opening struct {
+	Zone string    `json:"zone" doc:"in which a site was assumed to lie"`
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
 }
 
 // Wave says whom a wave takes of those that no earlier wave took: one of its fields is set.
@@ -69,10 +103,16 @@ func rolloutPolicyOf(p firmward.RolloutPolicy, source string) RolloutPolicy {
 	return RolloutPolicy{
 		Name: p.Name, Select: source, Waves: each(p.Waves, waveOf), CanarySoak: span(p.CanarySoak), WaveSoak: span(p.WaveSoak), MaxInFlight: p.MaxInFlight,
 		CanaryInFlight: p.CanaryInFlight, PerModelInFlight: p.PerModelInFlight, FailureBudget: p.FailureBudget, FailureFloor: p.FailureFloor,
-		Approvals: p.Approvals, ApproveWaves: p.ApproveWaves, ApprovalValid: span(p.ApprovalValid), Deadline: span(p.Deadline), CommitWithin: span(p.CommitWithin), Window: p.Window.String(),
+		Approvals: p.Approvals, ApproveWaves: p.ApproveWaves, ApprovalValid: span(p.ApprovalValid), Deadline: span(p.Deadline), CommitWithin: span(p.CommitWithin), Window: p.Hours(),
 		RequireOwner: p.RequireOwner, RequireStaged: p.RequireStaged, HoldCore: p.HoldCore,
 		Channels: list(p.Channels), EmergencySoak: span(p.EmergencySoak), Confidence: p.Confidence, FailureCount: p.FailureCount, SilenceCount: p.SilenceCount,
 		Inconclusive: p.Inconclusive, SoakMin: p.SoakMin, PerSite: p.PerSite, PerDomain: p.PerDomain, Ramp: rampOf(p.Ramp),
+		Windows: each(p.Windows, func(w firmward.WindowRule) WindowRule {
+			return WindowRule{w.RRule, w.From, fmt.Sprintf("%02d:%02d", w.Start/60, w.Start%60), w.Duration.String(), w.Zone}
+		}),
+		Freezes: each(p.Freezes, func(f firmward.Freeze) PolicyFreeze {
+			return PolicyFreeze{Name: f.Name, From: f.From, To: f.To, Yearly: f.Yearly, Why: f.Why}
+		}),
 	}
 }
 
@@ -138,21 +178,56 @@ func PoliciesOf(f policy.File) Policies {
 	}
 }
 
+// shownOpenings is how many openings a check shows: enough to see what a rule means.
+const shownOpenings = 3
+
+// CheckedPolicies is a checked policy file with what its windows and freezes mean: the next openings from a time on, for a
+// site in each of the zones. A policy that is always open has none.
+func CheckedPolicies(f policy.File, at time.Time, zones []*time.Location) (Policies, error) {
+	out := PoliciesOf(f)
+	for i, p := range f.Rollout {
+		cal, err := calendar.New(p.RolloutPolicy)
+		if err != nil {
+			return out, err
+		}
+		for _, zone := range zones {
+			for _, o := range cal.Openings(at.In(zone), shownOpenings) {
+				out.Rollout[i].Openings = append(out.Rollout[i].Openings, Opening{zone.String(), o.From, o.To})
+			}
+		}
+		for j, freeze := range p.Freezes {
+			if from, to, ok := calendar.Span(freeze, at.In(zones[0])); ok {
+				out.Rollout[i].Freezes[j].Begins, out.Rollout[i].Freezes[j].Ends = from, to
+			}
+		}
+	}
+	return out, nil
+}
+
 func (a *API) policyRoutes() {
 	serve(a, spec{method: http.MethodGet, path: "/policies", id: "list-policies", role: firmward.Viewer, tag: "Policies", summary: "The policies in force"},
 		func(context.Context, *struct{}) (Policies, error) { return PoliciesOf(a.Control.Policies), nil })
 	serve(a, spec{
 		method: http.MethodPost, path: "/policies/check", id: "check-policies", role: firmward.Viewer, tag: "Policies", summary: "Check a policy file",
-		doc: "The body is the file as YAML. Nothing changes; an error names the line.",
+		doc: "The body is the file as YAML. Nothing changes; an error names the line. The answer shows when each window opens next.",
 	}, func(_ context.Context, in *struct {
 		Name    string `query:"name" default:"policies.yaml" doc:"file name shown in errors"`
+		Zone    string `query:"zone" default:"UTC" doc:"time zone in which a site is assumed to lie"`
 		RawBody []byte `contentType:"application/yaml"`
 	},
 	) (Policies, error) {
-		f, err := policy.Parse(in.RawBody, fileName(in.Name))
+		zone, err := time.LoadLocation(in.Zone)
+		if err != nil || in.Zone == "Local" {
+			return Policies{}, firmward.Errorf(firmward.Invalid, in.Zone+" is no time zone: want an IANA name such as Europe/Berlin")
+		}
+		now := a.Control.Clock.Now()
+		f, err := policy.ParseAt(in.RawBody, fileName(in.Name), now)
 		if firmward.CodeOf(err) == firmward.Internal {
 			err = &firmward.Error{Code: firmward.Invalid, Message: "the policy file is wrong", Err: err}
 		}
-		return PoliciesOf(f), err
+		if err != nil {
+			return Policies{}, err
+		}
+		return CheckedPolicies(f, now, []*time.Location{zone})
 	})
 }

@@ -118,7 +118,7 @@ func (h *house) open(ctx context.Context, cfg houseConfig) error {
 	if err != nil {
 		return err
 	}
-	policies, err := readPolicies(cfg.Policies)
+	policies, err := readPolicies(cfg.Policies, cfg.Log)
 	if err != nil {
 		return err
 	}
@@ -248,7 +248,9 @@ func openSigner(path string) (s *audit.Signer, made bool, err error) {
 	return s, made, nil
 }
 
-func readPolicies(path string) (policy.File, error) {
+// readPolicies reads a policy file. A freeze that is over by now is logged and no error: a restart must not fail because a
+// day has passed.
+func readPolicies(path string, log *slog.Logger) (policy.File, error) {
 	if path == "" {
 		return policy.Builtin()
 	}
@@ -259,6 +261,9 @@ func readPolicies(path string) (policy.File, error) {
 	f, err := policy.Parse(b, filepath.Base(path))
 	if err != nil {
 		return f, err
+	}
+	if _, err := policy.ParseAt(b, filepath.Base(path), time.Now()); err != nil {
+		log.Warn("the policy file names what is past", "error", err)
 	}
 	return f.Complete()
 }

@@ -20,6 +20,10 @@ type SitesCmd struct {
 	Add    SitesAddCmd    `cmd:"" help:"Make a site whose devices no network shows."`
 	Set    SitesSetCmd    `cmd:"" help:"Set the time zone of a site."`
 	Remove SitesRemoveCmd `cmd:"" help:"Forget a site at which nothing stands."`
+
+	Freeze   SitesFreezeCmd   `cmd:"" help:"Let nothing start at a site for a time."`
+	Unfreeze SitesUnfreezeCmd `cmd:"" help:"Lift a freeze."`
+	Freezes  SitesFreezesCmd  `cmd:"" help:"List the freezes of sites."`
 }
 
 // SitesListCmd lists sites.
