@@ -13,6 +13,8 @@ import (
 const (
 	RefuseWindow = "window"
 	RefuseFreeze = "freeze"
+
+	RefuseUnreleased = "not-released"
 )
 
 // RefuseShort is the code of Plan for a device that no window of the policy could ever hold.
@@ -67,7 +69,7 @@ func (h *hours) hold(s Slot) (startBy time.Time, code, why string) {
 	if h.err != nil {
 		return startBy, RefuseWindow, "the windows of the policy cannot be read: " + h.err.Error()
 	}
-	if h.cal.Always() && len(h.r.Policy.Freezes)+len(s.Freezes) == 0 {
+	if h.cal.Always() && len(h.r.Policy.Freezes)+len(s.Freezes) == 0 && !inUse(s.Candidate.Device) {
 		return startBy, "", ""
 	}
 	st, err := h.at(s)
@@ -81,7 +83,7 @@ func (h *hours) hold(s Slot) (startBy time.Time, code, why string) {
 	case !st.Open:
 		return startBy, RefuseWindow, "waits for the maintenance window at " + stamp(st.Change)
 	}
-	closes, frozen := st.Closes()
+	closes, code, what := end(s, st)
 	if closes.IsZero() {
 		return startBy, "", ""
 	}
@@ -90,11 +92,25 @@ func (h *hours) hold(s Slot) (startBy time.Time, code, why string) {
 	if !s.Local.After(latest) {
 		return latest.Add(firmward.AskTime), "", ""
 	}
-	code, what := RefuseWindow, "the window closes at "+stamp(closes)
-	if frozen {
-		code, what = RefuseFreeze, fmt.Sprintf("freeze %s begins at %s", st.Next.Name, stamp(closes))
-	}
 	return startBy, code, fmt.Sprintf("%s and %s: %s are missing", what, text, short(s.Local.Sub(latest)))
+}
+
+// end is when a device that starts must be done: its window closes, a freeze begins or its owner's release ends.
+func end(s Slot, st calendar.State) (at time.Time, code, what string) {
+	at, frozen := st.Closes()
+	code, what = RefuseWindow, "the window closes at "+stamp(at)
+	if frozen {
+		code, what = RefuseFreeze, fmt.Sprintf("freeze %s begins at %s", st.Next.Name, stamp(at))
+	}
+	if to := s.Candidate.Device.Released.To; inUse(s.Candidate.Device) && (at.IsZero() || to.Before(at)) {
+		at, code, what = to, RefuseUnreleased, "its owner's release ends at "+stamp(to.In(s.Local.Location()))
+	}
+	return at, code, what
+}
+
+// inUse reports whether a device is touched only while its owner has released it.
+func inUse(d firmward.Device) bool {
+	return d.Zone == firmward.ZoneClinical || d.Zone == firmward.ZonePlant
 }
 
 func (h *hours) at(s Slot) (calendar.State, error) {

@@ -25,6 +25,13 @@ func TestPickHours(t *testing.T) {
 		{at: "02:00", startBy: "02:25"}, // an hour, less 20 minutes dark and 15 to be committed
 		{at: "02:20", startBy: "02:25"},
 		{at: "02:21", code: "window", why: "the window closes at 2026-03-02 03:00 UTC and it needs 40m (5m to be asked, 20m dark, 15m to be verified and committed): 1m are missing"},
+		{at: "02:10", change: func(_ *firmward.Rollout, s *rollout.Slot) {
+			s.Candidate.Device.Zone, s.Candidate.Device.Released = firmward.ZonePlant, firmward.Span{From: monday, To: monday.Add(2*time.Hour + 45*time.Minute)}
+		}, code: "not-released", why: "its owner's release ends at 2026-03-02 02:45 UTC and it needs 40m (5m to be asked, 20m dark, 15m to be verified and committed): 5m are missing"},
+		{at: "02:00", change: func(r *firmward.Rollout, s *rollout.Slot) {
+			r.Policy.Windows = nil
+			s.Candidate.Device.Zone, s.Candidate.Device.Released = firmward.ZonePlant, firmward.Span{From: monday, To: monday.Add(2*time.Hour + 45*time.Minute)}
+		}, startBy: "02:10"},
 		{at: "03:00", code: "window", why: "waits for the maintenance window at 2026-03-03 02:00 UTC"},
 		{at: "02:00", change: func(r *firmward.Rollout, _ *rollout.Slot) { r.Policy.Windows[0].RRule += ";UNTIL=20260301" }, code: "window", why: "never opens any more"},
 		{at: "02:00", change: func(r *firmward.Rollout, _ *rollout.Slot) { r.Policy.Windows[0].RRule = "FREQ=NEVER" }, code: "window", why: "cannot be read"},

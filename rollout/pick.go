@@ -101,8 +101,8 @@ func hold(r *firmward.Rollout, s Slot, claims Claims, stopAll bool) (code, why s
 		return "claimed", "another rollout changes it now: " + by
 	case s.Group != "" && claims.Group[s.Group] != "":
 		return "redundant-peer", "its redundant peer is being changed"
-	case (d.Zone == firmward.ZoneClinical || d.Zone == firmward.ZonePlant) && !d.Released.Contains(s.Local):
-		return "not-released", "in clinical or process use: its owner has not released it for this time (devices set NAME --released-from TIME --released-to TIME)"
+	case inUse(d) && !d.Released.Contains(s.Local):
+		return RefuseUnreleased, "in clinical or process use: its owner has not released it for this time (devices set NAME --released-from TIME --released-to TIME)"
 	}
 	return "", ""
 }

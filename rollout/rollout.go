@@ -9,6 +9,8 @@
 //     A device to which nothing was sent yet, or of which a look proved that nothing was left behind,
 //     goes back to pending: Pick alone decides who starts, so window, claims and caps hold every time.
 //   - Each command is answered once. Late and repeated answers change nothing.
+//   - Nothing starts outside its window, in a freeze, or so late that the device would not be back before they come; the
+//     same is asked once more just before the image is sent. Being hastened lifts no freeze.
 //   - "Accepted" is not "installed". A target succeeds only after our own look saw the same device
 //     run the wanted version with its services answering as before.
 //   - Silence has a deadline and then is failure. Inconclusive pauses; it never promotes.
