@@ -14,51 +14,42 @@ import (
 	"github.com/firmward/firmward/calendar"
 )
 
-// walker goes through a year minute by minute and looks at the wall clock, without any arithmetic of zones: what the
-// clock first shows opens or ends.
+// walker goes through a year minute by minute and looks at the wall clock, without any search in the table of zones: what
+// the clock first shows opens or ends. Readings are minutes since 1970 as if the place were in UTC.
 type walker struct {
 	w     firmward.Window     // the short form
 	rule  firmward.WindowRule // else
-	days  map[time.Time]bool  // days of the rule, as midnights in UTC
-	shown time.Time           // the latest reading so far
-	until time.Time           // end of what is open
-	ends  []time.Time         // readings at which a night of the short form ends
+	days  map[int]bool        // days of the rule, since 1970
+	shown int                 // the latest reading so far
+	until int64               // end of what is open, in Unix seconds
+	ends  []int               // readings at which a night of the short form ends
 }
 
-// reading is what the wall clock shows at t, as if it were in UTC.
-func reading(t time.Time) time.Time {
-	y, m, d := t.Date()
-	return time.Date(y, m, d, t.Hour(), t.Minute(), 0, 0, time.UTC)
+const dayLong = 24 * 60
+
+func reading(t time.Time) int {
+	_, offset := t.Zone()
+	return int(t.Unix()+int64(offset)) / 60
 }
 
 // step looks at the clock and reports whether the window is open.
 func (k *walker) step(t time.Time) bool {
 	now := reading(t)
-	for r := k.shown.Add(time.Minute); !r.After(now); r = r.Add(time.Minute) { // readings shown, or jumped over, for the first time
-		day := r.Truncate(24 * time.Hour)
-		minute := int(r.Sub(day) / time.Minute)
+	for ; k.shown < now; k.shown++ { // readings shown, or jumped over, for the first time
+		day, minute := (k.shown+1)/dayLong, (k.shown+1)%dayLong
 		switch {
-		case k.days != nil && k.days[day] && minute == k.rule.Start:
-			if end := t.Add(k.rule.Duration); end.After(k.until) {
-				k.until = end
-			}
-		case k.days == nil && minute == k.w.Start && k.opens(day.Weekday()):
-			end := day.Add(time.Duration(k.w.End) * time.Minute)
+		case k.days != nil && minute == k.rule.Start && k.days[day]:
+			k.until = max(k.until, t.Add(k.rule.Duration).Unix())
+		case k.days == nil && minute == k.w.Start && k.opens(time.Weekday((day+4)%7)): // 1970 began on a Thursday
+			end := day*dayLong + k.w.End
 			if k.w.End <= k.w.Start {
-				end = end.Add(24 * time.Hour)
+				end += dayLong
 			}
 			k.ends = append(k.ends, end)
 		}
-		k.shown = r
 	}
-	left := k.ends[:0]
-	for _, e := range k.ends {
-		if k.shown.Before(e) {
-			left = append(left, e)
-		}
-	}
-	k.ends = left
-	return t.Before(k.until) || len(k.ends) > 0
+	k.ends = slices.DeleteFunc(k.ends, func(end int) bool { return k.shown >= end })
+	return t.Unix() < k.until || len(k.ends) > 0
 }
 
 func (k *walker) opens(d time.Weekday) bool {
@@ -146,9 +137,9 @@ func draw(t *rapid.T) (*walker, firmward.RolloutPolicy) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	days := map[time.Time]bool{}
+	days := map[int]bool{}
 	for _, d := range r.Between(from, from.AddDate(12, 0, 0), true) {
-		days[d] = true
+		days[int(d.Unix())/60/dayLong] = true
 	}
 	return &walker{rule: rule, days: days}, firmward.RolloutPolicy{Windows: []firmward.WindowRule{rule}}
 }
@@ -182,6 +173,33 @@ func FuzzRule(f *testing.F) {
 		}
 		if after, _ := c.Open(change); after == open {
 			t.Errorf("%+v: still open %v at %s", w, after, change)
+		}
+	})
+}
+
+// FuzzFreeze: whatever stands in a freeze, it is refused with a reason, over, or a time that holds or lies ahead.
+func FuzzFreeze(f *testing.F) {
+	f.Add("2025-12-20", "2026-01-06", true, int64(1774742400))
+	f.Add("2026-03-29T02:30", "2026-03-29 02:45", true, int64(1774742400))
+	f.Add("2024-02-29", "2024-02-29", true, int64(1900000000))
+	f.Add("2026-05-01T10:00:00+02:00", "2026-05-01T10:00:00Z", false, int64(0))
+	f.Add("9999-12-31", "9999-12-31", false, int64(-62135596800))
+	loc := load(f, "Europe/Berlin")
+	f.Fuzz(func(t *testing.T, from, to string, yearly bool, at int64) {
+		freeze := firmward.Freeze{Name: "f", From: from, To: to, Yearly: yearly}
+		err := calendar.CheckFreeze(freeze)
+		if err != nil && firmward.CodeOf(err) != firmward.Invalid {
+			t.Fatal(err)
+		}
+		when := time.Unix(at%(1<<36), 0).In(loc)
+		begins, ends, ok := calendar.Span(freeze, when)
+		switch {
+		case ok && err != nil:
+			t.Errorf("%+v is refused (%v) and holds", freeze, err)
+		case ok && (!begins.Before(ends) || !ends.After(when)):
+			t.Errorf("%+v at %s: %s to %s", freeze, when, begins, ends)
+		case !ok && err == nil && yearly:
+			t.Errorf("%+v comes each year and is over", freeze)
 		}
 	})
 }
