@@ -638,6 +638,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/freezes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List when nothing starts at sites */
+        get: operations["list-freezes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/networks": {
         parameters: {
             query?: never;
@@ -784,7 +801,7 @@ export interface paths {
         put?: never;
         /**
          * Check a policy file
-         * @description The body is the file as YAML. Nothing changes; an error names the line.
+         * @description The body is the file as YAML. Nothing changes; an error names the line. The answer shows when each window opens next.
          */
         post: operations["check-policies"];
         delete?: never;
@@ -1223,6 +1240,43 @@ export interface paths {
         head?: never;
         /** Set the clock of a site */
         patch: operations["set-site"];
+        trace?: never;
+    };
+    "/api/v1/sites/{name}/freezes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let nothing start at a site for a time
+         * @description What is on its way goes on. A rollout that was hastened waits too.
+         */
+        post: operations["add-freeze"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{name}/freezes/{freeze}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Lift a freeze of a site */
+        delete: operations["lift-freeze"];
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/stop-all": {
@@ -2106,6 +2160,29 @@ export interface components {
             /** Format: int64 */
             windows: number;
         };
+        Freeze: {
+            /** Format: date-time */
+            at: string;
+            /**
+             * Format: date-time
+             * @description of the time that holds or comes next; absent when it is over
+             */
+            begins?: string;
+            by: string;
+            /** Format: date-time */
+            ends?: string;
+            /** @description as it was given: a day, a time on the clock of the site, or one with its offset */
+            from: string;
+            name: string;
+            site: string;
+            /** @enum {string} */
+            state: "holds" | "ahead" | "over";
+            /** @description a day is within it */
+            to: string;
+            why: string;
+            /** @description again in each later year */
+            yearly: boolean;
+        };
         Gap: {
             /** Format: int64 */
             from: number;
@@ -2381,6 +2458,17 @@ export interface components {
              */
             select?: string;
         };
+        NewFreeze: {
+            /** @description 2026-12-20, 2026-12-20T18:00 on the clock of the site, or 2026-12-20T18:00:00+01:00 */
+            from: string;
+            /** @description absent: the first day */
+            name?: string;
+            /** @description the same; a day is within it */
+            to: string;
+            why: string;
+            /** @description again in each later year */
+            yearly?: boolean;
+        };
         NewNetwork: {
             /** @description needed for public address space */
             owned?: boolean;
@@ -2513,6 +2601,14 @@ export interface components {
             title: string;
             urgent: boolean;
         };
+        Opening: {
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            /** @description in which a site was assumed to lie */
+            zone: string;
+        };
         Pack: {
             /** @description day on which they were read */
             date: string;
@@ -2565,6 +2661,11 @@ export interface components {
         };
         PageFinding: {
             items: components["schemas"]["Finding"][];
+            /** @description cursor of the next page; absent after the last */
+            next?: string;
+        };
+        PageFreeze: {
+            items: components["schemas"]["Freeze"][];
             /** @description cursor of the next page; absent after the last */
             next?: string;
         };
@@ -2648,6 +2749,21 @@ export interface components {
             risk: components["schemas"]["RiskPolicy"][];
             /** @description tried from top to bottom */
             rollout: components["schemas"]["RolloutPolicy"][];
+        };
+        PolicyFreeze: {
+            /**
+             * Format: date-time
+             * @description of the time that holds or comes next, in the first zone of a check
+             */
+            begins?: string;
+            /** Format: date-time */
+            ends?: string;
+            from: string;
+            name: string;
+            /** @description a day is within it */
+            to: string;
+            why?: string;
+            yearly: boolean;
         };
         Premise: {
             /** @description containment that was proven */
@@ -3005,6 +3121,7 @@ export interface components {
             failureBudgetPercent: number;
             /** Format: int64 */
             failureFloor: number;
+            freezes?: components["schemas"]["PolicyFreeze"][];
             /** @description core network gear is held back */
             holdCore: boolean;
             /**
@@ -3015,6 +3132,8 @@ export interface components {
             /** Format: int64 */
             maxInFlight: number;
             name: string;
+            /** @description the next ones; of a check only */
+            openings?: components["schemas"]["Opening"][];
             /**
              * Format: int64
              * @description devices of a transport domain at one time, over all rollouts; absent: no cap
@@ -3046,8 +3165,9 @@ export interface components {
             waveSoak?: string;
             /** @description after the canaries; the last takes every device that is left */
             waves: components["schemas"]["Wave"][];
-            /** @description maintenance window in the site's time zone */
+            /** @description when devices may be changed, in words; in the site's time zone unless it says another */
             window: string;
+            windows?: components["schemas"]["WindowRule"][];
         };
         SSVC: {
             /** @description no, yes */
@@ -3374,6 +3494,18 @@ export interface components {
             /** @description of what is missing */
             part?: string;
             why: string;
+        };
+        WindowRule: {
+            /** @description time that passes */
+            duration: string;
+            /** @description the day from which it counts */
+            from?: string;
+            /** @description RFC 5545 */
+            rrule: string;
+            /** @description by the wall clock */
+            start: string;
+            /** @description absent: that of the site */
+            zone?: string;
         };
         WorkAssignment: {
             assignee: string;
@@ -4747,6 +4879,41 @@ export interface operations {
             };
         };
     };
+    "list-freezes": {
+        parameters: {
+            query?: {
+                /** @description cursor from the page before */
+                after?: string;
+                limit?: number;
+                /** @description of one site */
+                site?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageFreeze"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-networks": {
         parameters: {
             query?: {
@@ -5014,6 +5181,8 @@ export interface operations {
             query?: {
                 /** @description file name shown in errors */
                 name?: string;
+                /** @description time zone in which a site is assumed to lie */
+                zone?: string;
             };
             header?: never;
             path?: never;
@@ -5994,6 +6163,71 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Site"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "add-freeze": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewFreeze"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Freeze"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "lift-freeze": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                freeze: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {
