@@ -49,6 +49,19 @@ func picks(change func(*firmward.Rollout, *rollout.Claims)) func(*engine) {
 	}
 }
 
+// clocks chooses at times and places that are not the real ones.
+func clocks(change func(*rollout.Slot)) func(*engine) {
+	return func(e *engine) {
+		e.pick = func(r *firmward.Rollout, slots []rollout.Slot, claims rollout.Claims, topo topology.Map, stop bool) ([]rollout.Slot, []rollout.Refusal) {
+			wrong := slices.Clone(slots)
+			for i := range wrong {
+				change(&wrong[i])
+			}
+			return rollout.Pick(r, wrong, claims, topo, stop)
+		}
+	}
+}
+
 // bugs are mistakes that an engine could have. Each must break an invariant of some fleet.
 var bugs = map[string]func(*engine){
 	"ratio over total instead of started": func(e *engine) {
@@ -122,6 +135,12 @@ var bugs = map[string]func(*engine){
 			return rollout.Advance(in, out)
 		}
 	},
+	"window ignores daylight saving": clocks(func(s *rollout.Slot) {
+		_, offset := time.Date(2026, 1, 15, 12, 0, 0, 0, s.Local.Location()).Zone()
+		s.Local = s.Local.In(time.FixedZone("all year", offset))
+	}),
+	"window by the server's clock":      clocks(func(s *rollout.Slot) { s.Local = s.Local.UTC() }),
+	"freezes of the site not asked for": clocks(func(s *rollout.Slot) { s.Freezes = nil }),
 	"gate skipped while paused": func(e *engine) {
 		e.gate = func(r *firmward.Rollout, c rollout.WaveCount, now time.Time) (bool, time.Time) {
 			if r.State == firmward.RolloutPaused && c.Pending+c.InFlight == 0 && r.Wave+1 < r.Waves {
