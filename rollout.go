@@ -14,7 +14,7 @@ type RolloutPolicy struct {
 	WaveSoak         time.Duration // the same for every later wave
 	MaxInFlight      int           // devices being changed at one time
 	CanaryInFlight   int           // the same while canaries run
-	PerModelInFlight int           // cap per model; 1 outside the lab
+	PerModelInFlight int           // cap per model outside the lab, over all rollouts, and of each wave; 0: none of its own
 	PerSite          int           // cap per site over all rollouts; 0: none
 	PerDomain        int           // cap per transport domain over all rollouts (package topology); 0: none
 	Ramp             Ramp          // a cap that grows with successes

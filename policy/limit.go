@@ -27,6 +27,8 @@ func (in *rampYAML) ramp(most int) firmward.Ramp {
 // checkCaps says which of the caps on devices at one time contradict each other, or "".
 func checkCaps(p firmward.RolloutPolicy) string {
 	switch r := p.Ramp; {
+	case p.PerModelInFlight < 0:
+		return "per-model must not be negative: 0 stands for no cap of its own"
 	case p.PerSite < 0 || p.PerDomain < 0:
 		return "per-site and per-domain must not be negative: leave out what has no cap"
 	case p.PerSite > p.MaxInFlight:

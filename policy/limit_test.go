@@ -61,6 +61,7 @@ func TestLimits(t *testing.T) {
     inconclusive-limit: 3
     soak-min-devices: 5
     ramp: {start: 2, double-every: 10}
+    per-model: 7
     per-site: 4
     per-domain: 1
 `), "p.yaml")
@@ -68,11 +69,11 @@ func TestLimits(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := f.Rollout[0]
-	if p.Confidence != 95 || *p.FailureCount != 4 || *p.SilenceCount != 0 || *p.Inconclusive != 3 || p.SoakMin != 5 || p.PerSite != 4 || p.PerDomain != 1 ||
+	if p.Confidence != 95 || *p.FailureCount != 4 || *p.SilenceCount != 0 || *p.Inconclusive != 3 || p.SoakMin != 5 || p.PerModelInFlight != 7 || p.PerSite != 4 || p.PerDomain != 1 ||
 		p.Ramp != (firmward.Ramp{Start: 2, DoubleEvery: 10, Max: 20}) {
 		t.Errorf("%+v", p.RolloutPolicy)
 	}
-	if f, err = policy.Parse([]byte(limits), "p.yaml"); err != nil || f.Rollout[0].FailureCount != nil || f.Rollout[0].SilenceCount != nil || f.Rollout[0].Inconclusive != nil || f.Rollout[0].Ramp != (firmward.Ramp{}) {
+	if f, err = policy.Parse([]byte(limits), "p.yaml"); err != nil || f.Rollout[0].FailureCount != nil || f.Rollout[0].SilenceCount != nil || f.Rollout[0].Inconclusive != nil || f.Rollout[0].Ramp != (firmward.Ramp{}) || f.Rollout[0].PerModelInFlight != 1 {
 		t.Errorf("what is left out must hold nothing back: %+v, %v", f.Rollout[0].RolloutPolicy, err)
 	}
 	for text, want := range map[string]string{
@@ -83,6 +84,7 @@ func TestLimits(t *testing.T) {
 		"silence-budget-count: -1": "leave it out for no limit",
 		"inconclusive-limit: -1":   "leave it out for no limit",
 		"soak-min-devices: -1":     "must not be negative",
+		"per-model: -1":            "0 stands for no cap",
 		"per-site: -1":             "must not be negative",
 		"per-domain: -1":           "must not be negative",
 		"per-site: 21":             "over max-in-flight 20",

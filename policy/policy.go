@@ -93,6 +93,7 @@ type rolloutYAML struct {
 	SilenceCount   *int         `yaml:"silence-budget-count"`
 	Inconclusive   *int         `yaml:"inconclusive-limit"`
 	SoakMin        int          `yaml:"soak-min-devices"`
+	PerModel       *int         `yaml:"per-model"`
 	PerSite        int          `yaml:"per-site"`
 	PerDomain      int          `yaml:"per-domain"`
 	Ramp           *rampYAML    `yaml:"ramp"`
@@ -180,6 +181,9 @@ func (in rolloutYAML) policy(now time.Time) (Rollout, error) {
 		Confidence: in.Confidence, FailureCount: in.FailureCount, SilenceCount: in.SilenceCount, Inconclusive: in.Inconclusive, SoakMin: in.SoakMin,
 		PerSite: in.PerSite, PerDomain: in.PerDomain, Ramp: in.Ramp.ramp(in.MaxInFlight),
 	}}
+	if in.PerModel != nil {
+		p.PerModelInFlight = *in.PerModel
+	}
 	if p.CommitWithin == 0 {
 		p.CommitWithin = commitWithin
 	}
