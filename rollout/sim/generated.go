@@ -10,8 +10,7 @@ import (
 )
 
 // Generated makes a fleet of n devices that a release is for: up to 40 models in two hardware revisions, at sites of 200 devices, each
-// site behind an access router for every 50, some of those in redundant pairs. It all follows from the seed. Its image was staged. They count as lab devices: of others
-// one of a model is changed at a time.
+// site behind an access router for every 50, some of those in redundant pairs. It all follows from the seed. Its image was staged.
 func Generated(n int, seed uint64, p firmward.RolloutPolicy, begin time.Time) Case {
 	w := New(begin, seed)
 	c := Case{
@@ -29,7 +28,7 @@ func Generated(n int, seed uint64, p firmward.RolloutPolicy, begin time.Time) Ca
 		back := []firmward.Rollback{firmward.RollbackSlot, firmward.RollbackDeadMan, firmward.RollbackNone}[roll("back", 3)]
 		d := firmward.Device{
 			ID: id, Name: id, Site: fmt.Sprintf("site-%04d", i/200), Zone: firmward.ZoneOffice, Network: "192.0.2.0/24", Owner: "generated", Family: "generated",
-			Model: c.Release.Models[roll("model", models)], Hardware: fmt.Sprintf("rev-%d", roll("hardware", 2)), Firmware: "1.0.0", Criticality: roll("criticality", 5), Lab: true,
+			Model: c.Release.Models[roll("model", models)], Hardware: fmt.Sprintf("rev-%d", roll("hardware", 2)), Firmware: "1.0.0", Criticality: roll("criticality", 5),
 		}
 		card := firmward.Model{
 			Name: d.Model, Rollback: firmward.Fact{Value: string(back)}, Outage: firmward.Fact{Value: fmt.Sprint(3 + roll("outage", 12))}, Settle: firmward.Fact{Value: "5"},
