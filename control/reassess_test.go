@@ -184,6 +184,54 @@ func TestReassessDies(t *testing.T) {
 	}
 }
 
+// TestReassessRetracted: while the findings of seven devices of one kind are being written, two at a time, the process ends, and before the next one begins
+// what it was about is taken back. No device keeps what was never to be, and none lacks what it had.
+func TestReassessRetracted(t *testing.T) {
+	s, err := store.Open(t.Context(), store.Options{URL: "memory:"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	w := &world{tb: t, store: s, config: controltest.Open(t, func(cfg *control.Config) { cfg.Store = s }).Config}
+	say := func(rejected bool, below string) {
+		w.day++
+		at := time.Date(2026, 3, w.day, 0, 0, 0, 0, time.UTC)
+		a := firmward.Advisory{ID: "CVE-2026-1", Published: at, Modified: at, Rejected: rejected, Configurations: []firmward.Configuration{{Nodes: []firmward.Node{{
+			Operator: "OR", Matches: []firmward.CPEMatch{{Vulnerable: true, Criteria: "cpe:2.3:o:acme:a_firmware:*:*:*:*:*:*:*:*", VersionEndExcluding: below}},
+		}}}}}
+		_, err := s.Import(t.Context(), "nvd", store.ImportOptions{Kind: "advisories"}, func(i *store.Import) error { return i.Advisory(a) })
+		w.must(err)
+	}
+	broken := 0
+	rapid.Check(t, func(rt *rapid.T) { // one store for all
+		w.t = rt
+		w.start()
+		for w.devices < 7 {
+			w.devices++
+			w.write(firmward.Device{ID: fmt.Sprintf("dev-%d", w.devices), Model: "a", Firmware: "1.0"}, 90)
+		}
+		there := rapid.Bool().Draw(rt, "it was there before") // taken away and back, or brought and taken away
+		say(!there, "2.0")
+		w.must(w.control.DecideStep(t.Context()))
+		say(there, "2.0")
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		dying := &mortal{Context: ctx, die: cancel}
+		dying.left.Store(rapid.Int64Range(1, 400).Draw(rt, "steps of the database"))
+		if err := w.control.Reassess(dying); err != nil {
+			broken++
+			if dying.left.Load() > 0 {
+				rt.Fatal(err)
+			}
+		}
+		say(!there, "2.0")
+		w.start()
+		w.must(w.control.Reassess(t.Context()))
+		w.check()
+	})
+	t.Logf("%d were broken off", broken)
+}
+
 // mortal ends after it was asked some times whether it has ended.
 type mortal struct {
 	context.Context

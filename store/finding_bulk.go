@@ -27,7 +27,9 @@ type Restated struct {
 // Restate writes a restatement to at most n devices of its fingerprint, those with an id greater than after, and to each as
 // ReplaceFindings would: of findings that the restatement does not name it says that they are as they were. It gives the devices of which
 // findings were written, in order, and the device after which to go on, empty when these were the last ones. With the last ones the answers of the
-// fingerprint are what the restatement says, and a fingerprint without devices is forgotten. What was restated already may be restated again.
+// fingerprint are what the restatement says, and a fingerprint without devices is forgotten. What was restated already may be restated again. Until
+// then its answers on what the restatement names equal nothing: what comes in the place of one that was broken off finds all that is to be written, also where it
+// says again what was said before.
 //
 // evidence gives the observations by which findings of some devices close; devices of which it says nothing have none.
 func (t *Tx) Restate(ctx context.Context, r Restatement, after string, n int, at time.Time, evidence func([]string) (map[string]string, error)) (done []Restated, next string, err error) {
@@ -41,12 +43,26 @@ func (t *Tx) Restate(ctx context.Context, r Restatement, after string, n int, at
 		}
 	}
 	switch {
+	case len(devices) == n && after == "":
+		return done, devices[n-1], t.putAnswers(ctx, r.Fingerprint, r.underWay(), nil)
 	case len(devices) == n:
 		return done, devices[n-1], nil
 	case len(devices) == 0 && after == "":
 		return nil, "", t.dropFingerprint(ctx, r.Fingerprint)
 	}
 	return done, "", t.putAnswers(ctx, r.Fingerprint, r.Answers, r.Gone)
+}
+
+// underWay are the answers while some devices have the new ones and others do not.
+func (r Restatement) underWay() []Answer {
+	out := make([]Answer, 0, len(r.Answers)+len(r.Gone))
+	for _, a := range r.Answers {
+		out = append(out, Answer{Advisory: a.Advisory, Exploited: a.Exploited, Likelihood: a.Likelihood})
+	}
+	for _, id := range r.Gone {
+		out = append(out, Answer{Advisory: id, Exploited: -1})
+	}
+	return out
 }
 
 func (t *Tx) restate(ctx context.Context, r Restatement, devices []string, at time.Time, evidence func([]string) (map[string]string, error)) ([]Restated, error) {
