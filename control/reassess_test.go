@@ -193,15 +193,6 @@ func TestReassessRetracted(t *testing.T) {
 	}
 	defer s.Close()
 	w := &world{tb: t, store: s, config: controltest.Open(t, func(cfg *control.Config) { cfg.Store = s }).Config}
-	say := func(rejected bool, below string) {
-		w.day++
-		at := time.Date(2026, 3, w.day, 0, 0, 0, 0, time.UTC)
-		a := firmward.Advisory{ID: "CVE-2026-1", Published: at, Modified: at, Rejected: rejected, Configurations: []firmward.Configuration{{Nodes: []firmward.Node{{
-			Operator: "OR", Matches: []firmward.CPEMatch{{Vulnerable: true, Criteria: "cpe:2.3:o:acme:a_firmware:*:*:*:*:*:*:*:*", VersionEndExcluding: below}},
-		}}}}}
-		_, err := s.Import(t.Context(), "nvd", store.ImportOptions{Kind: "advisories"}, func(i *store.Import) error { return i.Advisory(a) })
-		w.must(err)
-	}
 	broken := 0
 	rapid.Check(t, func(rt *rapid.T) { // one store for all
 		w.t = rt
@@ -211,9 +202,9 @@ func TestReassessRetracted(t *testing.T) {
 			w.write(firmward.Device{ID: fmt.Sprintf("dev-%d", w.devices), Model: "a", Firmware: "1.0"}, 90)
 		}
 		there := rapid.Bool().Draw(rt, "it was there before") // taken away and back, or brought and taken away
-		say(!there, "2.0")
+		w.say(!there)
 		w.must(w.control.DecideStep(t.Context()))
-		say(there, "2.0")
+		w.say(there)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		dying := &mortal{Context: ctx, die: cancel}
@@ -224,12 +215,57 @@ func TestReassessRetracted(t *testing.T) {
 				rt.Fatal(err)
 			}
 		}
-		say(!there, "2.0")
+		w.say(!there)
 		w.start()
 		w.must(w.control.Reassess(t.Context()))
 		w.check()
 	})
 	t.Logf("%d were broken off", broken)
+}
+
+// TestReassessApart: a device is assessed alone by a newer import than those of its kind, and what that said is taken back before they are.
+func TestReassessApart(t *testing.T) {
+	config := controltest.Open(t, nil).Config
+	for _, there := range []bool{false, true} {
+		ran := false
+		rapid.Check(t, func(rt *rapid.T) { // nothing is drawn: once is enough
+			if ran {
+				return
+			}
+			ran = true
+			s, err := store.Open(t.Context(), store.Options{URL: "memory:"})
+			if err != nil {
+				rt.Fatal(err)
+			}
+			defer s.Close()
+			w := &world{t: rt, tb: t, store: s, config: config}
+			w.config.Store = s
+			w.start()
+			one := func(id string) { w.write(firmward.Device{ID: id, Model: "a", Firmware: "1.0"}, 90) }
+			one("dev-1")
+			w.devices = 1
+			w.say(!there)
+			w.must(w.control.DecideStep(t.Context()))
+			w.say(there)
+			one("dev-2")
+			w.devices = 2
+			w.must(w.control.Weigh(t.Context(), "dev-2"))
+			w.say(!there)
+			w.must(w.control.DecideStep(t.Context()))
+			w.check()
+		})
+	}
+}
+
+// say imports one advisory on model a, or takes it back.
+func (w *world) say(rejected bool) {
+	w.day++
+	at := time.Date(2026, 3, w.day, 0, 0, 0, 0, time.UTC)
+	a := firmward.Advisory{ID: "CVE-2026-1", Published: at, Modified: at, Rejected: rejected, Configurations: []firmward.Configuration{{Nodes: []firmward.Node{{
+		Operator: "OR", Matches: []firmward.CPEMatch{{Vulnerable: true, Criteria: "cpe:2.3:o:acme:a_firmware:*:*:*:*:*:*:*:*", VersionEndExcluding: "2.0"}},
+	}}}}}
+	_, err := w.store.Import(w.tb.Context(), "nvd", store.ImportOptions{Kind: "advisories"}, func(i *store.Import) error { return i.Advisory(a) })
+	w.must(err)
 }
 
 // mortal ends after it was asked some times whether it has ended.

@@ -21,12 +21,15 @@ type Answer struct {
 	Likelihood float64 // EPSS as it is written in the findings
 }
 
-// PutFingerprint adds a fingerprint with its answers. One that is there already is left as it is: its answers are those that its
-// devices have.
+// PutFingerprint adds a fingerprint with its answers, which are those of the device that is assessed by it now. One that is there already keeps the answers that its
+// other devices have; where this device has another one, because it knows of a newer import, the answer equals nothing until all have the same.
 func (t *Tx) PutFingerprint(ctx context.Context, f Fingerprint, answers []Answer) error {
 	n, err := t.exec(ctx, "INSERT INTO fingerprint (id, body) VALUES ($1, $2) ON CONFLICT DO NOTHING", f.ID, string(f.Essence))
-	if err != nil || n == 0 {
+	switch {
+	case err != nil:
 		return err
+	case n == 0:
+		return t.disagree(ctx, f.ID, answers)
 	}
 	for _, p := range f.Products {
 		if err := t.put(ctx, "INSERT INTO fingerprint_product (product, fingerprint) VALUES ($1, $2) ON CONFLICT DO NOTHING", p, f.ID); err != nil {
@@ -34,6 +37,30 @@ func (t *Tx) PutFingerprint(ctx context.Context, f Fingerprint, answers []Answer
 		}
 	}
 	return t.putAnswers(ctx, f.ID, answers, nil)
+}
+
+// disagree marks the answers of a fingerprint that are not those of one of its devices.
+func (t *Tx) disagree(ctx context.Context, id string, device []Answer) error {
+	have, err := t.Answers(ctx, []string{id})
+	if err != nil {
+		return err
+	}
+	others := make(map[string]Answer, len(have[id]))
+	for _, a := range have[id] {
+		others[a.Advisory] = a
+	}
+	var apart []Answer
+	for _, a := range device {
+		if was, there := others[a.Advisory]; !there || was.Sum != a.Sum {
+			apart = append(apart, Answer{Advisory: a.Advisory, Exploited: a.Exploited, Likelihood: a.Likelihood})
+		}
+		delete(others, a.Advisory)
+	}
+	for _, a := range others {
+		a.Sum = ""
+		apart = append(apart, a)
+	}
+	return t.putAnswers(ctx, id, apart, nil)
 }
 
 // putAnswers writes answers and removes others.
