@@ -28,7 +28,7 @@ func fingerprints(t *testing.T, s *store.Store) {
 	answers := []store.Answer{{Advisory: "CVE-1", Sum: "s1", Exploited: -1, Likelihood: .02}, {Advisory: "CVE-2", Sum: "s2", Exploited: t0.UnixMicro()}}
 	write(t, s, func(tx *store.Tx) error {
 		for _, step := range []error{
-			tx.PutFingerprint(ctx, a, answers), tx.PutFingerprint(ctx, b, nil), tx.PutFingerprint(ctx, a, nil), // the second time changes nothing
+			tx.PutFingerprint(ctx, a, answers), tx.PutFingerprint(ctx, b, nil), tx.PutFingerprint(ctx, a, answers), // the second time changes nothing
 			tx.SetFingerprint(ctx, "d1", "bb"), tx.SetFingerprint(ctx, "d1", "aa"), tx.SetAssessed(ctx, 7),
 		} {
 			if step != nil {
@@ -44,6 +44,21 @@ func fingerprints(t *testing.T, s *store.Store) {
 	diff(t, "answers", map[string][]store.Answer{"aa": answers}, must[map[string][]store.Answer](t)(s.Answers(ctx, []string{"aa", "bb"})))
 	got := must[[]store.Fingerprint](t)(s.Fingerprints(ctx, []string{"aa", "cc"}))
 	diff(t, "some", []store.Fingerprint{{ID: "aa", Essence: a.Essence}}, got)
+	apart := store.Fingerprint{ID: "dd", Essence: []byte(`{"x":3}`)}
+	write(t, s, func(tx *store.Tx) error { // a device says otherwise: what it and the others do not have in common equals nothing
+		err := tx.PutFingerprint(ctx, apart, []store.Answer{{Advisory: "CVE-1", Sum: "s1", Exploited: -1}, {Advisory: "CVE-2", Sum: "s2", Exploited: -1}, {Advisory: "CVE-3", Sum: "s3", Exploited: -1}})
+		if err == nil {
+			err = tx.PutFingerprint(ctx, apart, []store.Answer{{Advisory: "CVE-1", Sum: "s1", Exploited: -1}, {Advisory: "CVE-2", Sum: "other", Exploited: -1}, {Advisory: "CVE-4", Sum: "s4", Exploited: -1}})
+		}
+		return err
+	})
+	diff(t, "apart", map[string][]store.Answer{"dd": {
+		{Advisory: "CVE-1", Sum: "s1", Exploited: -1}, {Advisory: "CVE-2", Exploited: -1}, {Advisory: "CVE-3", Exploited: -1}, {Advisory: "CVE-4", Exploited: -1},
+	}}, must[map[string][]store.Answer](t)(s.Answers(ctx, []string{"dd"})))
+	write(t, s, func(tx *store.Tx) error {
+		_, _, err := tx.Restate(ctx, store.Restatement{Fingerprint: "dd"}, "", 9, t0, nil) // nobody has it
+		return err
+	})
 	for _, c := range []struct{ products, want []string }{
 		{[]string{"axis:os"}, []string{"aa", "bb"}},
 		{[]string{"axis:m3045", "x:y"}, []string{"aa"}},
