@@ -175,11 +175,11 @@ func forecastLines(f httpapi.Forecast, line func(name, text string)) {
 		end := func(s int) string {
 			return f.Begin.Add(time.Duration(s) * time.Second).Format("Mon 2006-01-02 15:04 MST")
 		}
-		line("takes", fmt.Sprintf("%s; 8 of 10 runs %s to %s", lasting(f.Seconds.P50), lasting(f.Seconds.P10), lasting(f.Seconds.P90)))
-		line("until", fmt.Sprintf("%s; 9 of 10 runs by %s", end(f.Seconds.P50), end(f.Seconds.P90)))
+		line("takes", fmt.Sprintf("%s where it ends; 8 of 10 of these runs %s to %s", lasting(f.Seconds.P50), lasting(f.Seconds.P10), lasting(f.Seconds.P90)))
+		line("until", fmt.Sprintf("%s; 9 of 10 of these runs by %s", end(f.Seconds.P50), end(f.Seconds.P90)))
 	}
-	line("windows", spread(f.Nights))
-	line("dark", spread(f.PeakDown)+" at one time, what stands behind them included")
+	line("windows", strings.TrimSuffix(spread(f.Nights), ":"))
+	line("dark", spread(f.PeakDown)+" devices at one time, what stands behind them included")
 	line("not well", spread(f.Blast)+" got the image and did not end well")
 }
 
@@ -187,7 +187,7 @@ func spread(s httpapi.Spread) string {
 	if s.P50 == s.Max {
 		return fmt.Sprint(s.P50)
 	}
-	return fmt.Sprintf("%d, in 9 of 10 runs up to %d, at most %d", s.P50, s.P90, s.Max)
+	return fmt.Sprintf("%d in the middle run, up to %d in 9 of 10, %d in the worst:", s.P50, s.P90, s.Max)
 }
 
 // lasting tells seconds in the two largest units.

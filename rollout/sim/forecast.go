@@ -210,22 +210,6 @@ func (w *World) darken(d *Device) {
 	})
 }
 
-// local is the time at a device's site.
-func (w *World) local(d *Device) time.Time {
-	if zone := cmp.Or(d.Zone, w.Zone); zone != nil {
-		return w.Now.In(zone)
-	}
-	return w.Now
-}
-
-// freezes are those that people set for a device's site.
-func (w *World) freezes(d *Device) []firmward.Freeze {
-	if d.Freezes != nil {
-		return d.Freezes
-	}
-	return w.Freezes
-}
-
 // agree lets people approve what waits for them.
 func (w *World) agree(r *Run) {
 	wave := r.Wave + 1

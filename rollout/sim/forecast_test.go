@@ -84,7 +84,7 @@ func TestForecast(t *testing.T) {
 func TestForecastWaits(t *testing.T) {
 	auckland, err := time.LoadLocation("Pacific/Auckland")
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	c := block(4, func(k *sim.Known) {
 		switch k.Candidate.Device.ID {

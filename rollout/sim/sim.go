@@ -11,7 +11,6 @@ package sim
 import (
 	"container/heap"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -368,44 +367,6 @@ func (w *World) startPage(r *Run, page []*slot) (left []*slot, full bool) {
 		w.apply(r, r.byID[p.Target.DeviceID], rollout.Event{Kind: rollout.Start, StartBy: p.StartBy})
 	}
 	return left, full
-}
-
-// opens is when a window next changes for one of these, or its owner's release begins; zero: never.
-func (w *World) opens(r *Run, waiting []*slot) (next time.Time) {
-	seen := map[*time.Location]bool{}
-	sooner := func(at time.Time) {
-		if at.After(w.Now) && (next.IsZero() || at.Before(next)) {
-			next = at
-		}
-	}
-	for _, s := range waiting {
-		sooner(s.dev.Facts.Released.From)
-		if zone := s.dev.Zone; !seen[zone] {
-			seen[zone] = true
-			sooner(rollout.Due(r.Policy, w.local(s.dev), w.freezes(s.dev)))
-		}
-	}
-	return next
-}
-
-// Freeze lets nothing start at the site for a time; Unfreeze lifts that.
-func (w *World) Freeze(f firmward.Freeze) {
-	w.Freezes = append(w.Freezes, f)
-	w.tell(f.By, "freeze", f.String())
-	w.wake()
-}
-
-// Unfreeze lifts the freeze of a name.
-func (w *World) Unfreeze(who, name string) {
-	w.Freezes = slices.DeleteFunc(slices.Clone(w.Freezes), func(f firmward.Freeze) bool { return f.Name == name })
-	w.tell(who, "unfreeze", name)
-	w.wake()
-}
-
-func (w *World) wake() {
-	for _, r := range w.runs {
-		r.dirty = true
-	}
 }
 
 func (w *World) tell(who, what, why string) {
