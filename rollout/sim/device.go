@@ -23,7 +23,7 @@ const (
 	BreaksOff                     // the exchange breaks off, the image was taken
 	Nothing                       // says yes and does nothing
 	OldVersion                    // restarts with the old version
-	Silent                        // never comes back
+	Silent                        // never comes back with the new version
 	DeadService                   // the new version's service is dead
 	DeadMan                       // runs on trial and falls back by itself unless committed
 	WayBack                       // the driver can go back
@@ -83,6 +83,7 @@ type Device struct {
 	darkTo  time.Time
 	diesAt  time.Time
 	touched bool // an installation was taken
+	fell    bool // it went back by itself to what it ran before
 	dead    bool // its service
 	busyTo  time.Time
 	boot    time.Duration  // until it is back; 0: bootTime
@@ -129,13 +130,13 @@ func (d *Device) trouble(v rollout.Verb) string {
 func (d *Device) pass(now time.Time) {
 	if d.trial && !d.fallAt.IsZero() && !now.Before(d.fallAt) && !d.is(NoFall) {
 		d.Facts.Firmware, d.before = d.before, ""
-		d.trial, d.dead = false, false
+		d.trial, d.dead, d.fell = false, false, true
 		d.darkTo = d.fallAt.Add(bootTime)
 	}
 }
 
 func (d *Device) reachable(now time.Time) bool {
-	gone := d.is(Unreachable) || d.touched && d.is(Silent) || !d.diesAt.IsZero() && !now.Before(d.diesAt)
+	gone := d.is(Unreachable) || d.touched && d.is(Silent) && !d.fell || !d.diesAt.IsZero() && !now.Before(d.diesAt)
 	return !gone && !now.Before(d.darkTo)
 }
 
@@ -204,7 +205,7 @@ func (d *Device) install(want string, commitWithin time.Duration, now time.Time)
 	case d.is(Nothing):
 		return rollout.Event{Kind: rollout.Accepted}
 	}
-	d.touched = true
+	d.touched, d.fell = true, false
 	boot := cmp.Or(d.boot, bootTime)
 	if d.is(Slow) {
 		boot = 20 * time.Minute
