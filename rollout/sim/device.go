@@ -87,6 +87,8 @@ type Device struct {
 	dead    bool // its service
 	busyTo  time.Time
 	boot    time.Duration  // until it is back; 0: bootTime
+	asked   time.Duration  // that a question takes; 0: askTime
+	sent    time.Duration  // that sending the image takes; 0: installTime
 	alive   bool           // its service answered before the start
 	sawNew  bool           // a look really saw the wanted version, at work if it was before
 	flashes map[string]int // images sent, per rollout
@@ -124,6 +126,14 @@ func (d *Device) trouble(v rollout.Verb) string {
 		}
 	}
 	return ""
+}
+
+// pace is how long a command to the device takes.
+func (d *Device) pace(v rollout.Verb) time.Duration {
+	if v == rollout.DoInstall {
+		return cmp.Or(d.sent, installTime)
+	}
+	return cmp.Or(d.asked, askTime)
 }
 
 // pass lets happen what has happened in the device until now.

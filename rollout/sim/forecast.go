@@ -77,6 +77,7 @@ type Case struct {
 type Known struct {
 	Candidate rollout.Candidate
 	Abilities rollout.Abilities
+	Took      []firmward.UpdateTime // by its model's last updates, the newest first; empty: nothing is known
 	Zone      *time.Location    // of its site; nil: UTC
 	Freezes   []firmward.Freeze // that people set for its site
 }
@@ -131,7 +132,8 @@ func (c Case) Play(seed uint64) Outcome {
 		id := k.Candidate.Device.ID
 		order[i] = id
 		able, cand := k.Abilities, k.Candidate
-		d := &Device{Facts: k.Candidate.Device, Candidate: &cand, Able: &able, Zone: k.Zone, Freezes: k.Freezes, Habit: c.habit(w, id), boot: w.boot(id, k.Candidate.Model)}
+		d := &Device{Facts: k.Candidate.Device, Candidate: &cand, Able: &able, Zone: k.Zone, Freezes: k.Freezes, Habit: c.habit(w, id)}
+		d.asked, d.sent, d.boot = w.paces(k)
 		if able.DeadMan {
 			d.Habit |= DeadMan
 		}
@@ -209,12 +211,6 @@ func (w *World) habit(id string, faults []Fault) Habit {
 		n -= f.Share
 	}
 	return 0
-}
-
-// boot is how long a device is dark: a third of the outage on its card up to all of it.
-func (w *World) boot(id string, m firmward.Model) time.Duration {
-	most := rollout.Outage(m)
-	return most/3 + time.Duration(w.dice("boot "+id, 1000))*(most-most/3)/1000
 }
 
 // darken counts a device, and what it carries, as dark until it is back. One that stays silent does not count for ever: it is lost, not dark.
