@@ -323,12 +323,15 @@ func (c *Control) countWave(ctx context.Context, tx *store.Tx, r firmward.Rollou
 	return rollout.Count(all), err
 }
 
-// endIfOver ends the targets that nothing was sent to once a rollout has stopped for good, and turns
-// a rehearsal's end into its verdict.
+// endIfOver ends the targets that nothing was sent to once a rollout has stopped for good, and has
+// a rehearsal's end turned into its verdict.
 func (c *Control) endIfOver(ctx context.Context, id string) error {
 	r, err := c.Store.Rollout(ctx, id)
 	if err != nil {
 		return err
+	}
+	if r.Rehearsal {
+		c.wake(loopDeploy) // a rollout waits for its verdict
 	}
 	if r.State == firmward.RolloutStopped || r.State == firmward.RolloutFinished {
 		targets, err := c.targets(ctx, id)

@@ -26,6 +26,9 @@ func (w *World) apply(r *Run, s *slot, ev rollout.Event) {
 	if s.State == firmward.TargetPending && before.State != firmward.TargetPending {
 		r.pending[s.Wave] = append(r.pending[s.Wave], s)
 	}
+	if !s.SoakedAt.Equal(before.SoakedAt) {
+		r.dirty = true // its gate may have waited for that
+	}
 	if s.State != before.State {
 		r.dirty = true
 		w.changed(r, s, before)
