@@ -78,8 +78,8 @@ type Known struct {
 	Candidate rollout.Candidate
 	Abilities rollout.Abilities
 	Took      []firmward.UpdateTime // by its model's last updates, the newest first; empty: nothing is known
-	Zone      *time.Location    // of its site; nil: UTC
-	Freezes   []firmward.Freeze // that people set for its site
+	Zone      *time.Location        // of its site; nil: UTC
+	Freezes   []firmward.Freeze     // that people set for its site
 }
 
 // run is the name of the rollout.
