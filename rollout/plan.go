@@ -18,6 +18,7 @@ type Candidate struct {
 	Model     firmward.Model
 	HasDriver bool
 	Staging   firmward.StagingVerdict
+	Path      string               // delivery path by which its driver brings the image; empty: not known apart
 	Deferred  string               // reason of an open deferral, empty when there is none
 	Policy    string               // name of the policy that the device falls under, when that is not the one of the plan
 	Runs      upgrade.State        // its variant and the versions of its parts
@@ -58,7 +59,7 @@ const (
 )
 
 // Plan decides who takes part, in which wave, and why everyone else does not. Wave 0 holds one
-// canary per model and hardware revision: the least critical device. Later waves are those of the policy (see waves).
+// canary per model, hardware revision and delivery path: the least critical device. Later waves are those of the policy (see waves).
 // Candidates that are of another family are left out without a word. Refusals are sorted by device.
 func Plan(rel firmward.Release, p firmward.RolloutPolicy, candidates []Candidate) ([]firmward.Target, []Refusal) {
 	var fit []Candidate
@@ -88,7 +89,7 @@ func Plan(rel firmward.Release, p firmward.RolloutPolicy, candidates []Candidate
 	canary := map[string]bool{}
 	var canaries, rest []Candidate
 	for _, c := range fit {
-		key := c.Device.Model + "\x00" + c.Device.Hardware
+		key := c.Device.Model + "\x00" + c.Device.Hardware + "\x00" + c.Path
 		switch {
 		case !canary[key]:
 			canary[key] = true
@@ -151,6 +152,8 @@ func Refuse(rel firmward.Release, p firmward.RolloutPolicy, c Candidate) (code, 
 		return RefuseDeferred, "put off: " + c.Deferred
 	case c.Staging.Result == "failed":
 		return RefuseStaging, "staging failed: " + c.Staging.Why
+	case p.RequireStaged && c.Staging.Result == "passed" && c.Path != "" && c.Staging.Path != "" && c.Staging.Path != c.Path:
+		return RefuseUnstaged, fmt.Sprintf("staged by %s, and this one gets its image by %s: that is another thing to test", c.Staging.Path, c.Path)
 	case p.RequireStaged && c.Staging.Result != "passed":
 		return RefuseUnstaged, "the policy wants a staging verdict for this image, path, model and revision, and there is none"
 	}

@@ -42,6 +42,9 @@ func New(relations []firmward.Relation) Map {
 // Dark lists every device that is out of sight while device restarts, sorted; device itself is not in it.
 func (m Map) Dark(device string) []string { return reach(m.down, device) }
 
+// Carriers lists every device that must run for device to be in sight, sorted; device itself is not in it.
+func (m Map) Carriers(device string) []string { return reach(m.up, device) }
+
 // Depth is the number of devices between this one and the farthest that hangs on it: 0 for a leaf.
 // A circle counts each member once.
 func (m Map) Depth(device string) int { return len(reach(m.down, device)) }

@@ -16,7 +16,7 @@ func (w *World) apply(r *Run, s *slot, ev rollout.Event) {
 	var room [1]rollout.Command
 	commands := w.engine.advance(&in, room[:0])
 	tally(count, s.Target, 1)
-	if s.From != before.From {
+	if s.From != before.From && s.Code != "already-installed" {
 		r.yes = nil // nobody has approved an update from this version
 	}
 	w.claim(r, s, before.State)
@@ -164,9 +164,14 @@ func (w *World) perform(r *Run, s *slot, c rollout.Command) rollout.Event {
 		w.installing(r, s)
 	}
 	was := s.dev.darkTo
+	s.dev.image = w.fate(r.Release, s.dev)
+	died := s.dev.diesAt
 	ev := s.dev.do(c.Verb, r.Release.Version, r.Policy.CommitWithin, w.Now)
 	if s.dev.darkTo.After(was) {
 		w.darken(s.dev)
+	}
+	if at := s.dev.diesAt; !at.Equal(died) {
+		w.fall(at)
 	}
 	if ev.Kind == rollout.NotSent || ev.Kind == rollout.InstallRefused || ev.Kind == rollout.Looked && ev.Seen.Reachable {
 		s.dev.unread = "" // nothing was written, or somebody saw what became of it

@@ -24,6 +24,10 @@ func (w *World) started(r *Run, p rollout.Slot) {
 	}
 	switch {
 	case !w.Check:
+	case r.recalled:
+		w.fail("%s starts although its image was withdrawn", t.DeviceID)
+	case r.struck:
+		w.fail("%s starts although its family fell in one event and nobody has said that it goes on", t.DeviceID)
 	case shut != "":
 		w.fail("%s starts although %s", t.DeviceID, shut)
 	case r.State != firmward.RolloutRunning || w.StopAll:
@@ -81,6 +85,10 @@ func (w *World) installing(r *Run, s *slot) {
 	}
 	switch {
 	case !w.Check:
+	case r.recalled:
+		w.fail("%s gets an image that was withdrawn", s.DeviceID)
+	case d.halfway != "" && d.flashes[r.ID] > 1:
+		w.fail("%s gets its image again while it runs the small one of the first time", s.DeviceID)
 	case why != "":
 		w.fail("%s gets an image although %s", s.DeviceID, why)
 	case w.Now.Before(d.busyTo):
