@@ -65,11 +65,11 @@ func newHours(r *firmward.Rollout) *hours {
 }
 
 // hold gives the reason why a device must not start at this time, or by when its image must be on its way.
-func (h *hours) hold(s Slot) (startBy time.Time, code, why string) {
+func (h *hours) hold(s *Slot) (startBy time.Time, code, why string) {
 	if h.err != nil {
 		return startBy, RefuseWindow, "the windows of the policy cannot be read: " + h.err.Error()
 	}
-	if h.cal.Always() && len(h.r.Policy.Freezes)+len(s.Freezes) == 0 && !inUse(s.Candidate.Device) {
+	if h.cal.Always() && len(h.r.Policy.Freezes)+len(s.Freezes) == 0 && !inUse(&s.Candidate.Device) {
 		return startBy, "", ""
 	}
 	st, err := h.at(s)
@@ -96,24 +96,24 @@ func (h *hours) hold(s Slot) (startBy time.Time, code, why string) {
 }
 
 // end is when a device that starts must be done: its window closes, a freeze begins or its owner's release ends.
-func end(s Slot, st calendar.State) (at time.Time, code, what string) {
+func end(s *Slot, st calendar.State) (at time.Time, code, what string) {
 	at, frozen := st.Closes()
 	code, what = RefuseWindow, "the window closes at "+stamp(at)
 	if frozen {
 		code, what = RefuseFreeze, fmt.Sprintf("freeze %s begins at %s", st.Next.Name, stamp(at))
 	}
-	if to := s.Candidate.Device.Released.To; inUse(s.Candidate.Device) && (at.IsZero() || to.Before(at)) {
+	if to := s.Candidate.Device.Released.To; inUse(&s.Candidate.Device) && (at.IsZero() || to.Before(at)) {
 		at, code, what = to, RefuseUnreleased, "its owner's release ends at "+stamp(to.In(s.Local.Location()))
 	}
 	return at, code, what
 }
 
 // inUse reports whether a device is touched only while its owner has released it.
-func inUse(d firmward.Device) bool {
+func inUse(d *firmward.Device) bool {
 	return d.Zone == firmward.ZoneClinical || d.Zone == firmward.ZonePlant
 }
 
-func (h *hours) at(s Slot) (calendar.State, error) {
+func (h *hours) at(s *Slot) (calendar.State, error) {
 	key := place{s.Candidate.Device.Site, s.Local}
 	if st, ok := h.got[key]; ok {
 		return st, nil
