@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -76,7 +77,7 @@ type Place struct{ Candidate, Wave int32 }
 // PlanFleet is Plan for n candidates that need not be held in memory together: at gives that of a number, which is looked at until the
 // next is asked for.
 func PlanFleet(rel firmward.Release, p firmward.RolloutPolicy, n int, at func(int) *Candidate) ([]Place, []Refusal) {
-	var all []fit
+	all := make([]fit, 0, n)
 	var refused []Refusal
 	longest := longestWindow(p)
 	kinds, models := map[string]int32{}, map[string]int32{}
@@ -90,7 +91,7 @@ func PlanFleet(rel firmward.Release, p firmward.RolloutPolicy, n int, at func(in
 			code, why = RefusePolicy, fmt.Sprintf("the limits of policy %s hold for it, not those of %s: plan it with that one (--policy %[1]s)", c.Policy, p.Name)
 		}
 		if code == "" {
-			code, why = tooShort(p, longest, c.Model)
+			code, why = tooShort(&p, longest, &c.Model)
 		}
 		if code != "" {
 			refused = append(refused, Refusal{c.Device.ID, code, why})
@@ -221,8 +222,12 @@ func Outage(m firmward.Model) time.Duration { return minutes(m.Outage, 10) }
 func Settle(m firmward.Model) time.Duration { return minutes(m.Settle, 5) }
 
 func minutes(f firmward.Fact, otherwise int) time.Duration {
-	var n int
-	if _, err := fmt.Sscanf(f.Value, "%d", &n); err != nil || n <= 0 {
+	digits := 0
+	for digits < len(f.Value) && f.Value[digits] >= '0' && f.Value[digits] <= '9' {
+		digits++
+	}
+	n, err := strconv.Atoi(f.Value[:digits])
+	if err != nil || n <= 0 {
 		n = otherwise
 	}
 	return time.Duration(n) * time.Minute

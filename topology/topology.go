@@ -3,6 +3,7 @@
 package topology
 
 import (
+	"hash/maphash"
 	"iter"
 	"slices"
 
@@ -12,8 +13,9 @@ import (
 // Map is an index over relations. It does not change; the zero value knows nothing. Devices are numbered, and an edge costs four
 // bytes: that is what lets a simulation hold a million of them.
 type Map struct {
-	number map[string]int32
-	names  []string
+	names  []string // by the number of a device
+	number []int32  // where a name that hashes to this place has its number, counted from 1; 0: nowhere. Twice as many as names at least
+	seed   maphash.Seed
 	up     edges // device → what it hangs on
 	down   edges // device → what hangs on it
 	twins  edges
@@ -43,18 +45,10 @@ func New(relations []firmward.Relation) Map { return Collect(slices.Values(relat
 
 // Collect indexes relations that need not be held: it goes through them three times.
 func Collect(relations iter.Seq[firmward.Relation]) Map {
-	m := Map{number: map[string]int32{}}
-	known := func(id string) int32 {
-		i, ok := m.number[id]
-		if !ok {
-			i = int32(len(m.names))
-			m.number[id], m.names = i, append(m.names, id)
-		}
-		return i
-	}
+	m := Map{seed: maphash.MakeSeed()}
 	for r := range relations {
-		known(r.From)
-		known(r.To)
+		m.know(r.From)
+		m.know(r.To)
 	}
 	all := []*edges{&m.up, &m.down, &m.twins, &m.way, &m.air}
 	for _, e := range all {
@@ -62,7 +56,7 @@ func Collect(relations iter.Seq[firmward.Relation]) Map {
 	}
 	each := func(do func(e *edges, from, to int32)) {
 		for r := range relations {
-			from, to := m.number[r.From], m.number[r.To]
+			from, to := m.of(r.From), m.of(r.To)
 			switch r.Kind {
 			case firmward.Behind, firmward.PoweredBy:
 				do(&m.up, from, to)
@@ -181,10 +175,34 @@ func (m Map) Domains(device string) []string {
 
 // of is the number of a device, -1 for one that is in no relation.
 func (m Map) of(device string) int32 {
-	if i, ok := m.number[device]; ok {
-		return i
+	if len(m.number) == 0 {
+		return -1
 	}
-	return -1
+	return m.number[m.place(device)] - 1
+}
+
+// place is where the number of a name stands, or would.
+func (m *Map) place(name string) int {
+	last := len(m.number) - 1
+	at := int(maphash.String(m.seed, name)) & last
+	for m.number[at] != 0 && m.names[m.number[at]-1] != name {
+		at = (at + 1) & last
+	}
+	return at
+}
+
+// know gives a device a number.
+func (m *Map) know(name string) {
+	if 2*len(m.names) >= len(m.number) {
+		m.number = make([]int32, max(8, 2*len(m.number)))
+		for i, other := range m.names {
+			m.number[m.place(other)] = int32(i + 1)
+		}
+	}
+	if at := m.place(name); m.number[at] == 0 {
+		m.names = append(m.names, name)
+		m.number[at] = int32(len(m.names))
+	}
 }
 
 func (m Map) reach(e edges, device string) []string {

@@ -47,7 +47,10 @@ func (w *World) started(r *Run, p rollout.Slot) {
 // closed says what is wrong with changing a device at a time: no window is open, a freeze holds, or one of them comes
 // before the device would be back. It looks at each minute by itself.
 func (w *World) closed(r *Run, d *Device, from time.Time) string {
-	p, freezes := r.Policy, w.freezes(d)
+	return closed(r.Policy, w.freezes(d), rollout.Outage(d.candidate().Model), from)
+}
+
+func closed(p firmward.RolloutPolicy, freezes []firmward.Freeze, outage time.Duration, from time.Time) string {
 	if p.Window.Always() && len(p.Windows)+len(p.Freezes)+len(freezes) == 0 {
 		return ""
 	}
@@ -55,7 +58,7 @@ func (w *World) closed(r *Run, d *Device, from time.Time) string {
 	if err != nil {
 		return err.Error()
 	}
-	need := rollout.Outage(d.candidate().Model) + p.CommitWithin
+	need := outage + p.CommitWithin
 	for after := time.Duration(0); after < need; after += time.Minute {
 		at := from.Add(after)
 		if open, _ := cal.Open(at); !open {

@@ -208,7 +208,7 @@ func (d *Device) look(want string, now time.Time) rollout.Seen {
 	}
 	s := rollout.Seen{
 		Reachable: true, SameDevice: !(d.touched && d.is(Stranger)), Version: d.Facts.Firmware, Uncommitted: d.trial,
-		Services: []firmward.ServiceState{{Probe: "video", OK: !d.dead}},
+		Services: service(!d.dead),
 	}
 	if d.touched && d.is(Mute) {
 		s.Version = ""

@@ -37,13 +37,20 @@ func (w *World) fate(rel firmward.Release, d *Device) (out fate) {
 	return out
 }
 
-// sweepTime is from when a device falls until firmward, which looks at all devices again and again, has seen it.
+// sweepTime is how often firmward looks at all devices, whatever else it does.
 const sweepTime = 15 * time.Minute
+
+// sweepAfter is the first sweep that sees what happens at a time.
+func sweepAfter(at time.Time) time.Time { return at.UTC().Truncate(sweepTime).Add(sweepTime) }
 
 // fall lets the sweep after a time look who fell.
 func (w *World) fall(at time.Time) {
-	if !at.IsZero() {
-		w.At(at.Add(sweepTime), w.sweep)
+	if at.IsZero() {
+		return
+	}
+	if when := sweepAfter(at); !w.sweeps[when] {
+		w.sweeps[when] = true
+		w.At(when, w.sweep)
 	}
 }
 
@@ -120,6 +127,7 @@ func (w *World) Withdraw(vendor, version, why string) {
 
 // sweep looks at all devices, as firmward does again and again, and asks the engine whether many of one family fell.
 func (w *World) sweep() {
+	delete(w.sweeps, w.Now)
 	watched := map[string]int{}
 	var fallen []rollout.Fallen
 	for _, id := range w.everyone() {

@@ -65,6 +65,7 @@ type World struct {
 	seq     int
 	issued  map[string]bool           // command ids
 	down    map[string]int            // devices that are dark; how often, where several carry one
+	sweeps  map[time.Time]bool        // that will be
 	fallen  map[string]rollout.Fallen // devices that fell, as the sweeps saw it
 	broken  error                     // first broken invariant
 }
@@ -124,7 +125,7 @@ func (q *queue) Pop() any {
 // New returns an empty world at a time.
 func New(now time.Time, seed uint64) *World {
 	return &World{
-		Now: now, Seed: seed, engine: sound, devices: map[string]*Device{}, issued: map[string]bool{}, down: map[string]int{}, fallen: map[string]rollout.Fallen{},
+		Now: now, Seed: seed, engine: sound, devices: map[string]*Device{}, issued: map[string]bool{}, down: map[string]int{}, fallen: map[string]rollout.Fallen{}, sweeps: map[time.Time]bool{},
 		claims: rollout.Claims{Device: map[string]string{}, Group: map[string]string{}, Model: map[string]int{}, Site: map[string]int{}, Domain: map[string]int{}},
 	}
 }
@@ -281,7 +282,7 @@ func (w *World) steered(r *Run, was firmward.RolloutState) {
 // turn asks the gate, lets devices be looked at after their soak, and starts whoever may start.
 func (w *World) turn(r *Run) {
 	if w.Willing {
-		w.agree(r)
+		r.yes = append(r.yes, agree(&r.Rollout, w.Now)...)
 	}
 	was, wave, why := r.State, r.Wave, r.Why
 	count := rollout.WaveCount{}
