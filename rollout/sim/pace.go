@@ -18,6 +18,11 @@ const (
 // run and holds for all its devices, give or take a tenth: they are alike, and what is not known of one is not known of any. Later the
 // model's own updates are drawn from.
 func (w *World) paces(k Known) (ask, send, boot time.Duration) {
+	ask, send, boot = w.drawn(k)
+	return ask.Truncate(time.Millisecond), send.Truncate(time.Millisecond), boot.Truncate(time.Millisecond)
+}
+
+func (w *World) drawn(k Known) (ask, send, boot time.Duration) {
 	d := k.Candidate.Device
 	model := d.Family + " " + d.Model
 	ask = w.order("ask "+model, leastAsk, mostAsk)

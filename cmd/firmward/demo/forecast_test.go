@@ -70,7 +70,9 @@ func plugsOf(t *testing.T, c *control.Control, l *lab.Lab) {
 		scan, err = c.ScanByID(scan.ID)
 		must(err)
 	}
-	known, err := store.Every(func(p store.Page) ([]firmward.Device, string, error) { return c.Store.Devices(ctx, store.DeviceFilter{}, p) })
+	known, err := store.Every(func(p store.Page) ([]firmward.Device, string, error) {
+		return c.Store.Devices(ctx, store.DeviceFilter{}, p)
+	})
 	must(err)
 	for _, d := range known {
 		for _, real := range l.Devices() {
