@@ -29,6 +29,7 @@ func random(seed uint64, begin time.Time, e engine) *World {
 			Firmware: "1.0.0", Network: "192.0.2.0/24", Family: "f", Zone: firmward.ZoneHome, Criticality: w.dice(id+"criticality", 5), Lab: w.dice(id+"lab", 2) == 0,
 			Site: fmt.Sprintf("s%d", w.dice(id+"site", 2)),
 		}, Path: []string{"push", "pull"}[w.dice(id+"path", 4)/3]}
+		w.mature(d, begin)
 		models[d.Facts.Model] = true
 		if w.dice(id+"bad", 100) < bad {
 			d.Habit = 1<<w.dice(id+"habit", len(habits)) | 1<<w.dice(id+"second", len(habits))
@@ -116,6 +117,20 @@ func (w *World) trouble(begin time.Time) {
 	}
 	if w.dice("withdrawn", 8) == 0 {
 		w.At(at("withdrawn"), func() { w.Withdraw("vendor", "2.0.0", "it bricks devices") })
+	}
+}
+
+// mature lets some devices wait for a release to mature, and some of those for the word of their owner.
+func (w *World) mature(d *Device, begin time.Time) {
+	id := d.Facts.ID
+	at := func(what string) time.Time { return begin.Add(time.Duration(w.dice(id+what, 3000)) * time.Minute) }
+	if w.dice(id+"held", 5) == 0 {
+		d.Held.Until = at("held until")
+	}
+	if w.dice(id+"word", 8) == 0 {
+		d.Held.Release = true
+		from := at("released")
+		d.Facts.Released = firmward.Span{From: from, To: from.AddDate(9, 0, 0)} // else it may wait for ever, as it must
 	}
 }
 
