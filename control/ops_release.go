@@ -203,11 +203,7 @@ func (c *Control) candidates(ctx context.Context, releaseID, policyName string, 
 	var cands []rollout.Candidate
 	inUse := false
 	err = c.eachDevice(ctx, store.DeviceFilter{Family: rel.Family, Retired: &inUse, Where: filter}, func(d firmward.Device) error {
-		path := ""
-		if drv, ok := c.installer(c.Catalog.Model(d)); ok {
-			path = string(drv.Info().Path)
-		}
-		cand, err := c.candidate(ctx, rel, d, path)
+		cand, err := c.candidate(ctx, rel, d)
 		if err != nil {
 			return err
 		}
@@ -241,30 +237,20 @@ func (c *Control) candidates(ctx context.Context, releaseID, policyName string, 
 	return rel, pol, cands, nil
 }
 
-// change saves a change of a rollout's header, read again when somebody else was faster.
+// change saves a change of a rollout's header. Write transactions run one after another, so nobody is faster.
 func (c *Control) change(ctx context.Context, id string, f func(*store.Tx, *firmward.Rollout) error) error {
-	for range 20 {
-		err := c.Store.Tx(ctx, func(tx *store.Tx) error {
-			r, err := tx.Rollout(ctx, id)
-			if err != nil {
-				return err
-			}
-			version := r.Version
-			if err := f(tx, &r); err != nil {
-				return err
-			}
-			if r.Version != version {
-				return nil
-			}
-			_, err = tx.PutRollout(ctx, r)
-			return err
-		})
-		stale := firmward.CodeOf(err) == firmward.Conflict && strings.Contains(fmt.Sprint(err), "changed since")
-		if !stale {
+	return c.Store.Tx(ctx, func(tx *store.Tx) error {
+		r, err := tx.Rollout(ctx, id)
+		if err != nil {
 			return err
 		}
-	}
-	return firmward.Errorf(firmward.Conflict, "the rollout changes too fast to be saved")
+		version := r.Version
+		if err := f(tx, &r); err != nil || r.Version != version {
+			return err
+		}
+		_, err = tx.PutRollout(ctx, r)
+		return err
+	})
 }
 
 // SteerRollout carries out a person's order: start, pause, resume, stop.

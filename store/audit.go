@@ -11,11 +11,22 @@ import (
 	"github.com/firmward/firmward/audit"
 )
 
-// Record adds an audit leaf in this transaction. Its Seq is given later, by Sequence. It must hold no secret.
-func (t *Tx) Record(ctx context.Context, l audit.Leaf) error {
-	l = l.Clean()
-	return t.put(ctx, `INSERT INTO audit_leaf (id, at, actor, action, subject, detail)
-		VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM audit_leaf), $1, $2, $3, $4, $5)`, l.At.UnixMicro(), l.Actor, l.Action, l.Subject, js{l.Detail})
+// Record adds audit leaves in this transaction, in order. Their Seq is given later, by Sequence. They must hold no secret.
+func (t *Tx) Record(ctx context.Context, leaves ...audit.Leaf) error {
+	if len(leaves) == 0 {
+		return nil
+	}
+	var last int64
+	if _, err := t.row(ctx, "SELECT COALESCE(MAX(id), 0) FROM audit_leaf", nil, &last); err != nil {
+		return err
+	}
+	rows := load{table: "audit_leaf", columns: []string{"id", "at", "actor", "action", "subject", "detail"}, keys: 1, once: true}
+	for _, l := range leaves {
+		last++
+		l = l.Clean()
+		rows.rows = append(rows.rows, []any{last, l.At.UnixMicro(), l.Actor, l.Action, l.Subject, js{l.Detail}})
+	}
+	return t.fold(ctx, rows)
 }
 
 // sequenceAtOnce bounds the leaves that one transaction of Sequence takes in.

@@ -22,9 +22,13 @@ type load struct {
 	keys    int
 	rows    [][]any
 	long    bool // rows are long texts: as JSON they would be parsed once a column
+	once    bool // a row that exists is an error
 }
 
 func (l load) conflict() string {
+	if l.once {
+		return ""
+	}
 	set := make([]string, 0, len(l.columns))
 	for _, c := range l.columns[l.keys:] {
 		set = append(set, c+" = excluded."+c)
@@ -64,6 +68,54 @@ func (t *Tx) bulk(ctx context.Context, l load) error {
 		}
 	}
 	return t.d.plain("write "+l.table, t.bulkJSON(ctx, l))
+}
+
+// fold writes a few hundred rows at once: PostgreSQL takes its columns as arrays in one statement, SQLite runs a parsed statement for
+// each row. Values are those of put.
+func (t *Tx) fold(ctx context.Context, l load) error {
+	for i, row := range l.rows {
+		bound, err := bind(row)
+		if err != nil {
+			return err
+		}
+		l.rows[i] = bound
+	}
+	if len(l.rows) == 0 {
+		return nil
+	}
+	if t.d != postgresDialect {
+		for _, row := range l.rows {
+			if _, err := t.w.ExecContext(ctx, l.insert(), row...); err != nil {
+				return t.d.plain("write "+l.table, err)
+			}
+		}
+		return nil
+	}
+	names := strings.Join(l.columns, ", ")
+	arrays, types := l.arrays()
+	_, err := t.w.ExecContext(ctx, "INSERT INTO "+l.table+" ("+names+") SELECT * FROM unnest("+strings.Join(types, ", ")+")"+l.conflict(), arrays...)
+	return t.d.plain("write "+l.table, err)
+}
+
+// arrays gives the rows as columns, and how PostgreSQL must read each.
+func (l load) arrays() (values []any, types []string) {
+	for i, first := range l.rows[0] {
+		mark := "$" + strconv.Itoa(i+1)
+		if _, ok := first.(int64); ok {
+			column := make([]int64, len(l.rows))
+			for j, row := range l.rows {
+				column[j], _ = row[i].(int64)
+			}
+			values, types = append(values, column), append(types, mark+"::bigint[]")
+			continue
+		}
+		column := make([]string, len(l.rows))
+		for j, row := range l.rows {
+			column[j], _ = row[i].(string)
+		}
+		values, types = append(values, column), append(types, mark+"::text[]")
+	}
+	return values, types
 }
 
 func (t *Tx) bulkCopy(ctx context.Context, l load) error {
