@@ -197,14 +197,14 @@ func (c *Control) act(ctx context.Context, o rollout.Command, cmd store.Command)
 	case rollout.DoRevert:
 		return c.revert(ctx, j)
 	}
-	seen, err := c.look(ctx, j.device)
+	seen, err := c.eyes(ctx, j.device)
 	return rollout.Event{Kind: rollout.Looked, Seen: seen.Seen}, err
 }
 
 // preflight looks at the device as it is, then lets rules and driver say no before a byte of the image
 // is sent.
 func (c *Control) preflight(ctx context.Context, j job) (rollout.Event, error) {
-	seen, err := c.look(ctx, j.device)
+	seen, err := c.eyes(ctx, j.device)
 	if err != nil {
 		return rollout.Event{}, err
 	}

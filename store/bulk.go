@@ -100,22 +100,27 @@ func (t *Tx) fold(ctx context.Context, l load) error {
 // arrays gives the rows as columns, and how PostgreSQL must read each.
 func (l load) arrays() (values []any, types []string) {
 	for i, first := range l.rows[0] {
-		mark := "$" + strconv.Itoa(i+1)
-		if _, ok := first.(int64); ok {
-			column := make([]int64, len(l.rows))
-			for j, row := range l.rows {
-				column[j], _ = row[i].(int64)
-			}
-			values, types = append(values, column), append(types, mark+"::bigint[]")
-			continue
+		var kind string
+		var column any
+		switch first.(type) {
+		case int64:
+			kind, column = "bigint", columnOf[int64](l.rows, i)
+		case []byte:
+			kind, column = "bytea", columnOf[[]byte](l.rows, i)
+		default:
+			kind, column = "text", columnOf[string](l.rows, i)
 		}
-		column := make([]string, len(l.rows))
-		for j, row := range l.rows {
-			column[j], _ = row[i].(string)
-		}
-		values, types = append(values, column), append(types, mark+"::text[]")
+		values, types = append(values, column), append(types, "$"+strconv.Itoa(i+1)+"::"+kind+"[]")
 	}
 	return values, types
+}
+
+func columnOf[T any](rows [][]any, i int) []T {
+	out := make([]T, len(rows))
+	for j, row := range rows {
+		out[j], _ = row[i].(T)
+	}
+	return out
 }
 
 func (t *Tx) bulkCopy(ctx context.Context, l load) error {

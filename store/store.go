@@ -140,6 +140,9 @@ func (s *Store) Close() error {
 	return first
 }
 
+// Shared reports whether other servers may work on the same database.
+func (s *Store) Shared() bool { return s.d == postgresDialect }
+
 // Commits gives the number of write transactions committed since Open.
 func (s *Store) Commits() int64 { return s.commits.Load() }
 
