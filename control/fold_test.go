@@ -30,14 +30,17 @@ type rows struct {
 const rowsID = "ro-rows"
 
 // openRows writes n devices that wait for their turn in wave 1 of a running rollout. site says where each stands.
-func openRows(t testing.TB, n int, policy firmward.RolloutPolicy, site func(i int) string) *rows {
+func openRows(t testing.TB, n int, policy firmward.RolloutPolicy, site func(i int) string, change ...func(*control.Config)) *rows {
 	t.Helper()
-	w := &rows{t: t, path: filepath.Join(t.TempDir(), "firmward.db")}
-	s, err := store.Open(t.Context(), store.Options{URL: w.path})
-	w.must(err)
-	t.Cleanup(func() { s.Close() })
-	w.Control = controltest.Open(t, func(cfg *control.Config) { cfg.Store = s })
-	policy.Name, policy.Deadline, policy.FailureBudget = "p", time.Hour, 100
+	path := filepath.Join(t.TempDir(), "firmward.db")
+	return openRowsIn(t, store.Options{URL: path}, n, policy, site, change...)
+}
+
+func openRowsIn(t testing.TB, o store.Options, n int, policy firmward.RolloutPolicy, site func(i int) string, change ...func(*control.Config)) *rows {
+	t.Helper()
+	w := rowsIn(t, o, change...)
+	s := w.Store
+	policy.Name, policy.Deadline, policy.FailureBudget = "p", max(policy.Deadline, time.Hour), 100
 	w.r = firmward.Rollout{ID: rowsID, ReleaseID: "rel-1", Policy: policy, State: firmward.RolloutRunning, Wave: 1, Waves: 2, Total: n, WaveOpen: w.Clock.Now()}
 	w.must(s.Tx(t.Context(), func(tx *store.Tx) error {
 		var targets []firmward.Target
@@ -57,6 +60,22 @@ func openRows(t testing.TB, n int, policy firmward.RolloutPolicy, site func(i in
 		}
 		return tx.PutTargets(t.Context(), targets)
 	}))
+	return w
+}
+
+// rowsIn is what is in a database already.
+func rowsIn(t testing.TB, o store.Options, change ...func(*control.Config)) *rows {
+	t.Helper()
+	w := &rows{t: t, path: o.URL}
+	s, err := store.Open(t.Context(), o)
+	w.must(err)
+	t.Cleanup(func() { s.Close() })
+	w.Control = controltest.Open(t, func(cfg *control.Config) {
+		cfg.Store = s
+		for _, f := range change {
+			f(cfg)
+		}
+	})
 	return w
 }
 

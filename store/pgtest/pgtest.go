@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 
+	_ "github.com/jackc/pgx/v5/stdlib" // registers "pgx"
+
 	"github.com/firmward/firmward/wire/wiretest/needs"
 )
 
@@ -30,16 +32,27 @@ type Server struct {
 // Database makes a database and gives its URL.
 func (s *Server) Database(t testing.TB) string {
 	t.Helper()
+	return s.make(t, "")
+}
+
+func (s *Server) make(t testing.TB, like string) string {
+	t.Helper()
 	db, err := sql.Open("pgx", s.address+"/postgres")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
 	name := fmt.Sprintf("t%d", s.next.Add(1))
-	if _, err := db.ExecContext(t.Context(), "CREATE DATABASE "+name); err != nil {
+	if _, err := db.ExecContext(t.Context(), "CREATE DATABASE "+name+like); err != nil {
 		t.Fatal(err)
 	}
 	return s.address + "/" + name
+}
+
+// Copy makes a database that holds what another one holds, which nobody may use meanwhile, and gives its URL.
+func (s *Server) Copy(t testing.TB, url string) string {
+	t.Helper()
+	return s.make(t, " TEMPLATE "+strings.TrimPrefix(url, s.address+"/"))
 }
 
 // Start starts Debian's PostgreSQL in a directory of the test. The server does not run as root, so root hands over
