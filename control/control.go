@@ -93,6 +93,7 @@ type Control struct {
 	unsealed atomic.Bool                                             // leaves were written since the last sealing
 	untold   atomic.Bool                                             // events were emitted since recipients were last looked at
 	deaf     atomic.Bool                                             // it was said that the right to listen is missing
+	paces    paces                                                   // how long updates took
 }
 
 // New checks the configuration.

@@ -102,6 +102,7 @@ type folding struct {
 	tx       *store.Tx
 	now      time.Time
 	devices  map[string]firmward.Device
+	able     map[string]rollout.Abilities // by device
 	topo     topology.Map
 	rollout  firmward.Rollout
 	targets  map[string]*firmward.Target
@@ -109,6 +110,7 @@ type folding struct {
 	changed  map[string]bool // devices whose target changed
 	turned   []string        // devices whose next step may be another one now
 	commands []rollout.Command
+	took     []firmward.UpdateTime
 	leaves   []audit.Leaf
 	events   []firmward.Event
 	strays   map[string]int
@@ -133,6 +135,12 @@ func (c *Control) foldOnce(ctx context.Context, rolloutID string, claims int64, 
 	if err != nil {
 		return nil, err
 	}
+	able := make(map[string]rollout.Abilities, len(devices))
+	for id, d := range devices {
+		if able[id], err = c.abilities(ctx, d); err != nil {
+			return nil, err
+		}
+	}
 	var topo topology.Map
 	if starts {
 		if topo, err = c.topology(ctx); err != nil {
@@ -143,7 +151,7 @@ func (c *Control) foldOnce(ctx context.Context, rolloutID string, claims int64, 
 	var steered bool
 	err = c.Store.Tx(ctx, func(tx *store.Tx) error {
 		f = &folding{
-			c: c, tx: tx, now: c.Clock.Now(), devices: devices, topo: topo, targets: map[string]*firmward.Target{},
+			c: c, tx: tx, now: c.Clock.Now(), devices: devices, able: able, topo: topo, targets: map[string]*firmward.Target{},
 			flying: map[string]bool{}, changed: map[string]bool{}, strays: map[string]int{}, errs: make([]error, len(some)),
 		}
 		var err error
@@ -279,7 +287,7 @@ func (f *folding) one(h happening) {
 	}
 	before := *t
 	n := len(f.commands)
-	in := rollout.Input{Now: f.now, Rollout: &f.rollout, Target: t, Abilities: f.c.abilities(d), Event: h.event}
+	in := rollout.Input{Now: f.now, Rollout: &f.rollout, Target: t, Abilities: f.able[h.device], Event: h.event}
 	f.commands = rollout.Advance(&in, f.commands)
 	if n == len(f.commands) && reflect.DeepEqual(before, *t) {
 		if h.event.Command != "" {
@@ -288,6 +296,9 @@ func (f *folding) one(h happening) {
 		return
 	}
 	f.changed[h.device] = true
+	if u, ok := rollout.Took(before, *t, d); ok {
+		f.took = append(f.took, u)
+	}
 	if t.State.InFlight() && h.event.Kind == rollout.Start {
 		f.flying[h.device] = true
 	}
@@ -337,6 +348,9 @@ func (f *folding) save(ctx context.Context, unchanged bool) error {
 		commands = append(commands, store.Command{ID: cmd.ID, Kind: string(cmd.Verb), Subject: f.rollout.ID, Payload: payload, Created: f.now})
 	}
 	if err := f.tx.Enqueue(ctx, commands...); err != nil {
+		return err
+	}
+	if err := f.tx.PutUpdateTimes(ctx, f.took...); err != nil {
 		return err
 	}
 	for why, n := range f.strays {

@@ -69,6 +69,7 @@ var tables = []struct{ name, key string }{
 	{"setting", "name"},
 	{"recipient", "name"},
 	{"site_freeze", "site, name"},
+	{"update_time", "rollout, device"},
 	{"command", "id"},
 	{"stray", "why"},
 	{"audit_leaf", "id"},

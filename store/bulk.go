@@ -71,18 +71,28 @@ func (t *Tx) bulk(ctx context.Context, l load) error {
 }
 
 // fold writes a few hundred rows at once: PostgreSQL takes its columns as arrays in one statement, SQLite runs a parsed statement for
-// each row. Values are those of put.
+// each row. Values are those of put. Of rows with one key the last wins.
 func (t *Tx) fold(ctx context.Context, l load) error {
-	for i, row := range l.rows {
+	if len(l.rows) == 0 {
+		return nil
+	}
+	rows := make([][]any, 0, len(l.rows))
+	at := make(map[[3]any]int, len(l.rows)) // no key has more columns
+	for _, row := range l.rows {
 		bound, err := bind(row)
 		if err != nil {
 			return err
 		}
-		l.rows[i] = bound
+		var key [3]any
+		copy(key[:], bound[:l.keys])
+		if i, twice := at[key]; twice && !l.once {
+			rows[i] = bound
+			continue
+		}
+		at[key] = len(rows)
+		rows = append(rows, bound)
 	}
-	if len(l.rows) == 0 {
-		return nil
-	}
+	l.rows = rows
 	if t.d != postgresDialect {
 		for _, row := range l.rows {
 			if _, err := t.w.ExecContext(ctx, l.insert(), row...); err != nil {

@@ -21,16 +21,8 @@ const targetsAtOnce = 1000
 func (t *Tx) PutTargets(ctx context.Context, targets []firmward.Target) error {
 	for some := range slices.Chunk(targets, targetsAtOnce) {
 		l := load{table: "target", columns: []string{"rollout", "device", "wave", "state", "in_flight", "next_due", "soaked", "body"}, keys: 2}
-		at := make(map[[2]string]int, len(some))
 		for _, g := range some {
-			row := []any{g.RolloutID, g.DeviceID, g.Wave, g.State, g.State.InFlight(), dueAt(g.NextDue), !g.SoakedAt.IsZero(), js{g}}
-			key := [2]string{g.RolloutID, g.DeviceID}
-			if i, twice := at[key]; twice {
-				l.rows[i] = row
-				continue
-			}
-			at[key] = len(l.rows)
-			l.rows = append(l.rows, row)
+			l.rows = append(l.rows, []any{g.RolloutID, g.DeviceID, g.Wave, g.State, g.State.InFlight(), dueAt(g.NextDue), !g.SoakedAt.IsZero(), js{g}})
 		}
 		if err := t.fold(ctx, l); err != nil {
 			return err

@@ -108,10 +108,7 @@ func (w *World) command(r *Run, s *slot, c rollout.Command) {
 		w.fail("command id %s was issued twice", c.ID)
 	}
 	w.issued[c.ID] = true
-	took := askTime
-	if c.Verb == rollout.DoInstall {
-		took = installTime
-	}
+	took := s.dev.pace(c.Verb)
 	trouble := s.dev.trouble(c.Verb)
 	if trouble == "" {
 		trouble = w.chance(c.ID)
@@ -155,7 +152,7 @@ func (w *World) perform(r *Run, s *slot, c rollout.Command) rollout.Event {
 			return rollout.Event{Kind: rollout.NotSent, Code: rollout.StopAll, Why: "the red button is pressed"}
 		case r.State != firmward.RolloutRunning:
 			return rollout.Event{Kind: rollout.NotSent, Why: "the rollout is " + string(r.State)}
-		case rollout.TooLate(s.Target, w.Now.Add(-installTime)): // when the exchange began
+		case rollout.TooLate(s.Target, w.Now.Add(-s.dev.pace(rollout.DoInstall))): // when the exchange began
 			return rollout.Event{Kind: rollout.NotSent, Code: rollout.RefuseWindow, Why: "it would not be done in time"}
 		}
 		if why := rollout.Frozen(&r.Rollout, w.local(s.dev), w.freezes(s.dev)); why != "" {
