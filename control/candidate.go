@@ -3,10 +3,12 @@ package control
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/rollout"
+	"github.com/firmward/firmward/store"
 )
 
 // candidate is a device as the engine sees it.
@@ -72,4 +74,54 @@ func (c *Control) deferred(ctx context.Context, devices []firmward.Device, now t
 		}
 		return why
 	}, nil
+}
+
+// devicesOf gives the devices of targets that are not refused, in their order.
+func devicesOf(ctx context.Context, r store.Reader, targets []firmward.Target) ([]firmward.Device, error) {
+	var out []firmward.Device
+	for some := range slices.Chunk(targets, 1000) {
+		ids := make([]string, len(some))
+		for i, t := range some {
+			ids[i] = t.DeviceID
+		}
+		known, err := devicesByID(ctx, r, ids)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range some {
+			if t.State == firmward.TargetRefused {
+				continue
+			}
+			d, ok := known[t.DeviceID]
+			if !ok {
+				return nil, firmward.Errorf(firmward.NotFound, "there is no device "+t.DeviceID)
+			}
+			out = append(out, d)
+		}
+	}
+	return out, nil
+}
+
+// devicesByID gives devices by the ids that they are asked for. Those that nobody knows are left out.
+func devicesByID(ctx context.Context, r store.Reader, ids []string) (map[string]firmward.Device, error) {
+	out := make(map[string]firmward.Device, len(ids))
+	found, err := r.DevicesIn(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range found {
+		out[d.ID] = d
+	}
+	for _, id := range ids {
+		if _, ok := out[id]; ok {
+			continue
+		}
+		switch d, err := r.Device(ctx, id); { // it may have been merged into another
+		case err == nil:
+			out[id] = d
+		case firmward.CodeOf(err) != firmward.NotFound:
+			return nil, err
+		}
+	}
+	return out, nil
 }

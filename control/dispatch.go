@@ -31,6 +31,7 @@ const installLimit = 30 * time.Second
 func (c *Control) dispatch(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
+	var working sync.Map // ids of commands that are being carried out here: a lease that ran out meanwhile is only renewed
 	room, unsaved := make(chan struct{}, parallelCommands), make(chan struct{}, unsavedOutcomes)
 	return c.loop(ctx, loopDispatch, func(ctx context.Context) (time.Time, error) {
 		for {
@@ -47,10 +48,13 @@ func (c *Control) dispatch(ctx context.Context) error {
 				return c.nextCommand(ctx)
 			}
 			for _, cmd := range leased {
+				if _, already := working.LoadOrStore(cmd.ID, true); already {
+					continue
+				}
 				room <- struct{}{}
 				unsaved <- struct{}{}
 				running.Go(func() {
-					defer func() { <-unsaved; c.wake(loopDispatch) }()
+					defer func() { working.Delete(cmd.ID); <-unsaved; c.wake(loopDispatch) }()
 					c.perform(ctx, cmd, func() { <-room; c.wake(loopDispatch) })
 				})
 			}

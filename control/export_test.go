@@ -90,3 +90,20 @@ func (c *Control) Touch(device string) { c.touch(device) }
 
 // SetAtOnce bounds the devices that one transaction writes.
 func (c *Control) SetAtOnce(n int) { c.atOnce = n }
+
+// Owner is the name under which commands are leased.
+func (c *Control) Owner() string { return c.owner }
+
+// MarkTogether marks commands as sent in one transaction, and says of each whether it may be carried out.
+func (c *Control) MarkTogether(ctx context.Context, ids ...string) []error {
+	marks := make([]mark, len(ids))
+	for i, id := range ids {
+		marks[i] = mark{id, make(chan error, 1)}
+	}
+	c.markAll(ctx, marks)
+	errs := make([]error, len(ids))
+	for i, m := range marks {
+		errs[i] = <-m.done
+	}
+	return errs
+}

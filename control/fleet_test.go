@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/control"
 	"github.com/firmward/firmward/control/controltest"
+	"github.com/firmward/firmward/depot"
 	"github.com/firmward/firmward/driver"
 	"github.com/firmward/firmward/policy"
 	"github.com/firmward/firmward/rollout"
@@ -27,14 +29,16 @@ import (
 )
 
 // plugs are simulated devices without a socket: what stands for the look at one and for the driver answers at once. All that is saved,
-// leased and marked between is real.
+// leased and marked between is real. Each image that one was sent is a byte in a file of its own, so that servers share them.
 type plugs struct {
+	dir   string
+	slow  time.Duration // how long an installation takes; the image is in after half of it
 	mu    sync.Mutex
-	runs  map[netip.Addr]string
-	sent  map[netip.Addr]int
 	first time.Time // when the first was asked
 	last  time.Time // when the last image was sent
 }
+
+func newPlugs(t testing.TB) *plugs { return &plugs{dir: t.TempDir()} }
 
 const (
 	plugModel = "SNPL-00112EU"
@@ -53,7 +57,7 @@ func (p *plugs) Read(_ context.Context, c wire.Conn) (driver.State, error) {
 }
 
 // Install is driver.Installer.
-func (p *plugs) Install(_ context.Context, c wire.Conn, img driver.Image) error {
+func (p *plugs) Install(ctx context.Context, c wire.Conn, img driver.Image) error {
 	r, err := img.Open()
 	if err != nil {
 		return err
@@ -62,40 +66,69 @@ func (p *plugs) Install(_ context.Context, c wire.Conn, img driver.Image) error 
 	if _, err := io.Copy(io.Discard, r); err != nil {
 		return err
 	}
+	p.pass(ctx)
+	f, err := os.OpenFile(p.file(c.Addr), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err := f.WriteString("x"); err != nil {
+		return err
+	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.last = time.Now()
-	p.runs[c.Addr] = img.Release.Version
-	p.sent[c.Addr]++
-	return nil
+	p.mu.Unlock()
+	p.pass(ctx)
+	return f.Close()
 }
+
+// pass lets half the time of an installation pass.
+func (p *plugs) pass(ctx context.Context) {
+	if p.slow == 0 {
+		return
+	}
+	timer := time.NewTimer(p.slow / 2)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+func (p *plugs) file(a netip.Addr) string { return filepath.Join(p.dir, a.String()) }
 
 func (p *plugs) version(a netip.Addr) string {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.first.IsZero() {
 		p.first = time.Now()
 	}
-	if v := p.runs[a]; v != "" {
-		return v
+	p.mu.Unlock()
+	if p.sent(a) > 0 {
+		return plugNew
 	}
 	return plugOld
+}
+
+// sent is how many images a device was sent.
+func (p *plugs) sent(a netip.Addr) int64 {
+	info, err := os.Stat(p.file(a))
+	if err != nil {
+		return 0
+	}
+	return info.Size()
 }
 
 func (p *plugs) look(_ context.Context, d firmward.Device) (rollout.Seen, error) {
 	return rollout.Seen{Reachable: true, SameDevice: true, Version: p.version(d.Addrs[0])}, nil
 }
 
-// twice lists devices that were sent more than one image.
-func (p *plugs) twice() (out []netip.Addr) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for a, n := range p.sent {
-		if n > 1 {
-			out = append(out, a)
+// once checks that none of the first n devices was sent more than one image.
+func (p *plugs) once(t testing.TB, n int) {
+	t.Helper()
+	for i := range n {
+		if sent := p.sent(fleetAddr(i)); sent > 1 {
+			t.Errorf("%s was sent %d images", fleetAddr(i), sent)
 		}
 	}
-	return out
 }
 
 const fleetPolicy = `
@@ -104,7 +137,7 @@ rollout-policies:
     waves: [100]
     canary-soak: 1m
     wave-soak: 1m
-    max-in-flight: 5000
+    max-in-flight: 200
     canary-in-flight: 1
     failure-budget-percent: 50
     failure-floor: 5
@@ -187,7 +220,13 @@ func fleetIn(t testing.TB, url string, p *plugs, change ...func(*control.Config)
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
+	dep, err := depot.Open(filepath.Join(p.dir, "depot"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { dep.Close() })
 	c := controltest.Open(t, func(cfg *control.Config) {
+		cfg.Depot = dep
 		cfg.Store, cfg.Policies, cfg.Drivers, cfg.Lab, cfg.Network = s, pol, []driver.Driver{p}, true, nowhere{}
 		cfg.Clock = control.Clock{Base: time.Now(), Start: time.Now(), Scale: 600}
 		for _, f := range change {
@@ -197,8 +236,6 @@ func fleetIn(t testing.TB, url string, p *plugs, change ...func(*control.Config)
 	c.SetEyes(p.look)
 	return c
 }
-
-func newPlugs() *plugs { return &plugs{runs: map[netip.Addr]string{}, sent: map[netip.Addr]int{}} }
 
 func fleetFile(t testing.TB) string { return filepath.Join(t.TempDir(), "firmward.db") }
 
@@ -253,6 +290,20 @@ func clone(t testing.TB, url string, n int) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// startFleet plans and starts a rollout to the whole fleet.
+func startFleet(t testing.TB, c *control.Control) firmward.Rollout {
+	t.Helper()
+	plan, err := c.PlanRollout(t.Context(), anna, onlyRelease(t, c).ID, "fast", firmward.Filter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := c.SteerRollout(t.Context(), anna, plan.Rollout.ID, "start", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 // running lets the loops of a control run until the returned function is called.

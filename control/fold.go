@@ -131,7 +131,7 @@ func (c *Control) foldOnce(ctx context.Context, rolloutID string, claims int64, 
 		ids[i] = h.device
 		starts = starts || h.event.Kind == rollout.Start
 	}
-	devices, err := c.devices(ctx, ids)
+	devices, err := devicesByID(ctx, c.Store.Reader, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -362,28 +362,4 @@ func (f *folding) save(ctx context.Context, unchanged bool) error {
 		return err
 	}
 	return f.tx.Emit(ctx, f.events...)
-}
-
-// devices gives devices by the ids that they are asked for. Those that nobody knows are left out.
-func (c *Control) devices(ctx context.Context, ids []string) (map[string]firmward.Device, error) {
-	out := make(map[string]firmward.Device, len(ids))
-	found, err := c.Store.DevicesIn(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	for _, d := range found {
-		out[d.ID] = d
-	}
-	for _, id := range ids {
-		if _, ok := out[id]; ok {
-			continue
-		}
-		switch d, err := c.Store.Device(ctx, id); { // it may have been merged into another
-		case err == nil:
-			out[id] = d
-		case firmward.CodeOf(err) != firmward.NotFound:
-			return nil, err
-		}
-	}
-	return out, nil
 }

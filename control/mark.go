@@ -3,7 +3,6 @@ package control
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 
 	"github.com/firmward/firmward"
@@ -49,14 +48,19 @@ func (c *Control) markAll(ctx context.Context, some []mark) {
 	for i, m := range some {
 		ids[i] = m.id
 	}
-	may, err := c.Store.MarkSent(ctx, c.owner, c.Clock.Now(), ids...)
+	list, err := c.Store.MarkSent(ctx, c.owner, c.Clock.Now(), ids...)
+	may := make(map[string]bool, len(list))
+	for _, id := range list {
+		may[id] = true
+	}
 	for _, m := range some {
 		switch {
 		case err != nil:
 			m.done <- fmt.Errorf("%w: %w", errLost, err)
-		case !slices.Contains(may, m.id):
+		case !may[m.id]:
 			m.done <- fmt.Errorf("%w: %w", errLost, firmward.Errorf(firmward.Conflict, "command "+m.id+" was sent before, or its lease ran out"))
 		default:
+			delete(may, m.id) // one mark, one effect, whoever asks twice
 			m.done <- nil
 		}
 	}

@@ -200,20 +200,26 @@ func (c *Control) candidates(ctx context.Context, releaseID, policyName string, 
 	if err != nil {
 		return rel, pol, nil, err
 	}
-	var cands []rollout.Candidate
 	inUse := false
-	err = c.eachDevice(ctx, store.DeviceFilter{Family: rel.Family, Retired: &inUse, Where: filter}, func(d firmward.Device) error {
-		cand, err := c.candidate(ctx, rel, d)
-		if err != nil {
-			return err
-		}
-		cand, err = c.withWay(ctx, cand, rels)
-		cand.Allowed = allowed
-		cands = append(cands, cand)
-		return err
+	devices, err := store.Every(func(p store.Page) ([]firmward.Device, string, error) {
+		return c.Store.Devices(ctx, store.DeviceFilter{Family: rel.Family, Retired: &inUse, Where: filter}, p)
 	})
 	if err != nil {
 		return rel, pol, nil, err
+	}
+	cands := make([]rollout.Candidate, 0, len(devices)) // large ones: they are not copied again
+	for some := range slices.Chunk(devices, 1000) {
+		page, err := c.candidatesOf(ctx, rel, some)
+		if err == nil {
+			err = c.withWays(ctx, page, rels)
+		}
+		if err != nil {
+			return rel, pol, nil, err
+		}
+		cands = append(cands, page...)
+	}
+	for i := range cands {
+		cands[i].Allowed = allowed
 	}
 	if len(cands) == 0 {
 		return rel, pol, nil, firmward.Errorf(firmward.NotFound, "no device of family "+rel.Family+" is known that the selection matches")

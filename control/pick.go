@@ -175,21 +175,9 @@ func (c *Control) start(ctx context.Context, p *picking, picks []rollout.Slot) (
 
 // candidateSlots are targets as Pick sees them.
 func (c *Control) candidateSlots(ctx context.Context, p *picking, pending []firmward.Target) ([]rollout.Slot, error) {
-	ids := make([]string, len(pending))
-	for i, t := range pending {
-		ids[i] = t.DeviceID
-	}
-	known, err := c.devices(ctx, ids)
+	devices, err := devicesOf(ctx, c.Store.Reader, pending)
 	if err != nil {
 		return nil, err
-	}
-	devices := make([]firmward.Device, len(pending))
-	for i, id := range ids {
-		d, ok := known[id]
-		if !ok {
-			return nil, firmward.Errorf(firmward.NotFound, "there is no device "+id)
-		}
-		devices[i] = d
 	}
 	cands, err := c.candidatesOf(ctx, p.release, devices)
 	if err != nil {

@@ -32,8 +32,9 @@ func benchStart(b *testing.B, url func() string) {
 	n := fleetSize(b)
 	for b.Loop() {
 		b.StopTimer()
-		p := newPlugs()
+		p := newPlugs(b)
 		c := openFleet(b, url(), n, p)
+		c.Marked() // the fleet was weighed long ago
 		stop := running(b, c)
 		rel := onlyRelease(b, c)
 		b.StartTimer()
