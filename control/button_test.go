@@ -15,7 +15,7 @@ import (
 func TestRedButton(t *testing.T) {
 	p := newPlugs(t)
 	c := openFleet(t, fleetFile(t), 500, p)
-	c.Marked()
+	c.Weighed()
 	running(t, c)
 	r := startFleet(t, c)
 	last := press(t, c, p, r.ID, 50, 500*time.Millisecond)
@@ -83,7 +83,7 @@ func benchButton(b *testing.B, url string) {
 	n := fleetSize(b)
 	p := newPlugs(b)
 	c := openFleet(b, url, n, p)
-	c.Marked()
+	c.Weighed()
 	running(b, c)
 	r := startFleet(b, c)
 	begun, ended := time.Now(), 0

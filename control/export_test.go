@@ -85,6 +85,14 @@ func (c *Control) Marked() []string {
 	return out
 }
 
+// Weighed makes all devices weighed just now.
+func (c *Control) Weighed() {
+	c.Marked()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.weighed = c.Clock.Now()
+}
+
 // Touch marks a device as changed.
 func (c *Control) Touch(device string) { c.touch(device) }
 

@@ -31,15 +31,16 @@ func TestServers(t *testing.T) {
 // serversShare: two servers take one rollout to its end together. Both look at devices, none is sent two images, never are more in
 // flight than the policy takes, and the header counts what its targets say.
 func serversShare(t *testing.T, url string) {
-	const n = 80
+	const n = 100
 	p := newPlugs(t)
+	p.slow = 500 * time.Millisecond // so that the second, which looks for work once a lease time, finds some
 	a := openFleet(t, url, n, p, quickly(time.Now()))
 	b := fleetIn(t, url, p, quickly(a.Clock.Start))
 	var mu sync.Mutex
 	looks := map[*control.Control]int{}
 	r := startFleet(t, a)
 	for _, c := range []*control.Control{a, b} {
-		c.Marked()
+		c.Weighed()
 		c.SetEyes(func(ctx context.Context, d firmward.Device) (rollout.Seen, error) {
 			mu.Lock()
 			looks[c]++
@@ -98,7 +99,7 @@ func serverDies(t *testing.T, url string) {
 	const n = 40
 	p := newPlugs(t)
 	c := openFleet(t, url, n, p, quickly(time.Now()))
-	c.Marked()
+	c.Weighed()
 	r := startFleet(t, c)
 	child := exec.Command(os.Args[0], "-test.run", "^TestServerChild$", "-test.v")
 	child.Env = append(os.Environ(), "FIRMWARD_CHILD_URL="+url, "FIRMWARD_CHILD_DIR="+p.dir, fmt.Sprint("FIRMWARD_CHILD_START=", c.Clock.Start.UnixNano()))
@@ -160,7 +161,7 @@ func TestServerChild(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := fleetIn(t, url, &plugs{dir: os.Getenv("FIRMWARD_CHILD_DIR"), slow: 400 * time.Millisecond}, quickly(time.Unix(0, start)))
-	c.Marked()
+	c.Weighed()
 	if err := c.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}

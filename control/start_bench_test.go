@@ -34,7 +34,7 @@ func benchStart(b *testing.B, url func() string) {
 		b.StopTimer()
 		p := newPlugs(b)
 		c := openFleet(b, url(), n, p)
-		c.Marked() // the fleet was weighed long ago
+		c.Weighed() // the fleet was weighed long ago
 		stop := running(b, c)
 		rel := onlyRelease(b, c)
 		b.StartTimer()
