@@ -80,6 +80,7 @@ type Rollout struct {
 	Staging      string    // verdict: passed, failed, not-staged, running
 	Rehearsal    bool      // a staging run on a spare, not production
 	Unsure       bool      // it paused because the open wave showed too little; a person may say that it suffices
+	Withdrawn    string    `json:",omitempty"` // why its release was taken back: it can only be stopped
 	Waived       int       // waves before this one may be left although they showed too little: a person said so
 	Sizes        []int     // targets of each wave as planned
 	Total        int

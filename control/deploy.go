@@ -249,12 +249,15 @@ func countWave(ctx context.Context, from store.Reader, r firmward.Rollout) (roll
 	return c, err
 }
 
-// endIfOver ends the targets that nothing was sent to once a rollout has stopped for good: the first of many now, the others by the
-// loop.
+// endIfOver ends the targets that nothing was sent to once a rollout has stopped for good, the first of many now, the others by the
+// loop, and has a rehearsal's end turned into its verdict.
 func (c *Control) endIfOver(ctx context.Context, id string) error {
 	r, err := c.Store.Rollout(ctx, id)
 	if err != nil {
 		return err
+	}
+	if r.Rehearsal {
+		c.wake(loopDeploy) // a rollout waits for its verdict
 	}
 	c.touchTargets(id)
 	if r.State != firmward.RolloutStopped && r.State != firmward.RolloutFinished {

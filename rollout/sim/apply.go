@@ -11,12 +11,12 @@ import (
 func (w *World) apply(r *Run, s *slot, ev rollout.Event) {
 	before, was := s.Target, r.State
 	count := &r.counts[s.Wave]
-	tally(count, s.Target, -1)
+	tally(count, &s.Target, -1)
 	in := rollout.Input{Now: w.Now, Rollout: &r.Rollout, Target: &s.Target, Abilities: s.dev.abilities(), Event: ev}
 	var room [1]rollout.Command
 	commands := w.engine.advance(&in, room[:0])
-	tally(count, s.Target, 1)
-	if s.From != before.From {
+	tally(count, &s.Target, 1)
+	if s.From != before.From && s.Code != "already-installed" {
 		r.yes = nil // nobody has approved an update from this version
 	}
 	w.claim(r, s, before.State)
@@ -25,6 +25,9 @@ func (w *World) apply(r *Run, s *slot, ev rollout.Event) {
 	}
 	if s.State == firmward.TargetPending && before.State != firmward.TargetPending {
 		r.pending[s.Wave] = append(r.pending[s.Wave], s)
+	}
+	if !s.SoakedAt.Equal(before.SoakedAt) {
+		r.dirty = true // its gate may have waited for that
 	}
 	if s.State != before.State {
 		r.dirty = true
@@ -51,7 +54,7 @@ func (w *World) tick(r *Run, s *slot) {
 }
 
 // tally adds a target to the count of its wave, or takes it off.
-func tally(c *rollout.WaveCount, t firmward.Target, n int) {
+func tally(c *rollout.WaveCount, t *firmward.Target, n int) {
 	switch {
 	case t.State == firmward.TargetPending:
 		c.Pending += n
@@ -161,9 +164,14 @@ func (w *World) perform(r *Run, s *slot, c rollout.Command) rollout.Event {
 		w.installing(r, s)
 	}
 	was := s.dev.darkTo
+	s.dev.image = w.fate(r.Release, s.dev)
+	died := s.dev.diesAt
 	ev := s.dev.do(c.Verb, r.Release.Version, r.Policy.CommitWithin, w.Now)
 	if s.dev.darkTo.After(was) {
 		w.darken(s.dev)
+	}
+	if at := s.dev.diesAt; !at.Equal(died) {
+		w.fall(at)
 	}
 	if ev.Kind == rollout.NotSent || ev.Kind == rollout.InstallRefused || ev.Kind == rollout.Looked && ev.Seen.Reachable {
 		s.dev.unread = "" // nothing was written, or somebody saw what became of it
@@ -195,6 +203,11 @@ func (w *World) chance(id string) string {
 
 // dice gives 0 … sides-1 from the seed and a name (FNV-1a, then the finaliser of SplitMix64).
 func (w *World) dice(name string, sides int) int {
+	var room [64]byte
+	return w.roll(append(room[:0], name...), sides)
+}
+
+func (w *World) roll(name []byte, sides int) int {
 	h := uint64(14695981039346656037) ^ w.Seed
 	for i := range len(name) {
 		h = (h ^ uint64(name[i])) * 1099511628211

@@ -24,6 +24,10 @@ func (w *World) started(r *Run, p rollout.Slot) {
 	}
 	switch {
 	case !w.Check:
+	case r.recalled:
+		w.fail("%s starts although its image was withdrawn", t.DeviceID)
+	case r.struck:
+		w.fail("%s starts although its family fell in one event and nobody has said that it goes on", t.DeviceID)
 	case shut != "":
 		w.fail("%s starts although %s", t.DeviceID, shut)
 	case r.State != firmward.RolloutRunning || w.StopAll:
@@ -43,7 +47,10 @@ func (w *World) started(r *Run, p rollout.Slot) {
 // closed says what is wrong with changing a device at a time: no window is open, a freeze holds, or one of them comes
 // before the device would be back. It looks at each minute by itself.
 func (w *World) closed(r *Run, d *Device, from time.Time) string {
-	p, freezes := r.Policy, w.freezes(d)
+	return closed(r.Policy, w.freezes(d), rollout.Outage(d.candidate().Model), from)
+}
+
+func closed(p firmward.RolloutPolicy, freezes []firmward.Freeze, outage time.Duration, from time.Time) string {
 	if p.Window.Always() && len(p.Windows)+len(p.Freezes)+len(freezes) == 0 {
 		return ""
 	}
@@ -51,7 +58,7 @@ func (w *World) closed(r *Run, d *Device, from time.Time) string {
 	if err != nil {
 		return err.Error()
 	}
-	need := rollout.Outage(d.candidate().Model) + p.CommitWithin
+	need := outage + p.CommitWithin
 	for after := time.Duration(0); after < need; after += time.Minute {
 		at := from.Add(after)
 		if open, _ := cal.Open(at); !open {
@@ -81,6 +88,10 @@ func (w *World) installing(r *Run, s *slot) {
 	}
 	switch {
 	case !w.Check:
+	case r.recalled:
+		w.fail("%s gets an image that was withdrawn", s.DeviceID)
+	case d.halfway != "" && d.flashes[r.ID] > 1:
+		w.fail("%s gets its image again while it runs the small one of the first time", s.DeviceID)
 	case why != "":
 		w.fail("%s gets an image although %s", s.DeviceID, why)
 	case w.Now.Before(d.busyTo):

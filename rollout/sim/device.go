@@ -34,11 +34,15 @@ const (
 	Mute                          // its version cannot be read afterwards
 	Dies                          // dies half an hour after the update
 	Slow                          // needs twenty minutes to come back
+	Bricks                        // takes the image and is dead for good, whatever way back it had
+	PowerCut                      // loses its power while it writes: with one slot it is dead for good, with two it is back with the old version
+	Minimal                       // takes a small image first and by itself the wanted one after it; PowerCut hits it in between
+	DiesLate                      // dies three days after the update
 )
 
 var habits = [...]string{
 	"unreachable", "unfit", "refuses", "unsent", "breaks-off", "nothing", "old-version", "silent", "dead-service", "dead-man",
-	"way-back", "no-hold", "commit-fails", "no-fall", "stranger", "mute", "dies", "slow",
+	"way-back", "no-hold", "commit-fails", "no-fall", "stranger", "mute", "dies", "slow", "bricks", "power-cut", "minimal", "dies-late",
 }
 
 // ParseHabit finds a habit by its name.
@@ -72,12 +76,22 @@ type Device struct {
 	Habit  Habit
 	Script []string // trouble with its next commands, as "crash-after install"; each is used once
 
+	Path    string // delivery path of its images
+	Policy  string // rollout policy that it falls under; empty: that of whoever plans
+	Verdict firmward.StagingVerdict
+
 	Candidate *rollout.Candidate // what is known of a real one; nil: a card that all simulated ones share
 	Able      *rollout.Abilities // the same
 	Zone      *time.Location     // of its site; nil: that of the world
 	Freezes   []firmward.Freeze  // of its site; nil: those of the world
 
-	before  string // version in the other slot
+	image   fate      // what the image that is sent would do to it
+	got     Habit     // what the image that it took last does to it
+	gone    bool      // dead for good: firmward's image, its vendor or a date did that
+	halfway string    // version of the small image that it runs on its way
+	wholeAt time.Time // when it runs the wanted one; zero: never
+	aim     string    // the version wanted then
+	before  string    // version in the other slot
 	trial   bool
 	fallAt  time.Time
 	darkTo  time.Time
@@ -105,7 +119,7 @@ func (d *Device) candidate() rollout.Candidate {
 		c.Device = d.Facts
 		return c
 	}
-	return rollout.Candidate{Device: d.Facts, Model: card, HasDriver: true, Runs: d.Runs}
+	return rollout.Candidate{Device: d.Facts, Model: card, HasDriver: true, Runs: d.Runs, Path: d.Path, Staging: d.Verdict}
 }
 
 func (d *Device) abilities() rollout.Abilities {
@@ -115,7 +129,7 @@ func (d *Device) abilities() rollout.Abilities {
 	return rollout.Abilities{Settle: 5 * time.Minute, DeadMan: d.Habit&DeadMan != 0, CanRevert: d.Habit&WayBack != 0}
 }
 
-func (d *Device) is(h Habit) bool { return d.Habit&h != 0 }
+func (d *Device) is(h Habit) bool { return (d.Habit|d.got)&h != 0 }
 
 // trouble takes the next trouble that the script has for a verb.
 func (d *Device) trouble(v rollout.Verb) string {
@@ -143,12 +157,25 @@ func (d *Device) pass(now time.Time) {
 		d.trial, d.dead, d.fell = false, false, true
 		d.darkTo = d.fallAt.Add(bootTime)
 	}
+	if d.halfway != "" && !d.wholeAt.IsZero() && !now.Before(d.wholeAt) {
+		d.Facts.Firmware, d.halfway, d.dead = d.aim, "", d.is(DeadService)
+	}
 }
 
-func (d *Device) reachable(now time.Time) bool {
-	gone := d.is(Unreachable) || d.touched && d.is(Silent) && !d.fell || !d.diesAt.IsZero() && !now.Before(d.diesAt)
-	return !gone && !now.Before(d.darkTo)
+func (d *Device) reachable(now time.Time) bool { return !d.dark(now) && !now.Before(d.darkTo) }
+
+// dark reports whether the device will never answer again by itself.
+func (d *Device) dark(now time.Time) bool {
+	return d.gone || d.is(Unreachable) || d.touched && d.is(Silent) && !d.fell || !d.diesAt.IsZero() && !now.Before(d.diesAt)
 }
+
+// lost reports whether the device is worse than before for good: it never answers again, or serves no more, and has no way back of its own.
+func (d *Device) lost(now time.Time) bool {
+	back := d.trial && !d.is(NoFall) || d.is(WayBack) && d.before != ""
+	return d.dark(now) && !d.Habit.has(Unreachable) || d.dead && !back || d.halfway != "" && d.wholeAt.IsZero()
+}
+
+func (h Habit) has(o Habit) bool { return h&o != 0 }
 
 // do carries a verb out.
 func (d *Device) do(v rollout.Verb, want string, commitWithin time.Duration, now time.Time) rollout.Event {
@@ -192,7 +219,7 @@ func (d *Device) look(want string, now time.Time) rollout.Seen {
 	}
 	s := rollout.Seen{
 		Reachable: true, SameDevice: !(d.touched && d.is(Stranger)), Version: d.Facts.Firmware, Uncommitted: d.trial,
-		Services: []firmward.ServiceState{{Probe: "video", OK: !d.dead}},
+		Services: service(!d.dead),
 	}
 	if d.touched && d.is(Mute) {
 		s.Version = ""
@@ -210,18 +237,30 @@ func (d *Device) install(want string, commitWithin time.Duration, now time.Time)
 	switch {
 	case d.is(Unsent):
 		return rollout.Event{Kind: rollout.NotSent, Why: "the device did not answer before the upload"}
-	case d.is(Refuses):
+	case (d.Habit | d.image.habit).has(Refuses):
 		return rollout.Event{Kind: rollout.InstallRefused, Why: "invalid image"}
-	case d.is(Nothing):
+	case (d.Habit | d.image.habit).has(Nothing):
 		return rollout.Event{Kind: rollout.Accepted}
 	}
-	d.touched, d.fell = true, false
+	d.touched, d.fell, d.got = true, false, d.image.habit
 	boot := cmp.Or(d.boot, bootTime)
 	if d.is(Slow) {
 		boot = 20 * time.Minute
 	}
 	d.darkTo, d.busyTo = now.Add(boot), now.Add(boot)
-	if !d.is(OldVersion) {
+	slots := d.is(DeadMan | WayBack)
+	switch {
+	case d.is(Bricks), d.is(PowerCut) && !d.is(Minimal) && !slots:
+		d.gone = true
+	case d.is(OldVersion), d.is(PowerCut) && slots:
+	case d.is(Minimal):
+		d.before, d.halfway, d.aim = "", "minimal-"+want, want
+		d.Facts.Firmware, d.dead, d.trial = d.halfway, true, false
+		if d.wholeAt = now.Add(2 * boot); d.is(PowerCut) {
+			d.wholeAt = time.Time{}
+		}
+		d.busyTo = now.Add(2 * boot)
+	default:
 		d.before, d.Facts.Firmware = d.Facts.Firmware, want
 		d.dead = d.is(DeadService)
 		if d.trial = d.is(DeadMan); d.trial {
@@ -229,6 +268,10 @@ func (d *Device) install(want string, commitWithin time.Duration, now time.Time)
 		}
 		if d.is(Dies) {
 			d.diesAt = now.Add(boot + 30*time.Minute)
+		} else if d.is(DiesLate) {
+			d.diesAt = now.Add(boot + 72*time.Hour)
+		} else {
+			d.diesAt = d.image.dies
 		}
 	}
 	if d.is(BreaksOff) {

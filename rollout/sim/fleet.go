@@ -28,7 +28,7 @@ func random(seed uint64, begin time.Time, e engine) *World {
 			ID: id, Name: id, Model: fmt.Sprintf("M%d", w.dice(id+"model", 2)), Hardware: fmt.Sprintf("h%d", w.dice(id+"hardware", 2)),
 			Firmware: "1.0.0", Network: "192.0.2.0/24", Family: "f", Zone: firmward.ZoneHome, Criticality: w.dice(id+"criticality", 5), Lab: w.dice(id+"lab", 2) == 0,
 			Site: fmt.Sprintf("s%d", w.dice(id+"site", 2)),
-		}}
+		}, Path: []string{"push", "pull"}[w.dice(id+"path", 4)/3]}
 		models[d.Facts.Model] = true
 		if w.dice(id+"bad", 100) < bad {
 			d.Habit = 1<<w.dice(id+"habit", len(habits)) | 1<<w.dice(id+"second", len(habits))
@@ -48,9 +48,12 @@ func random(seed uint64, begin time.Time, e engine) *World {
 	}
 	w.Topo = topology.New(relations)
 	rel := firmward.Release{ID: "rel-2", Family: "f", Models: []string{"M0", "M1"}, Hardware: [][]string{{"*"}, {"*"}, {"h0"}, {"h0", "h1"}}[w.dice("revisions", 4)], Version: "2.0.0"}
+	w.trouble(begin)
 	w.persons(w.Plan("ro1", "anna", rel, w.policy("one"), order), "one")
 	if w.dice("second rollout", 3) == 0 {
-		rel.ID, rel.Version = "rel-3", "3.0.0"
+		if w.dice("the same again", 3) > 0 { // else the image that the first one carries, under another policy
+			rel.ID, rel.Version = "rel-3", "3.0.0"
+		}
 		w.persons(w.Plan("ro2", "dora", rel, w.policy("two"), order), "two")
 	}
 	for i := range w.dice("drifts", 4) {
@@ -81,6 +84,39 @@ func random(seed uint64, begin time.Time, e engine) *World {
 		w.At(begin.Add(time.Duration(press+w.dice("release", 600))*time.Minute), func() { w.Press("carl", false) })
 	}
 	return w
+}
+
+// trouble lets images be flawed, and vendors do what vendors do.
+func (w *World) trouble(begin time.Time) {
+	at := func(what string) time.Time {
+		return begin.Add(time.Duration(w.dice(what+" at", 4000)) * time.Minute)
+	}
+	model := []string{"", "M0", "M1"}[w.dice("whose", 3)]
+	if w.dice("flaw", 3) == 0 {
+		f := Flaw{Model: model, Habit: []Habit{Bricks, PowerCut, Minimal, Minimal | PowerCut, Minimal | PowerCut, DiesLate, Dies, DeadService, OldVersion, 0}[w.dice("which flaw", 10)]}
+		switch w.dice("flaw of", 4) {
+		case 0:
+			f.Path = []string{"push", "pull"}[w.dice("flawed path", 2)]
+		case 1:
+			f.Hardware = "h1"
+		case 2:
+			f.Version = "2.0.0"
+		}
+		if f.Habit == 0 {
+			f.Dies = at("date")
+		}
+		w.Flaws = append(w.Flaws, f)
+	}
+	hits := func(d firmward.Device) bool { return model == "" || d.Model == model }
+	if w.dice("content", 8) == 0 {
+		w.At(at("content"), func() { w.Strike("vendor", hits) })
+	}
+	if w.dice("push", 8) == 0 {
+		w.At(at("push"), func() { w.Push("vendor", "2.0.0", hits) })
+	}
+	if w.dice("withdrawn", 8) == 0 {
+		w.At(at("withdrawn"), func() { w.Withdraw("vendor", "2.0.0", "it bricks devices") })
+	}
 }
 
 // zones are places whose clocks are odd in their own ways: the first two change while a fleet is played.

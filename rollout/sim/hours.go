@@ -11,10 +11,14 @@ import (
 
 // local is the time at a device's site.
 func (w *World) local(d *Device) time.Time {
-	if zone := cmp.Or(d.Zone, w.Zone); zone != nil {
-		return w.Now.In(zone)
+	return local(w.Now, cmp.Or(d.Zone, w.Zone))
+}
+
+func local(now time.Time, zone *time.Location) time.Time {
+	if zone != nil {
+		return now.In(zone)
 	}
-	return w.Now
+	return now
 }
 
 // freezes are those that people set for a device's site.

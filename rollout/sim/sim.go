@@ -51,19 +51,23 @@ type World struct {
 	Allowed []firmward.Allowance        // risks that whoever plans takes on
 	Zone    *time.Location              // of the one site; nil: UTC
 	Freezes []firmward.Freeze           // of the one site
+	Flaws   []Flaw                      // what is wrong with images
 
 	Steps    int // things that happened so far
 	PeakDown int // most devices that were dark at one time, those behind them included
 
 	engine  engine
 	devices map[string]*Device
+	ids     []string // of devices, sorted; see everyone
 	runs    []*Run
 	claims  rollout.Claims
 	queue   queue
 	seq     int
-	issued  map[string]bool // command ids
-	down    map[string]int  // devices that are dark; how often, where several carry one
-	broken  error           // first broken invariant
+	issued  map[string]bool           // command ids
+	down    map[string]int            // devices that are dark; how often, where several carry one
+	sweeps  map[time.Time]bool        // that will be
+	fallen  map[string]rollout.Fallen // devices that fell, as the sweeps saw it
+	broken  error                     // first broken invariant
 }
 
 // Run is one rollout in a world.
@@ -72,16 +76,18 @@ type Run struct {
 	Release  firmward.Release
 	Refusals []rollout.Refusal
 
-	waves   [][]*slot
-	pending [][]*slot // per wave, in order; entries that are not pending any more are dropped late
-	counts  []rollout.WaveCount
-	byID    map[string]*slot
-	resumed bool      // by a person since the last halt or pause
-	streak  int       // successes since the last failure, as the targets tell it
-	yes     []consent // approvals given since a device that waits last changed by itself
-	gateDue time.Time // when the gate asked to be asked again
-	openDue time.Time // when the window changes next
-	dirty   bool
+	waves    [][]*slot
+	pending  [][]*slot // per wave, in order; entries that are not pending any more are dropped late
+	counts   []rollout.WaveCount
+	byID     map[string]*slot
+	recalled bool      // its image was withdrawn
+	struck   bool      // its family fell in one event; until a person resumes it
+	resumed  bool      // by a person since the last halt or pause
+	streak   int       // successes since the last failure, as the targets tell it
+	yes      []consent // approvals given since a device that waits last changed by itself
+	gateDue  time.Time // when the gate asked to be asked again
+	openDue  time.Time // when the window changes next
+	dirty    bool
 }
 
 // slot is one target with its device.
@@ -119,7 +125,7 @@ func (q *queue) Pop() any {
 // New returns an empty world at a time.
 func New(now time.Time, seed uint64) *World {
 	return &World{
-		Now: now, Seed: seed, engine: sound, devices: map[string]*Device{}, issued: map[string]bool{}, down: map[string]int{},
+		Now: now, Seed: seed, engine: sound, devices: map[string]*Device{}, issued: map[string]bool{}, down: map[string]int{}, fallen: map[string]rollout.Fallen{}, sweeps: map[time.Time]bool{},
 		claims: rollout.Claims{Device: map[string]string{}, Group: map[string]string{}, Model: map[string]int{}, Site: map[string]int{}, Domain: map[string]int{}},
 	}
 }
@@ -131,7 +137,10 @@ func (w *World) Put(d *Device) { w.devices[d.Facts.ID] = d }
 func (w *World) Plan(id, author string, rel firmward.Release, p firmward.RolloutPolicy, order []string) *Run {
 	cands := make([]rollout.Candidate, len(order))
 	for i, name := range order {
-		cands[i] = w.devices[name].candidate()
+		d := w.devices[name]
+		if cands[i] = d.candidate(); d.Policy != "" && d.Policy != p.Name {
+			cands[i].Policy = d.Policy
+		}
 		if len(w.Depot)+len(w.Allowed) > 0 {
 			cands[i].Releases, cands[i].Allowed = w.Depot, w.Allowed
 		}
@@ -217,6 +226,7 @@ func (w *World) Steer(r *Run, who, order, why string) {
 	}
 	w.tell(who, order, why)
 	r.resumed = r.resumed || order == "resume"
+	r.struck = r.struck && order != "resume"
 	w.steered(r, was)
 }
 
@@ -272,7 +282,7 @@ func (w *World) steered(r *Run, was firmward.RolloutState) {
 // turn asks the gate, lets devices be looked at after their soak, and starts whoever may start.
 func (w *World) turn(r *Run) {
 	if w.Willing {
-		w.agree(r)
+		r.yes = append(r.yes, agree(&r.Rollout, w.Now)...)
 	}
 	was, wave, why := r.State, r.Wave, r.Why
 	count := rollout.WaveCount{}
