@@ -27,11 +27,11 @@ func (c *Control) stage(ctx context.Context, tx *store.Tx, r firmward.Rollout, r
 	seen := map[string]bool{}
 	var verdicts []firmward.StagingVerdict
 	running := false
-	for _, t := range targets {
-		d, err := tx.Device(ctx, t.DeviceID)
-		if err != nil {
-			return "", err
-		}
+	devices, err := devicesOf(ctx, tx.Reader, targets)
+	if err != nil {
+		return "", err
+	}
+	for _, d := range devices {
 		drv, ok := c.installer(c.Catalog.Model(d))
 		if !ok || seen[d.Model+"\x00"+d.Hardware] {
 			continue
