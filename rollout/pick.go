@@ -80,7 +80,9 @@ func Pick(r *firmward.Rollout, slots []Slot, claims Claims, topo topology.Map, s
 }
 
 // Begin is the event that starts whom Pick has chosen.
-func Begin(s Slot) Event { return Event{Kind: Start, StartBy: s.StartBy, Why: s.Candidate.Held.Hurried} }
+func Begin(s Slot) Event {
+	return Event{Kind: Start, StartBy: s.StartBy, Why: s.Candidate.Held.Hurried}
+}
 
 // inTurn gives the order in which slots are asked: leaves first, gateways last, and the less critical before the more critical.
 func inTurn(slots []Slot, topo topology.Map) []int {

@@ -34,19 +34,25 @@ func (w *World) drawn(k *Known) (ask, send, boot time.Duration) {
 	return ask, p.send, p.boot + w.between("boot "+d.ID, -p.boot/10, p.boot/10)
 }
 
+type modelKey struct {
+	name   string
+	outage time.Duration
+}
+
 // modelPace is what is drawn once for a model.
 type modelPace struct{ ask, send, boot time.Duration }
 
 func (w *World) paceOf(model string, card firmward.Model) modelPace {
-	if p, ok := w.modelPaces[model]; ok {
+	most := rollout.Outage(card)
+	key := modelKey{model, most}
+	if p, ok := w.modelPaces[key]; ok {
 		return p
 	}
-	most := rollout.Outage(card)
 	p := modelPace{w.order("ask "+model, leastAsk, mostAsk), w.order("send "+model, leastSend, mostSend), w.between("boot "+model, most/3, most)}
 	if w.modelPaces == nil {
-		w.modelPaces = map[string]modelPace{}
+		w.modelPaces = map[modelKey]modelPace{}
 	}
-	w.modelPaces[model] = p
+	w.modelPaces[key] = p
 	return p
 }
 

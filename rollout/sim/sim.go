@@ -65,7 +65,7 @@ type World struct {
 	seq        int
 	issued     map[string]bool           // command ids
 	down       map[string]int            // devices that are dark; how often, where several carry one
-	modelPaces map[string]modelPace      // drawn so far
+	modelPaces map[modelKey]modelPace    // drawn so far
 	sweeps     map[time.Time]bool        // that will be
 	fallen     map[string]rollout.Fallen // devices that fell, as the sweeps saw it
 	broken     error                     // first broken invariant
