@@ -221,6 +221,12 @@ var bugs = map[string]func(*engine){
 	},
 }
 
+// rare are bugs that few fleets bring to light: from which seed on to look for them.
+var rare = map[string]uint64{
+	"half way is taken for no trace": 2300, "redundancy claim not shared across rollouts": 930, "a surely bad image goes on": 580,
+	"withdrawal halts one rollout alone": 370, "silence budget ignored": 240,
+}
+
 // TestBugs shows that the invariants are no ornament: for each deliberate bug they fail within some thousand fleets.
 func TestBugs(t *testing.T) {
 	const fleets = 4000
@@ -229,7 +235,7 @@ func TestBugs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			e := sound
 			put(&e)
-			for seed := range uint64(fleets) {
+			for seed := rare[name]; seed < fleets; seed++ {
 				w := random(seed, began, e)
 				err := w.Run(began.AddDate(0, 0, 4))
 				if err == nil {

@@ -79,7 +79,9 @@ func (w *World) installing(r *Run, s *slot) {
 	if d.flashes == nil {
 		d.flashes = map[string]int{}
 	}
-	d.flashes[r.ID]++
+	if d.flashes[r.ID]++; d.flashes[r.ID] == 1 {
+		d.ranFirst = d.Facts.Firmware
+	}
 	unread := d.unread == r.ID
 	d.unread = r.ID
 	why := ""
@@ -90,7 +92,7 @@ func (w *World) installing(r *Run, s *slot) {
 	case !w.Check:
 	case r.recalled:
 		w.fail("%s gets an image that was withdrawn", s.DeviceID)
-	case d.halfway != "" && d.flashes[r.ID] > 1:
+	case d.halfway != "" && d.halfway != d.ranFirst && d.flashes[r.ID] > 1:
 		w.fail("%s gets its image again while it runs the small one of the first time", s.DeviceID)
 	case why != "":
 		w.fail("%s gets an image although %s", s.DeviceID, why)

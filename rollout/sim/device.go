@@ -85,25 +85,26 @@ type Device struct {
 	Zone      *time.Location     // of its site; nil: that of the world
 	Freezes   []firmward.Freeze  // of its site; nil: those of the world
 
-	image   fate      // what the image that is sent would do to it
-	got     Habit     // what the image that it took last does to it
-	gone    bool      // dead for good: firmward's image, its vendor or a date did that
-	halfway string    // version of the small image that it runs on its way
-	wholeAt time.Time // when it runs the wanted one; zero: never
-	aim     string    // the version wanted then
-	before  string    // version in the other slot
-	trial   bool
-	fallAt  time.Time
-	darkTo  time.Time
-	diesAt  time.Time
-	touched bool // an installation was taken
-	dead    bool // its service
-	busyTo  time.Time
-	boot    time.Duration  // until it is back; 0: bootTime
-	alive   bool           // its service answered before the start
-	sawNew  bool           // a look really saw the wanted version, at work if it was before
-	flashes map[string]int // images sent, per rollout
-	unread  string         // the rollout that sent an image and has not looked since
+	image    fate      // what the image that is sent would do to it
+	got      Habit     // what the image that it took last does to it
+	gone     bool      // dead for good: firmward's image, its vendor or a date did that
+	halfway  string    // version of the small image that it runs on its way
+	wholeAt  time.Time // when it runs the wanted one; zero: never
+	aim      string    // the version wanted then
+	before   string    // version in the other slot
+	trial    bool
+	fallAt   time.Time
+	darkTo   time.Time
+	diesAt   time.Time
+	touched  bool // an installation was taken
+	dead     bool // its service
+	busyTo   time.Time
+	boot     time.Duration  // until it is back; 0: bootTime
+	alive    bool           // its service answered before the start
+	sawNew   bool           // a look really saw the wanted version, at work if it was before
+	flashes  map[string]int // images sent, per rollout
+	ranFirst string         // what it ran when a rollout sent it its first image
+	unread   string         // the rollout that sent an image and has not looked since
 }
 
 var card = firmward.Model{
