@@ -38,11 +38,12 @@ const (
 	PowerCut                      // loses its power while it writes: with one slot it is dead for good, with two it is back with the old version
 	Minimal                       // takes a small image first and by itself the wanted one after it; PowerCut hits it in between
 	DiesLate                      // dies three days after the update
+	Skewed                        // its clock is wrong: it says five minutes more than it has until it falls back
 )
 
 var habits = [...]string{
 	"unreachable", "unfit", "refuses", "unsent", "breaks-off", "nothing", "old-version", "silent", "dead-service", "dead-man",
-	"way-back", "no-hold", "commit-fails", "no-fall", "stranger", "mute", "dies", "slow", "bricks", "power-cut", "minimal", "dies-late",
+	"way-back", "no-hold", "commit-fails", "no-fall", "stranger", "mute", "dies", "slow", "bricks", "power-cut", "minimal", "dies-late", "skewed",
 }
 
 // ParseHabit finds a habit by its name.
@@ -209,6 +210,7 @@ func (d *Device) look(want string, now time.Time) rollout.Seen {
 	}
 	s := rollout.Seen{
 		Reachable: true, SameDevice: !(d.touched && d.is(Stranger)), Version: d.Facts.Firmware, Uncommitted: d.trial,
+		Busy:     d.halfway != "" && !d.wholeAt.IsZero(),
 		Services: service(!d.dead),
 	}
 	if d.touched && d.is(Mute) {
@@ -216,6 +218,9 @@ func (d *Device) look(want string, now time.Time) rollout.Seen {
 	}
 	if d.trial {
 		s.FallsBackIn = max(0, d.fallAt.Sub(now))
+		if d.is(Skewed) {
+			s.FallsBackIn += 5 * time.Minute
+		}
 	}
 	if s.Version == want && (!d.dead || !d.alive) {
 		d.sawNew = true

@@ -15,7 +15,7 @@ func Random(seed uint64, begin time.Time) *World { return random(seed, begin, so
 func random(seed uint64, begin time.Time, e engine) *World {
 	w := New(begin, seed)
 	w.Check, w.engine = true, e
-	w.Odds = Odds{CrashBefore: w.dice("before", 60), CrashAfter: w.dice("after", 60), Twice: w.dice("twice", 60), Late: w.dice("late", 40)}
+	w.Odds = Odds{CrashBefore: w.dice("before", 60), CrashAfter: w.dice("after", 60), Twice: w.dice("twice", 60), Late: w.dice("late", 40), Kill: max(0, w.dice("kill", 160)-80)}
 	order := w.settlers()
 	rel := firmward.Release{ID: "rel-2", Family: "f", Models: []string{"M0", "M1"}, Hardware: [][]string{{"*"}, {"*"}, {"h0"}, {"h0", "h1"}}[w.dice("revisions", 4)], Version: "2.0.0"}
 	w.trouble("", "2.0.0", 4000)
@@ -165,11 +165,20 @@ func (w *World) persons(r *Run, name string, minutes int) {
 	}
 }
 
+// calm ends all trouble between firmward and its devices, and starts it if it was killed.
+func (w *World) calm() {
+	w.Odds = Odds{}
+	if w.off() {
+		w.backAt = w.Now
+		w.back()
+	}
+	w.Press("carl", false)
+}
+
 // Calm ends all trouble outside the devices: no faults, no red button, and persons who approve and
 // resume everything again and again. What does not come to an end now never will.
 func (w *World) Calm() error {
-	w.Odds = Odds{}
-	w.Press("carl", false)
+	w.calm()
 	for range 10 { // each device that is found changed takes approvals back once more
 		for _, r := range w.runs {
 			for wave := range r.Waves {

@@ -35,6 +35,7 @@ type Odds struct {
 	CrashAfter  int // firmward stops after it was carried out; its outcome is lost
 	Twice       int // the outcome arrives twice
 	Late        int // the outcome arrives up to three hours late
+	Kill        int // firmward is killed right after a write, per mille of writes, and is back within three hours
 }
 
 // World is a fleet with rollouts. Fill the fields, then call Add and Run.
@@ -67,7 +68,9 @@ type World struct {
 	down    map[string]int            // devices that are dark; how often, where several carry one
 	sweeps  map[time.Time]bool        // that will be
 	fallen  map[string]rollout.Fallen // devices that fell, as the sweeps saw it
-	broken  error                     // first broken invariant
+	backAt  time.Time                 // when firmward is back after it was killed
+	kills   int
+	broken  error // first broken invariant
 }
 
 // Run is one rollout in a world.
@@ -202,7 +205,7 @@ func (w *World) settle() {
 	for range 10_000 {
 		busy := false
 		for _, r := range w.runs {
-			if r.dirty {
+			if r.dirty && !w.off() {
 				r.dirty = false
 				busy = true
 				w.turn(r)
@@ -218,6 +221,9 @@ func (w *World) settle() {
 
 // Steer gives a person's order to a rollout.
 func (w *World) Steer(r *Run, who, order, why string) {
+	if w.deaf(who, order) {
+		return
+	}
 	was := r.State
 	err := rollout.Steer(&r.Rollout, order, why, w.Now)
 	if err != nil {
@@ -232,6 +238,9 @@ func (w *World) Steer(r *Run, who, order, why string) {
 
 // Approve records a person's consent to a wave.
 func (w *World) Approve(r *Run, who string, wave int) {
+	if w.deaf(who, "approve") {
+		return
+	}
 	was := r.State
 	r.Approvals = append(r.Approvals, firmward.Approval{Actor: who, Wave: wave, At: w.Now})
 	r.yes = append(r.yes, consent{who, wave})
@@ -242,6 +251,9 @@ func (w *World) Approve(r *Run, who string, wave int) {
 
 // Hasten shortens the soaks of a rollout because of an advisory that is exploited.
 func (w *World) Hasten(r *Run, who, advisory string) {
+	if w.deaf(who, "hasten") {
+		return
+	}
 	why := advisory + " is being exploited"
 	if err := rollout.Hasten(&r.Rollout, why, rollout.Hurry{Exploited: []string{advisory}}, w.Now); err != nil {
 		why = "refused: " + err.Error()
@@ -252,6 +264,9 @@ func (w *World) Hasten(r *Run, who, advisory string) {
 
 // Press presses or releases the red button.
 func (w *World) Press(who string, on bool) {
+	if w.deaf(who, "stop-all") {
+		return
+	}
 	w.StopAll = on
 	w.tell(who, map[bool]string{true: "stop-all", false: "stop-all-end"}[on], "")
 	w.wake()
@@ -267,16 +282,15 @@ func (w *World) steered(r *Run, was firmward.RolloutState) {
 	if r.State == firmward.RolloutHalted || r.State == firmward.RolloutPaused {
 		r.resumed = false
 	}
-	if r.State != firmward.RolloutStopped && r.State != firmward.RolloutFinished {
-		return
-	}
-	for _, wave := range r.waves {
-		for _, s := range wave {
-			if s.State == firmward.TargetPending || s.State == firmward.TargetClaimed {
-				w.apply(r, s, rollout.Event{Kind: rollout.Abandon})
-			}
-		}
-	}
+	w.abandon(r)
+}
+
+func over(r *Run) bool {
+	return r.State == firmward.RolloutStopped || r.State == firmward.RolloutFinished
+}
+
+func (s *slot) untouched() bool {
+	return s.State == firmward.TargetPending || s.State == firmward.TargetClaimed
 }
 
 // turn asks the gate, lets devices be looked at after their soak, and starts whoever may start.
@@ -304,9 +318,13 @@ func (w *World) turn(r *Run) {
 	case r.Why != why:
 		w.tell(r.ID, string(r.State), r.Why)
 	}
+	if (r.State != was || r.Wave != wave) && w.killed(fmt.Sprint(r.ID, r.State, r.Wave, w.Now.Unix())) {
+		r.dirty = true
+		return
+	}
 	if look {
 		for _, s := range r.waves[r.Wave] {
-			if s.State == firmward.TargetSucceeded && s.SoakedAt.IsZero() {
+			if s.State == firmward.TargetSucceeded && s.SoakedAt.IsZero() && !w.off() {
 				w.apply(r, s, rollout.Event{Kind: rollout.SoakDue})
 			}
 		}
@@ -315,7 +333,7 @@ func (w *World) turn(r *Run) {
 		r.gateDue = due
 		w.At(due, func() { r.dirty = true })
 	}
-	if r.State == firmward.RolloutRunning {
+	if r.State == firmward.RolloutRunning && !w.off() {
 		w.start(r)
 	}
 }
@@ -335,7 +353,7 @@ func (w *World) start(r *Run) {
 		return
 	}
 	list, at := r.pending[r.Wave], 0
-	for at < len(list) && r.InFlight < r.Policy.MaxInFlight && r.State == firmward.RolloutRunning {
+	for at < len(list) && r.InFlight < r.Policy.MaxInFlight && r.State == firmward.RolloutRunning && !w.off() {
 		room := r.Policy.MaxInFlight - r.InFlight
 		end := min(len(list), at+min(pageSize, 2*room+8))
 		left, full := w.startPage(r, list[at:end])
@@ -373,6 +391,10 @@ func (w *World) startPage(r *Run, page []*slot) (left []*slot, full bool) {
 		r.openDue = change
 	}
 	for _, p := range picks {
+		if w.off() { // it was killed after the one before
+			left = append(left, r.byID[p.Target.DeviceID])
+			continue
+		}
 		w.started(r, p)
 		w.apply(r, r.byID[p.Target.DeviceID], rollout.Event{Kind: rollout.Start, StartBy: p.StartBy})
 	}

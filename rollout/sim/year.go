@@ -60,7 +60,7 @@ func Year(seed uint64, begin time.Time) (Lived, error) {
 func (w *World) month(m int, order []string, l *Lived) error {
 	first, name := w.Now, fmt.Sprintf("month %d ", m)
 	roll := func(what string, sides int) int { return w.dice(name+what, sides) }
-	w.Odds = Odds{CrashBefore: roll("before", 60), CrashAfter: roll("after", 60), Twice: roll("twice", 60), Late: roll("late", 40)}
+	w.Odds = Odds{CrashBefore: roll("before", 60), CrashAfter: roll("after", 60), Twice: roll("twice", 60), Late: roll("late", 40), Kill: max(0, roll("kill", 160)-80)}
 	w.Flaws, w.Freezes = nil, nil
 	w.luck(name, order)
 	version := fmt.Sprintf("%d.0.0", m+2)
@@ -88,8 +88,7 @@ func (w *World) month(m int, order []string, l *Lived) error {
 
 // monthEnds brings everything to an end, counts, and replaces what was lost.
 func (w *World) monthEnds(first time.Time, order []string, version string, l *Lived) error {
-	w.Odds = Odds{}
-	w.Press("carl", false)
+	w.calm()
 	for at := first.AddDate(0, 0, restDay); at.Before(first.AddDate(0, 0, stopDay)); at = at.Add(12 * time.Hour) {
 		for _, r := range w.runs {
 			for wave := range r.Waves {
