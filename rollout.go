@@ -171,12 +171,24 @@ type Target struct {
 	Baseline   []ServiceState // how its services answered before
 	StartedAt  time.Time
 	AcceptedAt time.Time // when the device said "accepted", which is not "installed"
+	BackAt     time.Time // when a look first saw the wanted version run
 	SawNew     bool      // the wanted version was seen running at least once
 	SoakedAt   time.Time // when the device was looked at again after its soak
 	Deadline   time.Time // when silence becomes failure
 	StartBy    time.Time // the image must be on its way by then, or window or freeze come before the end; zero: no such time
 	NextDue    time.Time // when the loop must look again
 	EndedAt    time.Time
+}
+
+// UpdateTime is how long one update took.
+type UpdateTime struct {
+	Model     string
+	Hardware  string
+	RolloutID string
+	DeviceID  string
+	Sent      time.Duration // from its start until the device had the image and accepted it
+	Back      time.Duration // from then until a look saw it run the new version
+	At        time.Time     // of that look
 }
 
 // ServiceState is how one service of a device answered.

@@ -80,6 +80,7 @@ type Control struct {
 	imports  sync.Map    // *importing: imports of many documents that are under way
 	atOnce   int         // devices that one transaction of restate writes at most
 	fetches  sync.Map    // names of feeds that are being fetched
+	paces    paces       // how long updates took
 	walls    sync.Mutex  // one change of the desired state of walls at a time
 	stale    atomic.Bool // something was imported that not all findings reflect; the store knows it anyhow
 	halted   atomic.Bool // the red button was pressed in this process; the store may learn it a little later

@@ -134,6 +134,10 @@ func (c *Control) applyOnce(ctx context.Context, rolloutID, deviceID string, ev 
 	if err != nil {
 		return err
 	}
+	able, err := c.abilities(ctx, d)
+	if err != nil {
+		return err
+	}
 	var topo topology.Map
 	if ev.Kind == rollout.Start {
 		if topo, err = c.topology(ctx); err != nil {
@@ -158,7 +162,7 @@ func (c *Control) applyOnce(ctx context.Context, rolloutID, deviceID string, ev 
 				return err
 			}
 		}
-		in := rollout.Input{Now: c.Clock.Now(), Rollout: &r, Target: &t, Abilities: c.abilities(d), Event: ev}
+		in := rollout.Input{Now: c.Clock.Now(), Rollout: &r, Target: &t, Abilities: able, Event: ev}
 		commands = rollout.Advance(&in, commands)
 		if finished != nil {
 			if err := tx.FinishCommand(ctx, finished.ID, string(ev.Kind), in.Now); err != nil {
@@ -170,6 +174,11 @@ func (c *Control) applyOnce(ctx context.Context, rolloutID, deviceID string, ev 
 				return err
 			}
 			ended = true
+		}
+		if u, ok := rollout.Took(before, t, d); ok {
+			if err := tx.PutUpdateTime(ctx, u); err != nil {
+				return err
+			}
 		}
 		if err := tx.PutTarget(ctx, t); err != nil {
 			return err
@@ -314,12 +323,15 @@ func (c *Control) countWave(ctx context.Context, tx *store.Tx, r firmward.Rollou
 	return rollout.Count(all), err
 }
 
-// endIfOver ends the targets that nothing was sent to once a rollout has stopped for good, and turns
-// a rehearsal's end into its verdict.
+// endIfOver ends the targets that nothing was sent to once a rollout has stopped for good, and has
+// a rehearsal's end turned into its verdict.
 func (c *Control) endIfOver(ctx context.Context, id string) error {
 	r, err := c.Store.Rollout(ctx, id)
 	if err != nil {
 		return err
+	}
+	if r.Rehearsal {
+		c.wake(loopDeploy) // a rollout waits for its verdict
 	}
 	if r.State == firmward.RolloutStopped || r.State == firmward.RolloutFinished {
 		targets, err := c.targets(ctx, id)

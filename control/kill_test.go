@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -53,8 +54,13 @@ risk-policies:
   - {name: r, exploited-and-exposed: 1d, exploited: 1d, critical: 1d, high: 1d, other: 1d, contain-within: 1d, replace-within: 1d, look-every: 7d}
 `
 
-// killHouse opens a firmward on a data directory whose devices are reached through a port map.
+// killHouse opens the firmward that is killed.
 func killHouse(ctx context.Context, dir string, start time.Time) (*control.Control, *store.Store, error) {
+	return loopHouse(ctx, dir, killPolicy, control.Clock{Base: start, Start: start, Scale: killScale})
+}
+
+// loopHouse opens a firmward on a data directory whose devices are reached through a port map.
+func loopHouse(ctx context.Context, dir, policies string, clock control.Clock) (*control.Control, *store.Store, error) {
 	st, err := store.Open(ctx, store.Options{URL: filepath.Join(dir, "firmward.db")})
 	if err != nil {
 		return nil, nil, err
@@ -63,7 +69,7 @@ func killHouse(ctx context.Context, dir string, start time.Time) (*control.Contr
 	if err != nil {
 		return nil, nil, err
 	}
-	pol, err := policy.Parse([]byte(killPolicy), "kill.yaml")
+	pol, err := policy.Parse([]byte(policies), "policies.yaml")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -92,18 +98,18 @@ func killHouse(ctx context.Context, dir string, start time.Time) (*control.Contr
 	if err != nil {
 		return nil, nil, err
 	}
-	port, err := os.ReadFile(filepath.Join(dir, "port"))
+	at, err := os.ReadFile(filepath.Join(dir, "serve"))
 	if err != nil {
 		return nil, nil, err
 	}
-	serve, err := netip.ParseAddrPort("127.0.0.1:" + string(port))
+	serve, err := netip.ParseAddrPort(string(at))
 	if err != nil {
 		return nil, nil, err
 	}
 	c, err := control.New(control.Config{
 		Store: st, Network: network, Catalog: cat, Policies: pol, Probes: probes.All(), Drivers: drivers.All(), Sources: sources.All(),
 		Depot: dep, Serve: serve, Secrets: box, Signer: signer, Lab: true, Lease: 2 * time.Second,
-		Clock: control.Clock{Base: start, Start: start, Scale: killScale},
+		Clock: clock,
 		Log:   slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
 	})
 	return c, st, err
@@ -133,6 +139,7 @@ func TestKillNine(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a server fifty times")
 	}
+	t.Parallel()
 	dir, start := t.TempDir(), time.Now()
 	l := killLab(t, dir, start)
 	ids := killPlan(t, dir, start)
@@ -188,6 +195,16 @@ func killLab(t *testing.T, dir string, start time.Time) *lab.Lab {
 			t.Fatal(err)
 		}
 	}
+	serveLab(t, l, dir)
+	return l
+}
+
+// labs counts the labs of this process.
+var labs atomic.Int32
+
+// serveLab opens the sockets of a lab and writes what loopHouse needs into a directory.
+func serveLab(t *testing.T, l *lab.Lab, dir string) {
+	t.Helper()
 	ports, err := l.ServeLoopback(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)
@@ -200,18 +217,14 @@ func killLab(t *testing.T, dir string, start time.Time) *lab.Lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	free, err := (&wire.OS{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := bytes.Cut([]byte(free.Addr().String()), []byte(":"))
-	free.Close()
-	for name, content := range map[string][]byte{"map.json": b, "audit.key": []byte(private), "port": port} {
+	// An address of its own for each process and lab: a port that is free now is another test's in a moment.
+	pid := os.Getpid()
+	serve := fmt.Sprintf("127.%d.%d.%d:8390", 1+pid>>8&0x7f, pid&0xff, 1+labs.Add(1)%250)
+	for name, content := range map[string][]byte{"map.json": b, "audit.key": []byte(private), "serve": []byte(serve)} {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return l
 }
 
 // killPlan names the network, scans it and starts two rollouts: plugs that fetch their image and cameras

@@ -60,7 +60,11 @@ func (c *Control) ForecastRollout(ctx context.Context, in Forecasting) (sim.Fore
 			}
 			places[site] = at
 		}
-		k.Fleet = append(k.Fleet, sim.Known{Candidate: cand, Abilities: c.abilities(cand.Device), Zone: at.local.Location(), Freezes: at.freezes})
+		took, err := c.pace(ctx, cand.Device.Model)
+		if err != nil {
+			return sim.Forecast{}, k, err
+		}
+		k.Fleet = append(k.Fleet, sim.Known{Candidate: cand, Abilities: c.able(cand.Model, took), Took: took, Zone: at.local.Location(), Freezes: at.freezes})
 	}
 	f, err := k.Forecast(ctx.Err, in.Seed, in.Runs)
 	return f, k, err

@@ -154,10 +154,15 @@ func (c *Control) LocalTime(ctx context.Context, site string) (time.Time, error)
 	return at.local, err
 }
 
-// abilities are the facts about driver and card that the engine needs.
-func (c *Control) abilities(d firmward.Device) rollout.Abilities {
+// abilities are the facts about driver, card and earlier updates that the engine needs.
+func (c *Control) abilities(ctx context.Context, d firmward.Device) (rollout.Abilities, error) {
 	m := c.Catalog.Model(d)
-	a := rollout.Abilities{Scheme: m.Scheme, Settle: rollout.Settle(m), Exchange: c.Clock.Real(lookLimit)}
+	took, err := c.pace(ctx, d.Model)
+	return c.able(m, took), err
+}
+
+func (c *Control) able(m firmward.Model, took []firmward.UpdateTime) rollout.Abilities {
+	a := rollout.Abilities{Scheme: m.Scheme, Settle: rollout.Learned(m, took), Exchange: c.Clock.Real(lookLimit)}
 	if drv, ok := c.installer(m); ok {
 		info := drv.Info()
 		a.DeadMan = info.Rollback == firmward.RollbackDeadMan

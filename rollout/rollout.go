@@ -311,7 +311,9 @@ func (in *Input) judge(out []Command) []Command {
 	case !in.reached(seen.Version):
 		return in.oldVersion(late, out)
 	}
-	t.SawNew = true
+	if !t.SawNew {
+		t.SawNew, t.BackAt = true, in.Now
+	}
 	if t.State == firmward.TargetInDoubt {
 		t.State = firmward.TargetVerifying
 	}

@@ -68,6 +68,7 @@ var tables = []struct{ name, key string }{
 	{"setting", "name"},
 	{"recipient", "name"},
 	{"site_freeze", "site, name"},
+	{"update_time", "rollout, device"},
 	{"command", "id"},
 	{"audit_leaf", "id"},
 	{"audit_hash", "idx"},

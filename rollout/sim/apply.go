@@ -26,6 +26,9 @@ func (w *World) apply(r *Run, s *slot, ev rollout.Event) {
 	if s.State == firmward.TargetPending && before.State != firmward.TargetPending {
 		r.pending[s.Wave] = append(r.pending[s.Wave], s)
 	}
+	if !s.SoakedAt.Equal(before.SoakedAt) {
+		r.dirty = true // its gate may have waited for that
+	}
 	if s.State != before.State {
 		r.dirty = true
 		w.changed(r, s, before)
@@ -114,10 +117,7 @@ func (w *World) claim(r *Run, s *slot, was firmward.TargetState) {
 // command carries one command out after its time, with the trouble that chance or the device's
 // script has for it.
 func (w *World) command(r *Run, s *slot, c rollout.Command) {
-	took := askTime
-	if c.Verb == rollout.DoInstall {
-		took = installTime
-	}
+	took := s.dev.pace(c.Verb)
 	trouble := s.dev.trouble(c.Verb)
 	if trouble == "" {
 		trouble = w.chance(c.ID)
@@ -165,7 +165,7 @@ func (w *World) perform(r *Run, s *slot, c rollout.Command) rollout.Event {
 			return rollout.Event{Kind: rollout.NotSent, Code: rollout.StopAll, Why: "the red button is pressed"}
 		case r.State != firmward.RolloutRunning:
 			return rollout.Event{Kind: rollout.NotSent, Why: "the rollout is " + string(r.State)}
-		case rollout.TooLate(s.Target, w.Now.Add(-installTime)): // when the exchange began
+		case rollout.TooLate(s.Target, w.Now.Add(-s.dev.pace(rollout.DoInstall))): // when the exchange began
 			return rollout.Event{Kind: rollout.NotSent, Code: rollout.RefuseWindow, Why: "it would not be done in time"}
 		}
 		if why := rollout.Frozen(&r.Rollout, w.local(s.dev), w.freezes(s.dev)); why != "" {

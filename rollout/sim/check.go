@@ -86,7 +86,7 @@ func (w *World) installing(r *Run, s *slot) {
 	d.unread = r.ID
 	why := ""
 	if w.Check {
-		why = w.closed(r, s.dev, w.local(s.dev).Add(-installTime))
+		why = w.closed(r, s.dev, w.local(s.dev).Add(-s.dev.pace(rollout.DoInstall)))
 	}
 	switch {
 	case !w.Check:

@@ -23,7 +23,7 @@ const (
 	BreaksOff                     // the exchange breaks off, the image was taken
 	Nothing                       // says yes and does nothing
 	OldVersion                    // restarts with the old version
-	Silent                        // never comes back
+	Silent                        // never comes back with the new version
 	DeadService                   // the new version's service is dead
 	DeadMan                       // runs on trial and falls back by itself unless committed
 	WayBack                       // the driver can go back
@@ -98,9 +98,12 @@ type Device struct {
 	darkTo   time.Time
 	diesAt   time.Time
 	touched  bool // an installation was taken
+	fell     bool // it went back by itself to what it ran before
 	dead     bool // its service
 	busyTo   time.Time
 	boot     time.Duration  // until it is back; 0: bootTime
+	asked    time.Duration  // that a question takes; 0: askTime
+	sent     time.Duration  // that sending the image takes; 0: installTime
 	alive    bool           // its service answered before the start
 	sawNew   bool           // a look really saw the wanted version, at work if it was before
 	flashes  map[string]int // images sent, per rollout
@@ -141,11 +144,19 @@ func (d *Device) trouble(v rollout.Verb) string {
 	return ""
 }
 
+// pace is how long a command to the device takes.
+func (d *Device) pace(v rollout.Verb) time.Duration {
+	if v == rollout.DoInstall {
+		return cmp.Or(d.sent, installTime)
+	}
+	return cmp.Or(d.asked, askTime)
+}
+
 // pass lets happen what has happened in the device until now.
 func (d *Device) pass(now time.Time) {
 	if d.trial && !d.fallAt.IsZero() && !now.Before(d.fallAt) && !d.is(NoFall) {
 		d.Facts.Firmware, d.before = d.before, ""
-		d.trial, d.dead = false, false
+		d.trial, d.dead, d.fell = false, false, true
 		d.darkTo = d.fallAt.Add(bootTime)
 	}
 	if d.halfway != "" && !d.wholeAt.IsZero() && !now.Before(d.wholeAt) {
@@ -157,7 +168,7 @@ func (d *Device) reachable(now time.Time) bool { return !d.dark(now) && !now.Bef
 
 // dark reports whether the device will never answer again by itself.
 func (d *Device) dark(now time.Time) bool {
-	return d.gone || d.is(Unreachable) || d.touched && d.is(Silent) || !d.diesAt.IsZero() && !now.Before(d.diesAt)
+	return d.gone || d.is(Unreachable) || d.touched && d.is(Silent) && !d.fell || !d.diesAt.IsZero() && !now.Before(d.diesAt)
 }
 
 // lost reports whether the device is worse than before for good: it never answers again, or serves no more, and has no way back of its own.
@@ -237,7 +248,7 @@ func (d *Device) install(want string, commitWithin time.Duration, now time.Time)
 	case (d.Habit | d.image.habit).has(Nothing):
 		return rollout.Event{Kind: rollout.Accepted}
 	}
-	d.touched, d.got = true, d.image.habit
+	d.touched, d.fell, d.got = true, false, d.image.habit
 	boot := cmp.Or(d.boot, bootTime)
 	if d.is(Slow) {
 		boot = 20 * time.Minute

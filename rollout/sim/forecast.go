@@ -67,9 +67,11 @@ type Case struct {
 	Fleet   []Known
 	Topo    topology.Map
 	Faults  []Fault
+	Habits  map[string]Habit // device id → what it is known to do; nil: as the dice give Faults out
 	Begin   time.Time
 	Watch   func(ended, devices int, at time.Time)    // told now and then how far a large run is; nil: nobody
 	Trace   func(at time.Time, who, what, why string) // nil: nothing is told
+	Decided *Decisions                                // of the last run; nil: not kept
 
 	made *generated   // in place of Fleet
 	stop func() error // asked now and then whether a large run must end
@@ -79,8 +81,9 @@ type Case struct {
 type Known struct {
 	Candidate rollout.Candidate
 	Abilities rollout.Abilities
-	Zone      *time.Location    // of its site; nil: UTC
-	Freezes   []firmward.Freeze // that people set for its site
+	Took      []firmward.UpdateTime // by its model's last updates, the newest first; empty: nothing is known
+	Zone      *time.Location        // of its site; nil: UTC
+	Freezes   []firmward.Freeze     // that people set for its site
 }
 
 // run is the name of the rollout.
@@ -122,7 +125,13 @@ func (c Case) playSmall(seed uint64) Outcome {
 	w := New(c.Begin, seed)
 	w.Check, w.Willing, w.Topo = true, true, c.Topo
 	sum, ended := sha256.New(), c.Begin
+	if c.Decided != nil {
+		*c.Decided = Decisions{Names: c.Decided.Names}
+	}
 	w.Trace = func(who, what, why string) {
+		if c.Decided != nil {
+			c.Decided.hear(w, who, what, why)
+		}
 		if who == run && firmward.RolloutState(what) != firmward.RolloutRunning {
 			ended = w.Now
 		}
@@ -139,7 +148,8 @@ func (c Case) playSmall(seed uint64) Outcome {
 		id := k.Candidate.Device.ID
 		order[i] = id
 		able, cand := k.Abilities, k.Candidate
-		d := &Device{Facts: k.Candidate.Device, Candidate: &cand, Able: &able, Zone: k.Zone, Freezes: k.Freezes, Habit: c.habit(w, id), boot: w.boot(id, k.Candidate.Model)}
+		d := &Device{Facts: k.Candidate.Device, Candidate: &cand, Able: &able, Zone: k.Zone, Freezes: k.Freezes, Habit: c.habit(w, id)}
+		d.asked, d.sent, d.boot = w.paces(k)
 		if able.DeadMan {
 			d.Habit |= DeadMan
 		}
@@ -165,6 +175,13 @@ func (c Case) playSmall(seed uint64) Outcome {
 		out.Refused[ref.Why]++
 	}
 	w.sum(r, &out)
+	if c.Decided != nil {
+		for id, s := range r.byID {
+			if s.State.Final() {
+				c.Decided.End(id, s.Code)
+			}
+		}
+	}
 	out.Took = ended.Sub(c.Begin)
 	return out
 }
@@ -192,8 +209,13 @@ func (w *World) sum(r *Run, out *Outcome) {
 	out.Nights = len(nights)
 }
 
-// habit is what a device does wrong.
-func (c Case) habit(w *World, id string) Habit { return w.habit(id, c.Faults) }
+// habit is what a device is known to do, or at most one fault as the dice fall.
+func (c Case) habit(w *World, id string) Habit {
+	if c.Habits != nil {
+		return c.Habits[id]
+	}
+	return w.habit(id, c.Faults)
+}
 
 // habit gives the device at most one fault, as the dice fall.
 func (w *World) habit(id string, faults []Fault) Habit {
@@ -205,12 +227,6 @@ func (w *World) habit(id string, faults []Fault) Habit {
 		n -= f.Share
 	}
 	return 0
-}
-
-// boot is how long a device is dark: a third of the outage on its card up to all of it.
-func (w *World) boot(id string, m firmward.Model) time.Duration {
-	most := rollout.Outage(m)
-	return most/3 + time.Duration(w.dice("boot "+id, 1000))*(most-most/3)/1000
 }
 
 // darken counts a device, and what it carries, as dark until it is back. One that stays silent does not count for ever: it is lost, not dark.

@@ -134,11 +134,11 @@ func (l *large) plan() {
 // first is the record of a device before anything happens.
 func (l *large) first(p rollout.Place, why text) record {
 	k := l.fleet.known(p.Candidate)
-	id := k.Candidate.Device.ID
 	r := record{
 		wave: p.Wave, why: why, from: l.said.number(k.Candidate.Device.Firmware), habit: l.all[p.Candidate].habit,
-		boot: int32(l.dice.boot(id, k.Candidate.Model) / time.Millisecond),
 	}
+	ask, send, boot := l.dice.paces(*k)
+	r.ask, r.send, r.boot = int32(ask/time.Millisecond), int32(send/time.Millisecond), int32(boot/time.Millisecond)
 	r.runs = r.from
 	if k.Abilities.DeadMan {
 		r.habit |= DeadMan

@@ -22,7 +22,7 @@ func verbNumber(v rollout.Verb) uint8 {
 // apply gives one event to the engine, keeps what it decides and carries its commands out.
 func (l *large) apply(i int32, ev rollout.Event) {
 	r, was := &l.all[i], l.run.State
-	before, whyBefore, dueBefore := r.at(), r.why, r.due
+	before, whyBefore, dueBefore, soakedBefore := r.at(), r.why, r.due, r.is.has(soaked)
 	t := l.target(i, r)
 	count := &l.counts[r.wave]
 	tally(count, &t, -1)
@@ -43,6 +43,9 @@ func (l *large) apply(i int32, ev rollout.Event) {
 	if t.State == firmward.TargetPending && before != firmward.TargetPending {
 		l.lines[r.wave].join(i)
 	}
+	if r.is.has(soaked) != soakedBefore {
+		l.dirty = true // its gate may have waited for that
+	}
 	if t.State != before {
 		l.dirty = true
 		l.changed(i, &t, before)
@@ -60,11 +63,7 @@ func (l *large) apply(i int32, ev rollout.Event) {
 	}
 	for _, c := range commands {
 		l.tell(t.DeviceID, ">", string(c.Verb))
-		took := askTime
-		if c.Verb == rollout.DoInstall {
-			took = installTime
-		}
-		l.at(ns(l.now.Add(took)), happening{kind: ends, device: i, seq: uint16(t.Seq), verb: verbNumber(c.Verb)})
+		l.at(ns(l.now.Add(r.pace(c.Verb))), happening{kind: ends, device: i, seq: uint16(t.Seq), verb: verbNumber(c.Verb)})
 	}
 }
 
@@ -100,7 +99,7 @@ func (l *large) held(i int32, r *record) (rollout.Event, bool) {
 	if l.run.State != firmward.RolloutRunning {
 		return rollout.Event{Kind: rollout.NotSent, Why: "the rollout is " + string(l.run.State)}, true
 	}
-	if rollout.TooLate(firmward.Target{StartBy: instant(r.startBy)}, l.now.Add(-installTime)) { // when the exchange began
+	if rollout.TooLate(firmward.Target{StartBy: instant(r.startBy)}, l.now.Add(-r.pace(rollout.DoInstall))) { // when the exchange began
 		return rollout.Event{Kind: rollout.NotSent, Code: rollout.RefuseWindow, Why: "it would not be done in time"}, true
 	}
 	if l.neverFrozen() {

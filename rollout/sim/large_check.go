@@ -64,7 +64,7 @@ func (l *large) sending(i int32, r *record) {
 		l.fail("%s, a %s of revision %s, gets an image for %v of revision %v", d.ID, d.Model, d.Hardware, l.c.Release.Models, l.c.Release.Hardware)
 	}
 	r.is.set(sent, true)
-	l.openAt(i, k, l.now.Add(-installTime))
+	l.openAt(i, k, l.now.Add(-r.pace(rollout.DoInstall)))
 }
 
 // changed checks one target's step.

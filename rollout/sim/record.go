@@ -14,7 +14,7 @@ type record struct {
 	dark, dies                       int64 // of the device
 	then                             int64 // when it falls back; half way: when it runs the wanted version
 	why, code, from, runs, before    text
-	boot                             int32 // milliseconds
+	boot, ask, send                  int32 // milliseconds that the device takes
 	wave                             int32
 	habit, got                       Habit
 	is                               mark
@@ -39,6 +39,7 @@ const (
 	halfway
 	looked // a look really saw the wanted version
 	sent   // an image was sent to it
+	fellBack
 )
 
 func (m mark) has(o mark) bool { return m&o != 0 }
@@ -165,7 +166,7 @@ func (l *large) device(r *record) Device {
 	d := Device{
 		Habit: r.habit, got: r.got, gone: r.is.has(gone), trial: r.is.has(trial), touched: r.is.has(touched), dead: r.is.has(dead), alive: r.is.has(alive), sawNew: r.is.has(looked),
 		darkTo: instant(r.dark), fallAt: instant(r.then), diesAt: instant(r.dies), aim: l.c.Release.Version, before: l.said.all[r.before],
-		boot: time.Duration(r.boot) * time.Millisecond,
+		boot: millis(r.boot), fell: r.is.has(fellBack),
 	}
 	d.Facts.Firmware = l.said.all[r.runs]
 	if r.is.has(halfway) {
@@ -174,6 +175,16 @@ func (l *large) device(r *record) Device {
 	return d
 }
 
+// pace is how long a command to the device takes.
+func (r *record) pace(v rollout.Verb) time.Duration {
+	if v == rollout.DoInstall {
+		return millis(r.send)
+	}
+	return millis(r.ask)
+}
+
+func millis(n int32) time.Duration { return time.Duration(n) * time.Millisecond }
+
 func (l *large) rest(d *Device, r *record) {
 	r.got, r.dark, r.dies, r.then = d.got, ns(d.darkTo), ns(d.diesAt), ns(d.fallAt)
 	if d.halfway != "" {
@@ -181,6 +192,7 @@ func (l *large) rest(d *Device, r *record) {
 	}
 	r.runs, r.before = l.said.again(r.runs, d.Facts.Firmware), l.said.again(r.before, d.before)
 	r.is.set(gone, d.gone)
+	r.is.set(fellBack, d.fell)
 	r.is.set(trial, d.trial)
 	r.is.set(touched, d.touched)
 	r.is.set(dead, d.dead)

@@ -18,6 +18,7 @@ import (
 var inventory = []check{
 	{"sites and networks", networks},
 	{"freezes", freezes},
+	{"update times", updateTimes},
 	{"observations", observations},
 	{"observation evidence is kept", evidence},
 	{"devices", devices},
@@ -64,6 +65,28 @@ func freezes(t *testing.T, s *store.Store) {
 	wantCode(t, s.Tx(ctx, func(tx *store.Tx) error { return tx.DeleteFreeze(ctx, "Zürich", "Ferien") }), firmward.NotFound)
 	write(t, s, func(tx *store.Tx) error { return tx.DeleteFreeze(ctx, "home", "Ferien") })
 	diff(t, "after delete", []store.SiteFreeze{at("home", quarter)}, of("home"))
+}
+
+func updateTimes(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	took := func(rollout, device, model string, minutes int) firmward.UpdateTime {
+		return firmward.UpdateTime{Model: model, Hardware: "h", RolloutID: rollout, DeviceID: device, Sent: time.Minute, Back: 5 * time.Minute, At: t0.Add(time.Duration(minutes) * time.Minute)}
+	}
+	old, middle, latest, other := took("r1", "a", "M", 1), took("r1", "b", "M", 2), took("r2", "a", "M", 3), took("r1", "c", "N", 4)
+	write(t, s, func(tx *store.Tx) error {
+		for _, u := range []firmward.UpdateTime{middle, old, other, latest, took("r1", "b", "M", 2)} {
+			if err := tx.PutUpdateTime(ctx, u); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	of := func(model string, most int) []firmward.UpdateTime {
+		return must[[]firmward.UpdateTime](t)(s.UpdateTimes(ctx, model, most))
+	}
+	diff(t, "the newest first", []firmward.UpdateTime{latest, middle, old}, of("M", 50))
+	diff(t, "no more than asked for", []firmward.UpdateTime{latest, middle}, of("M", 2))
+	diff(t, "of a model without updates", []firmward.UpdateTime{}, of("O", 50))
 }
 
 func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
