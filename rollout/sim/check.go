@@ -206,7 +206,7 @@ func (w *World) check() {
 					continue
 				}
 				flying++
-				if w.Now.After(s.Deadline.Add(patience)) {
+				if w.Now.After(s.Deadline.Add(patience)) && w.Now.After(s.Deadline.Add(patience+w.outage(s.Deadline))) {
 					w.fail("%s is %s long after its deadline: silence must become failure", s.DeviceID, s.State)
 				}
 				if by := busy[s.DeviceID]; by != "" {
@@ -247,7 +247,7 @@ func (w *World) check() {
 	}
 }
 
-// patience is how long after its deadline a device may still be waited for: an answer may be three hours late.
+// patience is how long after its deadline a device may still be waited for while firmward runs: an answer may be three hours late.
 const patience = 12 * time.Hour
 
 // Stuck names what neither ended nor waits for a person or a time, after everything has been run.

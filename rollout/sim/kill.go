@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/rollout"
 )
 
@@ -12,6 +13,7 @@ import (
 func (w *World) kill(down time.Duration) {
 	w.backAt = w.Now.Add(down)
 	w.kills++
+	w.downs = append(w.downs, firmward.Span{From: w.Now, To: w.backAt})
 	w.tell("firmward", "killed", "")
 	w.At(w.backAt, w.back)
 }
@@ -33,6 +35,16 @@ func (w *World) back() {
 
 // off reports whether firmward does not run.
 func (w *World) off() bool { return w.Now.Before(w.backAt) }
+
+// outage is how long firmward did not run since a time.
+func (w *World) outage(since time.Time) (sum time.Duration) {
+	for _, d := range w.downs {
+		if d.To.After(since) {
+			sum += d.To.Sub(d.From)
+		}
+	}
+	return sum
+}
 
 // up lets do happen when firmward runs: now, or as soon as it is back.
 func (w *World) up(do func()) {

@@ -78,6 +78,19 @@ func all(from uint64, n int, play func(seed uint64)) {
 	done.Wait()
 }
 
+// keptFleets are fleets that once failed. In 19004 a second rollout sent an image to a device that was still on the second half of its way, until
+// a device that says that it is busy was left alone. In 62973 firmward was killed again and again, and an invariant did not see
+// that nobody can call a device silent while firmward does not run.
+var keptFleets = []uint64{19004, 62973}
+
+func TestKeptFleets(t *testing.T) {
+	for _, seed := range keptFleets {
+		if err := play(seed, nil); err != nil {
+			t.Errorf("seed %d: %v", seed, err)
+		}
+	}
+}
+
 // BenchmarkFleet plays a rollout over 100,000 devices, one in a hundred of which is troubled.
 func BenchmarkFleet(b *testing.B) {
 	for b.Loop() {
