@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -279,9 +280,7 @@ func decided(t *testing.T, st *store.Store, id string) sim.Decisions {
 			found, next, err := st.FindLeaves(ctx, store.LeafFilter{Subject: subject}, p)
 			for _, l := range found {
 				detail := map[string]string{"action": l.Action}
-				for k, v := range l.Detail {
-					detail[k] = v
-				}
+				maps.Copy(detail, l.Detail)
 				list = append(list, detail)
 			}
 			return list, next, err
