@@ -57,7 +57,7 @@ func Pick(r *firmward.Rollout, slots []Slot, claims Claims, topo topology.Map, s
 			claims.Model[s.Candidate.Device.Model]+models[s.Candidate.Device.Model] >= r.Policy.PerModelInFlight:
 			code, why = CapModel, fmt.Sprintf("at most %d of a model at one time", r.Policy.PerModelInFlight)
 		case r.InFlight+len(picks) >= most:
-			code, why = CapInFlight, fmt.Sprintf("%d devices are being changed, that is the limit%s", r.InFlight+len(picks), whose)
+			code, why = CapInFlight, full(r.InFlight+len(picks), whose)
 		default:
 			code, why = here.full(&s.Candidate.Device)
 		}

@@ -219,6 +219,9 @@ func (in *Input) claimed(out []Command) []Command {
 			return out
 		}
 		switch {
+		case seen.Busy:
+			in.untried(firmward.TargetSkipped, "busy", "an update that this rollout did not start is under way in it; nothing was sent")
+			return out
 		case in.drifted(planned): // others approved an update from another version
 			in.unstart(firmward.TargetPending, "", "it ran "+known(planned)+" when this was planned, now "+t.From)
 			void(r, t.DeviceID+": "+t.Why)

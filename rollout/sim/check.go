@@ -84,7 +84,9 @@ func (w *World) installing(r *Run, s *slot) {
 	if d.flashes == nil {
 		d.flashes = map[string]int{}
 	}
-	d.flashes[r.ID]++
+	if d.flashes[r.ID]++; d.flashes[r.ID] == 1 {
+		d.ranFirst = d.Facts.Firmware
+	}
 	unread := d.unread == r.ID
 	d.unread = r.ID
 	why := ""
@@ -95,7 +97,7 @@ func (w *World) installing(r *Run, s *slot) {
 	case !w.Check:
 	case r.recalled:
 		w.fail("%s gets an image that was withdrawn", s.DeviceID)
-	case d.halfway != "" && d.flashes[r.ID] > 1:
+	case d.halfway != "" && d.halfway != d.ranFirst && d.flashes[r.ID] > 1:
 		w.fail("%s gets its image again while it runs the small one of the first time", s.DeviceID)
 	case why != "":
 		w.fail("%s gets an image although %s", s.DeviceID, why)
@@ -209,7 +211,7 @@ func (w *World) check() {
 					continue
 				}
 				flying++
-				if w.Now.After(s.Deadline.Add(patience)) {
+				if w.Now.After(s.Deadline.Add(patience)) && w.Now.After(s.Deadline.Add(patience+w.outage(s.Deadline))) {
 					w.fail("%s is %s long after its deadline: silence must become failure", s.DeviceID, s.State)
 				}
 				if by := busy[s.DeviceID]; by != "" {
@@ -250,7 +252,7 @@ func (w *World) check() {
 	}
 }
 
-// patience is how long after its deadline a device may still be waited for: an answer may be three hours late.
+// patience is how long after its deadline a device may still be waited for while firmward runs: an answer may be three hours late.
 const patience = 12 * time.Hour
 
 // Stuck names what neither ended nor waits for a person or a time, after everything has been run.
