@@ -116,7 +116,7 @@ func New(cfg Config) (*Control, error) {
 	for _, d := range cfg.Drivers {
 		c.byDriver[d.Info().Name] = d
 	}
-	for _, name := range []string{loopObserve, loopDecide, loopDeploy, loopDispatch, loopContain, loopAudit, loopNotify, loopListen, loopFetch} {
+	for _, name := range []string{loopObserve, loopDecide, loopDeploy, loopDispatch, loopContain, loopAudit, loopNotify, loopListen, loopFetch, loopStage} {
 		c.wakes[name] = make(chan struct{}, 1)
 	}
 	c.grant = depot.NewServer(cfg.Depot, c.Clock.Now, c.served)
@@ -134,6 +134,7 @@ const (
 	loopNotify   = "notify"
 	loopListen   = "listen"
 	loopFetch    = "fetch"
+	loopStage    = "stage"
 )
 
 // Run runs the loops until ctx ends. It takes over what an earlier run of the same data left behind.
@@ -146,7 +147,7 @@ func (c *Control) Run(ctx context.Context) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	for name, step := range map[string]func(context.Context) (time.Time, error){
-		loopDecide: c.decideStep, loopDeploy: c.deployStep,
+		loopDecide: c.decideStep, loopDeploy: c.deployStep, loopStage: c.stageStep,
 		loopContain: c.containStep, loopAudit: c.auditStep, loopNotify: c.notifyStep,
 	} {
 		g.Go(func() error { return c.loop(ctx, name, step) })

@@ -215,6 +215,11 @@ func (c *Control) tell(ctx context.Context, tx *store.Tx, d firmward.Device, r f
 		if err := c.emit(ctx, tx, "target", r.ID, fmt.Sprintf("%s: %s (%s)", d.Name, t.State, t.Why)); err != nil {
 			return err
 		}
+		if r.Rehearsal && t.State == firmward.TargetFalling {
+			if err := noteFall(ctx, tx, r.ID, t.Why); err != nil {
+				return err
+			}
+		}
 	}
 	if r.State != was {
 		if err := c.leaf(ctx, tx, self, "rollout-"+string(r.State), r.ID, map[string]string{"why": r.Why}); err != nil {
@@ -333,6 +338,9 @@ func (c *Control) endIfOver(ctx context.Context, id string) error {
 				}
 			}
 		}
+	}
+	if r.Rehearsal {
+		c.wake(loopStage)
 	}
 	return c.touchTargets(ctx, id)
 }

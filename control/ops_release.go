@@ -161,11 +161,9 @@ func (c *Control) PlanRollout(ctx context.Context, who firmward.Person, releaseI
 		p.Targets[i].RolloutID = r.ID
 	}
 	err = c.Store.Tx(ctx, func(tx *store.Tx) error {
-		staged, err := c.stage(ctx, tx, r, rel, p.Targets)
-		if err != nil {
+		if err := c.stage(ctx, tx, &r, rel, p.Targets); err != nil {
 			return err
 		}
-		r.Staging = staged
 		if p.Rollout, err = tx.PutRollout(ctx, r); err != nil {
 			return err
 		}
@@ -177,14 +175,14 @@ func (c *Control) PlanRollout(ctx context.Context, who firmward.Person, releaseI
 			return err
 		}
 		detail := map[string]string{
-			"release": rel.ID, "policy": pol.Name, "targets": fmt.Sprint(len(p.Targets)), "refused": fmt.Sprint(len(p.Refusals)), "staging": staged,
+			"release": rel.ID, "policy": pol.Name, "targets": fmt.Sprint(len(p.Targets)), "refused": fmt.Sprint(len(p.Refusals)), "staging": r.Staging,
 		}
 		for _, a := range allowed {
 			detail["allowed-"+a.Risk] = a.Why
 		}
 		return c.leaf(ctx, tx, who.Name, "rollout-plan", r.ID, detail)
 	})
-	c.wake(loopDeploy)
+	c.wake(loopDeploy, loopStage)
 	return p, err
 }
 

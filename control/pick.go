@@ -173,12 +173,9 @@ func (c *Control) candidate(ctx context.Context, rel firmward.Release, d firmwar
 	m := c.Catalog.Model(d)
 	_, has := c.installer(m)
 	cand := rollout.Candidate{Device: d, Model: m, HasDriver: has}
-	v, err := c.Store.Staging(ctx, rel.SHA256, path, d.Model, d.Hardware)
-	if err != nil && firmward.CodeOf(err) != firmward.NotFound {
+	var err error
+	if cand.Staging, err = c.stagingFor(ctx, rel, d, path); err != nil {
 		return cand, err
-	}
-	if err == nil {
-		cand.Staging = v
 	}
 	exceptions, err := c.Store.ExceptionsFor(ctx, d.ID, c.Clock.Now())
 	if err != nil {

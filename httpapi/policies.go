@@ -9,6 +9,7 @@ import (
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/calendar"
 	"github.com/firmward/firmward/policy"
+	"github.com/firmward/firmward/staging"
 )
 
 // RolloutPolicy holds the limits of a rollout.
@@ -39,6 +40,7 @@ type RolloutPolicy struct {
 	Window           string `json:"window" doc:"when devices may be changed, in words; in the site's time zone unless it says another"`
 	RequireOwner     bool   `json:"requireOwner"`
 	RequireStaged    bool   `json:"requireStaged"`
+	StagingValid     string `json:"stagingValid" doc:"how long a staging verdict stands"`
 	HoldCore         bool   `json:"holdCore" doc:"core network gear is held back"`
 
 	Channels      []string `json:"channels" doc:"release channels that it takes; empty: any"`
@@ -104,7 +106,7 @@ func rolloutPolicyOf(p firmward.RolloutPolicy, source string) RolloutPolicy {
 		Name: p.Name, Select: source, Waves: each(p.Waves, waveOf), CanarySoak: span(p.CanarySoak), WaveSoak: span(p.WaveSoak), MaxInFlight: p.MaxInFlight,
 		CanaryInFlight: p.CanaryInFlight, PerModelInFlight: p.PerModelInFlight, FailureBudget: p.FailureBudget, FailureFloor: p.FailureFloor,
 		Approvals: p.Approvals, ApproveWaves: p.ApproveWaves, ApprovalValid: span(p.ApprovalValid), Deadline: span(p.Deadline), CommitWithin: span(p.CommitWithin), Window: p.Hours(),
-		RequireOwner: p.RequireOwner, RequireStaged: p.RequireStaged, HoldCore: p.HoldCore,
+		RequireOwner: p.RequireOwner, RequireStaged: p.RequireStaged, StagingValid: span(staging.Valid(p)), HoldCore: p.HoldCore,
 		Channels: list(p.Channels), EmergencySoak: span(p.EmergencySoak), Confidence: p.Confidence, FailureCount: p.FailureCount, SilenceCount: p.SilenceCount,
 		Inconclusive: p.Inconclusive, SoakMin: p.SoakMin, PerSite: p.PerSite, PerDomain: p.PerDomain, Ramp: rampOf(p.Ramp),
 		Windows: each(p.Windows, func(w firmward.WindowRule) WindowRule {

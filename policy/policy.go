@@ -107,6 +107,7 @@ type rolloutYAML struct {
 	Freezes        []freezeYAML `yaml:"freezes"`
 	RequireOwner   *bool        `yaml:"require-owner"`
 	RequireStaged  bool         `yaml:"require-staged"`
+	StagingValid   duration     `yaml:"staging-valid"`
 	HoldCore       *bool        `yaml:"hold-core-network"`
 	Channels       []string     `yaml:"channels"`
 	EmergencySoak  duration     `yaml:"emergency-soak"`
@@ -175,7 +176,7 @@ func (in rolloutYAML) policy(now time.Time) (Rollout, error) {
 		MaxInFlight: in.MaxInFlight, CanaryInFlight: in.CanaryInFlight, PerModelInFlight: 1,
 		FailureBudget: in.FailureBudget, FailureFloor: in.FailureFloor, Approvals: in.Approvals, ApproveWaves: in.ApproveWaves,
 		Deadline: time.Duration(in.Deadline), CommitWithin: time.Duration(in.CommitWithin), Window: in.Window.Window,
-		RequireOwner: in.RequireOwner == nil || *in.RequireOwner, RequireStaged: in.RequireStaged,
+		RequireOwner: in.RequireOwner == nil || *in.RequireOwner, RequireStaged: in.RequireStaged, StagingValid: time.Duration(in.StagingValid),
 		HoldCore: in.HoldCore == nil || *in.HoldCore, ApprovalValid: approvalValid,
 		Channels: in.Channels, EmergencySoak: time.Duration(in.EmergencySoak),
 		Confidence: in.Confidence, FailureCount: in.FailureCount, SilenceCount: in.SilenceCount, Inconclusive: in.Inconclusive, SoakMin: in.SoakMin,
@@ -219,6 +220,8 @@ func checkRollout(p firmward.RolloutPolicy) error {
 		return bad("approval-valid must be positive: nobody's word holds for ever")
 	case p.CanarySoak <= 0:
 		return bad("canary-soak must be positive: a canary that is not watched proves nothing")
+	case p.StagingValid < 0:
+		return bad("staging-valid must not be negative: leave it out for 30 days")
 	case p.EmergencySoak > p.CanarySoak:
 		return bad("emergency-soak must not be longer than canary-soak: it has to be shorter")
 	}

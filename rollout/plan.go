@@ -152,7 +152,7 @@ func Refuse(rel firmward.Release, p firmward.RolloutPolicy, c Candidate) (code, 
 	case c.Staging.Result == "failed":
 		return RefuseStaging, "staging failed: " + c.Staging.Why
 	case p.RequireStaged && c.Staging.Result != "passed":
-		return RefuseUnstaged, "the policy wants a staging verdict for this image, path, model and revision, and there is none"
+		return RefuseUnstaged, "the policy wants a staging verdict for this image, path, model and revision, and there is none (firmward staging run " + rel.ID + ")"
 	}
 	return refuseVersion(rel, p, c)
 }

@@ -886,6 +886,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/releases/{id}/staging-plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How a release would be rehearsed
+         * @description The devices that would get it, in clusters of one model, hardware revision, version, configuration class and delivery path; each with its representative, what that differs in, and the verdict that stands. Nothing starts.
+         */
+        get: operations["plan-staging"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/releases/{id}/withdraw": {
         parameters: {
             query?: never;
@@ -1274,6 +1294,44 @@ export interface paths {
         post?: never;
         /** Lift a freeze of a site */
         delete: operations["lift-freeze"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/staging": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List staging verdicts */
+        get: operations["list-staging"];
+        put?: never;
+        /**
+         * Rehearse a release on its representatives
+         * @description Without a rollout that waits for it. Spares alone are touched.
+         */
+        post: operations["run-staging"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/staging/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A staging verdict with its checks */
+        get: operations["get-staging"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -2397,6 +2455,8 @@ export interface components {
         NewCredential: {
             /** @description reference of one device; or */
             device?: string;
+            /** @description the maker's password of the family: rehearsals try on a spare whether an image lets it in again, and nothing else uses it */
+            factory?: boolean;
             /** @description a catalogue family, with */
             family?: string;
             password: string;
@@ -2696,6 +2756,11 @@ export interface components {
         };
         PageSite: {
             items: components["schemas"]["Site"][];
+            /** @description cursor of the next page; absent after the last */
+            next?: string;
+        };
+        PageStagingVerdict: {
+            items: components["schemas"]["StagingVerdict"][];
             /** @description cursor of the next page; absent after the last */
             next?: string;
         };
@@ -3021,6 +3086,8 @@ export interface components {
             allowed?: components["schemas"]["Allowance"][];
             approvals: components["schemas"]["Approval"][];
             author: string;
+            /** @description how many of its devices which staging verdict stands for */
+            covered?: components["schemas"]["StagingCover"][];
             /** Format: date-time */
             created: string;
             /** @description why its soaks are shortened */
@@ -3162,6 +3229,8 @@ export interface components {
              * @description healthy devices of a wave that must have been looked at after the soak
              */
             soakMinDevices?: number;
+            /** @description how long a staging verdict stands */
+            stagingValid: string;
             waveSoak?: string;
             /** @description after the canaries; the last takes every device that is left */
             waves: components["schemas"]["Wave"][];
@@ -3289,13 +3358,100 @@ export interface components {
             /** Format: int64 */
             p90: number;
         };
-        StagingVerdict: {
-            /** Format: date-time */
-            at: string;
+        StagingCheck: {
+            after?: string;
+            before?: string;
+            name: string;
+            /** @enum {string} */
+            verdict: "passed" | "failed" | "changed" | "not-tried";
+            why: string;
+        };
+        StagingCluster: {
+            /** @description configuration class */
+            config: string;
+            /** @description what makes that class */
+            configHas?: string[];
+            /**
+             * Format: int64
+             * @description devices in it
+             */
+            count: number;
+            /** @description names of the first 100 */
+            devices: string[];
+            /** @description in what the representative differs from the cluster */
+            differences?: string[];
             hardware?: string;
             model: string;
             /** @description delivery path */
             path: string;
+            /** @enum {string} */
+            place?: "spare-device" | "lab-device" | "virtual-machine";
+            /** @description name of the device on which it is rehearsed; absent when there is none */
+            representative?: string;
+            /** @description what stands for it by now */
+            verdict: components["schemas"]["StagingVerdict"];
+            version?: string;
+            /** @description why there is no representative */
+            why?: string;
+        };
+        StagingCover: {
+            /** Format: int64 */
+            devices: number;
+            /** @description in what the tested device differs from these */
+            differences?: string[];
+            hardware?: string;
+            model: string;
+            /** @enum {string} */
+            result: "passed" | "failed" | "not-staged" | "running";
+            /** @description its id; absent when there is none */
+            verdict?: string;
+            /** @description that the devices run */
+            version?: string;
+            why?: string;
+        };
+        StagingPlan: {
+            clusters: components["schemas"]["StagingCluster"][];
+            release: string;
+        };
+        StagingRun: {
+            /** @description also what has a verdict */
+            again?: boolean;
+            /** @description that of the first device that fits when absent */
+            policy?: string;
+            release: string;
+        };
+        StagingRunning: {
+            /** Format: int64 */
+            rehearsals: number;
+        };
+        StagingVerdict: {
+            /** Format: date-time */
+            at: string;
+            checks?: components["schemas"]["StagingCheck"][];
+            /** @description class of the configuration of the device that was used */
+            config?: string;
+            /** @description what makes that class */
+            configHas?: string[];
+            /** @description in what the tested device differs from those for which this is asked */
+            differences?: string[];
+            /** @description it passed and speaks no longer */
+            expired?: boolean;
+            /** Format: date-time */
+            expires?: string;
+            /** @description version that the tested device ran before */
+            from?: string;
+            hardware?: string;
+            id: string;
+            model: string;
+            /** @description what of the real world was not there */
+            notMirrored?: string[];
+            /** @description delivery path */
+            path: string;
+            /** @enum {string} */
+            place?: "spare-device" | "lab-device" | "virtual-machine";
+            /** @description whom the device tried to reach and was kept from */
+            reached?: string[];
+            release?: string;
             /** @enum {string} */
             result: "passed" | "failed" | "not-staged";
             sha256: string;
@@ -5442,6 +5598,39 @@ export interface operations {
             };
         };
     };
+    "plan-staging": {
+        parameters: {
+            query?: {
+                policy?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StagingPlan"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "withdraw-release": {
         parameters: {
             query?: never;
@@ -6228,6 +6417,104 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-staging": {
+        parameters: {
+            query?: {
+                /** @description cursor from the page before */
+                after?: string;
+                limit?: number;
+                release?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageStagingVerdict"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "run-staging": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StagingRun"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StagingRunning"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-staging": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StagingVerdict"];
+                };
             };
             /** @description Error */
             default: {
