@@ -208,7 +208,11 @@ func (c *Control) standing(ctx context.Context, r store.Reader, rel firmward.Rel
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, Covered{cl, staging.Stand(all, cl.Version, cl.Config, c.Clock.Now())})
+		v := staging.Stand(all, cl.Version, cl.Config, c.Clock.Now())
+		if v.SHA256 == "" { // there is none
+			v.ReleaseID, v.SHA256, v.Path, v.Model, v.Hardware, v.Config = rel.ID, rel.SHA256, cl.Path, cl.Model, cl.Hardware, cl.Config
+		}
+		out = append(out, Covered{cl, v})
 	}
 	return out, nil
 }

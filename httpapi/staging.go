@@ -25,7 +25,7 @@ type StagingVerdict struct {
 	Why         string         `json:"why"`
 	Spare       string         `json:"spare,omitempty" doc:"id of the device that was used"`
 	Place       string         `json:"place,omitempty" enum:"spare-device,lab-device,virtual-machine"`
-	At          time.Time      `json:"at"`
+	At          time.Time      `json:"at,omitzero" doc:"absent where nothing was rehearsed"`
 	Expires     time.Time      `json:"expires,omitzero"`
 	Expired     bool           `json:"expired,omitempty" doc:"it passed and speaks no longer"`
 	Checks      []StagingCheck `json:"checks,omitempty"`

@@ -3425,8 +3425,11 @@ export interface components {
             rehearsals: number;
         };
         StagingVerdict: {
-            /** Format: date-time */
-            at: string;
+            /**
+             * Format: date-time
+             * @description absent where nothing was rehearsed
+             */
+            at?: string;
             checks?: components["schemas"]["StagingCheck"][];
             /** @description class of the configuration of the device that was used */
             config?: string;
