@@ -99,6 +99,7 @@ const (
 	RehearseBefore  RehearsalPhase = "before"  // the test pack runs on the device as it is
 	RehearseUpdate  RehearsalPhase = "update"  // the engine brings the release
 	RehearseAfter   RehearsalPhase = "after"   // the test pack runs again
+	RehearsePower   RehearsalPhase = "power"   // its power was cut
 	RehearseBack    RehearsalPhase = "back"    // the device was told to go back
 	RehearseForward RehearsalPhase = "forward" // the engine brings the release once more
 	RehearseDone    RehearsalPhase = "done"

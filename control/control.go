@@ -30,6 +30,7 @@ import (
 	"github.com/firmward/firmward/policy"
 	"github.com/firmward/firmward/secrets"
 	"github.com/firmward/firmward/store"
+	"github.com/firmward/firmward/twin"
 	"github.com/firmward/firmward/wire"
 )
 
@@ -43,6 +44,7 @@ type Config struct {
 	Drivers   []driver.Driver
 	Sources   []feed.Source
 	Enforcers []enforce.Enforcer
+	Twins     []twin.Twin // places for rehearsals that are no ordinary network; their prefixes are named like others
 	Depot     *depot.Depot
 	// Serve is where devices that fetch their image reach the depot, an address of this host that they
 	// can route to. Zero: devices that pull are refused with the reason.

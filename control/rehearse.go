@@ -11,6 +11,7 @@ import (
 	"github.com/firmward/firmward/rollout"
 	"github.com/firmward/firmward/staging"
 	"github.com/firmward/firmward/store"
+	"github.com/firmward/firmward/twin"
 )
 
 const (
@@ -62,6 +63,8 @@ func (c *Control) rehearseOn(ctx context.Context, h firmward.Rehearsal) (next ti
 		return c.to(ctx, h, firmward.RehearseAfter)
 	case firmward.RehearseAfter:
 		return c.packAfter(ctx, h, rel, spare)
+	case firmward.RehearsePower:
+		return c.cutPower(ctx, h, rel, spare)
 	case firmward.RehearseBack:
 		return c.goBack(ctx, h, rel, spare)
 	case firmward.RehearseForward:
@@ -167,11 +170,61 @@ func (c *Control) packAfter(ctx context.Context, h firmward.Rehearsal, rel firmw
 			return time.Time{}, c.conclude(ctx, h, rel, spare)
 		}
 	}
+	if _, cuts := c.twinOf(spare).(twin.PowerCutter); cuts {
+		return c.to(ctx, h, firmward.RehearsePower)
+	}
+	return c.tryBack(ctx, h, rel, spare)
+}
+
+// tryBack rehearses the way back, or says why not and ends.
+func (c *Control) tryBack(ctx context.Context, h firmward.Rehearsal, rel firmward.Release, spare firmward.Device) (time.Time, error) {
 	if why := c.noWayBack(rel, spare); why != "" {
 		h.Checks = append(h.Checks, firmward.StagingCheck{Name: "rollback", Verdict: firmward.CheckNotTried, Why: why})
 		return time.Time{}, c.conclude(ctx, h, rel, spare)
 	}
 	return c.to(ctx, h, firmward.RehearseBack)
+}
+
+// backWithin is how long a spare that restarts may be away: a restart is a real exchange too, whatever the house clock does.
+func (c *Control) backWithin(settle time.Duration) time.Duration {
+	return max(backLooks*settle, c.Clock.Real(time.Minute))
+}
+
+// cutPower takes the spare's power away while it runs the new version, once, and looks until it runs that again.
+func (c *Control) cutPower(ctx context.Context, h firmward.Rehearsal, rel firmward.Release, spare firmward.Device) (time.Time, error) {
+	now, settle := c.Clock.Now(), c.abilities(spare).Settle
+	if h.Tries == 0 {
+		h.Tries, h.Since = 1, now
+		if err := c.keepRehearsal(ctx, h); err != nil {
+			return time.Time{}, err
+		}
+		cutter, ok := c.twinOf(spare).(twin.PowerCutter)
+		if !ok {
+			return time.Time{}, firmward.Errorf(firmward.Internal, "the power of "+spare.Name+" cannot be cut any more")
+		}
+		if err := cutter.CutPower(ctx); err != nil {
+			return time.Time{}, err
+		}
+		return now.Add(c.Clock.Real(time.Second)), nil
+	}
+	seen, err := c.look(ctx, spare)
+	if err != nil {
+		return time.Time{}, err
+	}
+	check := firmward.StagingCheck{Name: "power-cut", Before: rel.Version, After: seen.Version, Verdict: firmward.CheckPassed, Why: "after a power cut it came back with " + rel.Version}
+	switch late := now.After(h.Since.Add(c.backWithin(settle))); {
+	case seen.Reachable && seen.Version == rel.Version:
+		h.Checks = append(h.Checks, check)
+		return c.tryBack(ctx, h, rel, spare)
+	case !late && !seen.Reachable:
+		return now.Add(c.Clock.Real(time.Second)), nil
+	}
+	check.Verdict, check.Why = firmward.CheckFailed, "after a power cut it does not come back"
+	if seen.Reachable {
+		check.Why = "after a power cut it runs " + seen.Version
+	}
+	h.Checks = append(h.Checks, check)
+	return time.Time{}, c.conclude(ctx, h, rel, spare)
 }
 
 // noWayBack says why going back cannot be rehearsed, or nothing.
@@ -219,7 +272,7 @@ func (c *Control) goBack(ctx context.Context, h firmward.Rehearsal, rel firmward
 		return time.Time{}, err
 	case h.Tries > 0 && now.Before(h.Since.Add(settle)):
 		return h.Since.Add(settle), nil
-	case h.Tries > 0 && now.Before(h.Since.Add(backLooks*settle)):
+	case h.Tries > 0 && now.Before(h.Since.Add(c.backWithin(settle))):
 		return now.Add(settle), nil
 	case h.Tries > 0:
 		what := "runs " + seen.Version
@@ -270,10 +323,20 @@ func (c *Control) conclude(ctx context.Context, h firmward.Rehearsal, rel firmwa
 }
 
 // verdict writes the verdict, ends the rehearsal and lets the rollouts that wait for it go on.
-func (c *Control) verdict(ctx context.Context, h firmward.Rehearsal, rel firmward.Release, spare firmward.Device, t firmward.Target, checks []firmward.StagingCheck) error {
-	v := staging.Verdict(rel, h, spare, t, checks, c.Clock.Now())
+func (c *Control) verdict(ctx context.Context, h firmward.Rehearsal, rel firmward.Release, spare firmward.Device, target firmward.Target, checks []firmward.StagingCheck) error {
+	v := staging.Verdict(rel, h, spare, target, checks, c.Clock.Now())
 	if v.Result != staging.NotStaged {
-		v.NotMirrored = staging.NotMirrored(h.Place, nil)
+		t := c.twinOf(spare)
+		v.NotMirrored = staging.NotMirrored(h.Place, t.Info().Mirrors)
+		if w, ok := t.(twin.Watcher); ok {
+			whom, packets, err := w.Reached(ctx)
+			if err != nil {
+				return err
+			}
+			if v.Reached = whom; packets > 0 {
+				v.Reached = append(v.Reached, fmt.Sprintf("%d packets in all to others than the stand-ins, none of which left", packets))
+			}
+		}
 	}
 	h.Phase, h.Since = firmward.RehearseDone, v.At
 	err := c.Store.Tx(ctx, func(tx *store.Tx) error {

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/firmward/firmward/rollout"
 	"github.com/firmward/firmward/staging"
 	"github.com/firmward/firmward/store"
+	"github.com/firmward/firmward/twin"
 )
 
 // rehearsalSoak is how long a spare is watched after its update before the test pack runs again.
@@ -177,13 +179,33 @@ func configOf(ctx context.Context, r store.Reader, device string) (firmward.Conf
 
 // placeOf says what kind of place a spare is.
 func (c *Control) placeOf(d firmward.Device) firmward.Place {
-	switch {
-	case !d.Spare:
+	if !d.Spare {
 		return ""
-	case d.Lab:
-		return firmward.PlaceLab
 	}
-	return firmward.PlaceSpare
+	return c.twinOf(d).Info().Place
+}
+
+// twinOf is the twin that a spare is: one with a segment of its own, or the device itself in the network where it stands.
+func (c *Control) twinOf(d firmward.Device) twin.Twin {
+	prefix, err := netip.ParsePrefix(d.Network)
+	if t, ok := c.twinIn(prefix); ok && err == nil {
+		return t
+	}
+	place := firmward.PlaceSpare
+	if d.Lab {
+		place = firmward.PlaceLab
+	}
+	return twin.Device{Place: place, Prefix: prefix, Way: c.Network}
+}
+
+// twinIn finds the twin whose segment holds a network.
+func (c *Control) twinIn(prefix netip.Prefix) (twin.Twin, bool) {
+	for _, t := range c.Twins {
+		if own := t.Info().Prefix; prefix.IsValid() && prefix.Bits() >= own.Bits() && own.Contains(prefix.Addr()) {
+			return t, true
+		}
+	}
+	return nil, false
 }
 
 // Covered is a cluster with the verdict that stands for it.

@@ -27,8 +27,7 @@ var settings = [...]string{
 func Class(obs []firmward.Observation, id firmward.Identity) firmward.ConfigClass {
 	var has []string
 	for _, o := range obs {
-		probe := strings.TrimSuffix(o.Probe, ".cut")
-		if o.Child != "" || o.Outcome != firmward.Answered && o.Outcome != firmward.Cut || slices.Contains(elsewhere[:], probe) {
+		if o.Child != "" || o.Outcome != firmward.Answered || slices.Contains(elsewhere[:], o.Probe) {
 			continue
 		}
 		if open, ok := o.Get("ports.open"); ok {
@@ -39,7 +38,7 @@ func Class(obs []firmward.Observation, id firmward.Identity) firmward.ConfigClas
 			}
 			continue
 		}
-		has = append(has, "answers "+probe)
+		has = append(has, "answers "+o.Probe)
 		for _, name := range settings {
 			if v, ok := o.Get(name); ok {
 				has = append(has, name+" "+v)
