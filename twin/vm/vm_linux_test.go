@@ -122,11 +122,12 @@ func TestMachine(t *testing.T) {
 	}
 	wiretest.Await(t, 30*time.Second, "the version that does not answer to be tried", func() bool { return strings.Contains(v.Console(), "version 0.16.0 does not answer") })
 	runs(t, v, "0.15.1")
+	segment(t, v)
 }
 
-// TestSegment: the stand-ins answer to whom they should, and the machine's segment leads nowhere.
-func TestSegment(t *testing.T) {
-	v := start(t, vm.Image{Version: "0.15.0"})
+// segment: the stand-ins answer to whom they should, and the machine's segment leads nowhere.
+func segment(t *testing.T, v *vm.VM) {
+	t.Helper()
 	if _, err := v.Network().DialContext(t.Context(), "tcp", "203.0.113.9:80"); err == nil {
 		t.Error("the segment leads to somewhere else")
 	}
