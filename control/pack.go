@@ -51,12 +51,10 @@ func (c *Control) testPack(ctx context.Context, h firmward.Rehearsal, d firmward
 		if !ok || p.Info().Listens || !discover.Permitted(p.Info().Safety, network, d.Class) {
 			continue
 		}
-		began := time.Now()
-		seen, err := c.probe(ctx, p, network, d, d.Addrs[0], secret, fam.Paths)
+		seen, took, err := c.timed(ctx, p, network, d, secret, fam.Paths, before)
 		if err != nil {
 			return pack, err
 		}
-		took := time.Since(began)
 		for _, o := range seen {
 			if o.Child != "" {
 				continue
@@ -74,6 +72,28 @@ func (c *Control) testPack(ctx context.Context, h firmward.Rehearsal, d firmward
 		return pack, err
 	}
 	return pack, c.savedSettings(ctx, network, h, d, secret, &pack)
+}
+
+// slowTries is how often a service is asked that seems slower than before: a busy moment of this host is no fault of the image.
+const slowTries = 3
+
+// timed runs a probe and says how long that took, at best.
+func (c *Control) timed(ctx context.Context, p discover.Probe, network firmward.Network, d firmward.Device, secret wire.Secret, paths []string, before firmward.TestPack) (seen []firmward.Observation, took time.Duration, err error) {
+	for try := range slowTries {
+		began := time.Now()
+		again, err := c.probe(ctx, p, network, d, d.Addrs[0], secret, paths)
+		if err != nil {
+			return nil, 0, err
+		}
+		if now := time.Since(began); try == 0 || now < took {
+			seen, took = again, now
+		}
+		name := p.Info().Name
+		if !slices.ContainsFunc(before.Probes, func(b firmward.ProbeResult) bool { return b.Probe == name && b.Serves && staging.TooSlow(b.Took, took) }) {
+			break
+		}
+	}
+	return seen, took, nil
 }
 
 // packProbes lists what is asked: what a look at the device asks, what an open port calls for, an agent, and what answered before.

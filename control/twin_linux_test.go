@@ -62,7 +62,7 @@ func TestTwin(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := live(t, l.Attach("home"), "home", map[netip.Prefix]firmward.Profile{few: firmward.ProfileHome}, func(cfg *control.Config) {
-		cfg.Policies, cfg.Twins = pol, []twin.Twin{v}
+		cfg.Policies, cfg.Twins, cfg.Probes = pol, []twin.Twin{v}, oneByOne()
 		cfg.Clock = control.Clock{Base: time.Now(), Start: time.Now(), Scale: 240}
 	})
 	b.scan(few)

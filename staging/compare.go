@@ -20,6 +20,9 @@ const (
 	Slack = 500 * time.Millisecond
 )
 
+// TooSlow reports whether what took so long before takes longer than is tolerated now.
+func TooSlow(before, after time.Duration) bool { return after > Times*before+Slack }
+
 // Ports are the TCP ports at which the test pack knocks: what devices are found to serve, and what images were found to open
 // unasked (remote shells, debug interfaces, management by the provider). None at which a byte could do harm.
 func Ports() []uint16 {
@@ -254,7 +257,7 @@ func compareLatency(before, after firmward.TestPack) firmward.StagingCheck {
 		if !ok || !b.Serves || !a.Serves {
 			continue
 		}
-		if n++; a.Took > Times*b.Took+Slack {
+		if n++; TooSlow(b.Took, a.Took) {
 			was, is := b.Took.Round(time.Millisecond).String(), a.Took.Round(time.Millisecond).String()
 			return firmward.StagingCheck{
 				Name: "latency", Before: was, After: is, Verdict: firmward.CheckFailed,

@@ -116,7 +116,7 @@ func (v *VM) power() error {
 	args := []string{
 		"netns", "exec", v.space.Name, "qemu-system-x86_64", "-accel", "tcg", "-machine", "pc", "-m", "128", "-nodefaults", "-no-user-config", "-display", "none",
 		"-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
-		"-serial", "file:" + v.path("console"), "-kernel", v.kernel, "-initrd", v.path("initrd"), "-append", "console=ttyS0 quiet panic=1 no_timer_check",
+		"-serial", "file:" + v.path("console"), "-kernel", v.kernel, "-initrd", v.path("initrd"), "-append", "console=ttyS0 quiet panic=1 no_timer_check mitigations=off",
 		"-drive", "id=d,if=none,format=raw,file=" + v.path("disk"), "-device", "virtio-blk-pci,drive=d",
 		"-netdev", "tap,id=n,script=no,downscript=no,ifname=" + tap, "-device", "virtio-net-pci,netdev=n,romfile=,mac=" + mac,
 	}

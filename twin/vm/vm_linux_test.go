@@ -88,27 +88,11 @@ func install(t *testing.T, v *vm.VM, b []byte) error {
 	})
 }
 
-// TestMachine: a virtual machine boots in its own segment, takes an update by the product's driver into its other slot, and falls back when
-// a new version does not answer. Whom it tries to reach is told, and nobody is.
+// TestMachine: a virtual machine boots in its own segment, refuses by the product's driver what it cannot take, starts a version that
+// does not answer on trial in its other slot, and falls back. Whom that tries to reach is told, and nobody is reached.
 func TestMachine(t *testing.T) {
 	v := start(t, vm.Image{Version: "0.15.0"})
 	runs(t, v, "0.15.0")
-	calls := vm.Image{Version: "0.15.1", Start: "(nc -w 1 203.0.113.9 4443; nslookup updates.example; ping -c 1 -W 1 203.0.113.8) >/dev/null 2>&1 &"}
-	if err := install(t, v, image(t, calls)); err != nil {
-		t.Fatal(err)
-	}
-	runs(t, v, "0.15.1")
-	var whom []string
-	wiretest.Await(t, 10*time.Second, "its calls to be told", func() bool {
-		var err error
-		var packets int
-		if whom, packets, err = v.Reached(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		return packets > 0 && slices.Contains(whom, "203.0.113.9 tcp 4443") && slices.Contains(whom, "203.0.113.8 icmp") && slices.Contains(whom, "name updates.example.") && slices.Contains(whom, "name pool.ntp.org.")
-	})
-	t.Logf("%q", whom)
-	wiretest.Await(t, 10*time.Second, "its trial to end", func() bool { return strings.Contains(v.Console(), "0.15.1 runs") })
 	if err := install(t, v, image(t, vm.Image{Version: "0.16.0", Build: "ESP32_Ethernet"})); firmward.CodeOf(err) != firmward.Refused {
 		t.Errorf("an image of another build: %v", err)
 	}
@@ -117,11 +101,21 @@ func TestMachine(t *testing.T) {
 	if err := install(t, v, damaged); err == nil || errors.Is(err, driver.ErrNotBegun) {
 		t.Errorf("a damaged image: %v", err)
 	}
-	if err := install(t, v, image(t, vm.Image{Version: "0.16.0", Start: "exit 1"})); err != nil {
+	if err := (wled.Driver{}).Revert(t.Context(), conn(v)); firmward.CodeOf(err) != firmward.Unavailable {
+		t.Errorf("it went back to nothing: %v", err)
+	}
+	if err := install(t, v, image(t, vm.Image{Version: "0.16.0", Start: "(nc -w 1 203.0.113.9 4443; nslookup updates.example; ping -c 1 -W 1 203.0.113.8) >/dev/null 2>&1 &\nexit 1"})); err != nil {
 		t.Fatal(err)
 	}
-	wiretest.Await(t, 30*time.Second, "the version that does not answer to be tried", func() bool { return strings.Contains(v.Console(), "version 0.16.0 does not answer") })
-	runs(t, v, "0.15.1")
+	wiretest.Await(t, 60*time.Second, "the version that does not answer to be tried", func() bool { return strings.Contains(v.Console(), "version 0.16.0 does not answer") })
+	runs(t, v, "0.15.0")
+	whom, packets, err := v.Reached(t.Context())
+	t.Logf("%q", whom)
+	for _, want := range []string{"203.0.113.9 tcp 4443", "203.0.113.8 icmp", "name updates.example.", "name pool.ntp.org."} {
+		if !slices.Contains(whom, want) || packets == 0 || err != nil {
+			t.Errorf("%s is not told: %d packets, %v", want, packets, err)
+		}
+	}
 	segment(t, v)
 }
 
