@@ -28,7 +28,7 @@ func (c *Control) candidatesOf(ctx context.Context, rel firmward.Release, device
 		return nil, err
 	}
 	type kind struct{ path, model, hardware string }
-	verdicts := map[kind]firmward.StagingVerdict{}
+	verdicts := map[kind][]firmward.StagingVerdict{}
 	out := make([]rollout.Candidate, len(devices))
 	for i, d := range devices {
 		m := c.Catalog.Model(d)
@@ -37,14 +37,18 @@ func (c *Control) candidatesOf(ctx context.Context, rel firmward.Release, device
 		if has {
 			of.path = string(drv.Info().Path)
 		}
-		v, known := verdicts[of]
+		all, known := verdicts[of]
 		if !known {
-			if v, err = c.Store.Staging(ctx, rel.SHA256, of.path, of.model, of.hardware); err != nil && firmward.CodeOf(err) != firmward.NotFound {
+			if all, err = c.Store.Stagings(ctx, rel.SHA256, of.path, of.model, of.hardware); err != nil {
 				return nil, err
 			}
-			verdicts[of] = v
+			verdicts[of] = all
 		}
-		out[i] = rollout.Candidate{Device: d, Model: m, HasDriver: has, Staging: v, Deferred: deferred(d.ID)}
+		v, err := c.stands(ctx, all, d)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = rollout.Candidate{Device: d, Model: m, HasDriver: has, Staging: v, Deferred: deferred(d.ID), Path: of.path}
 	}
 	return out, nil
 }

@@ -30,6 +30,7 @@ import (
 	"github.com/firmward/firmward/policy"
 	"github.com/firmward/firmward/secrets"
 	"github.com/firmward/firmward/store"
+	"github.com/firmward/firmward/twin"
 	"github.com/firmward/firmward/wire"
 )
 
@@ -43,6 +44,7 @@ type Config struct {
 	Drivers   []driver.Driver
 	Sources   []feed.Source
 	Enforcers []enforce.Enforcer
+	Twins     []twin.Twin // places for rehearsals that are no ordinary network; their prefixes are named like others
 	Depot     *depot.Depot
 	// Serve is where devices that fetch their image reach the depot, an address of this host that they
 	// can route to. Zero: devices that pull are refused with the reason.
@@ -126,7 +128,7 @@ func New(cfg Config) (*Control, error) {
 	for _, d := range cfg.Drivers {
 		c.byDriver[d.Info().Name] = d
 	}
-	for _, name := range []string{loopObserve, loopDecide, loopDeploy, loopDispatch, loopContain, loopAudit, loopNotify, loopListen, loopFetch} {
+	for _, name := range []string{loopObserve, loopDecide, loopDeploy, loopDispatch, loopContain, loopAudit, loopNotify, loopListen, loopFetch, loopStage} {
 		c.wakes[name] = make(chan struct{}, 1)
 	}
 	c.grant = depot.NewServer(cfg.Depot, c.Clock.Now, c.served)
@@ -144,6 +146,7 @@ const (
 	loopNotify   = "notify"
 	loopListen   = "listen"
 	loopFetch    = "fetch"
+	loopStage    = "stage"
 )
 
 // Run runs the loops until ctx ends. It takes over what an earlier run of the same data left behind.
@@ -156,7 +159,7 @@ func (c *Control) Run(ctx context.Context) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	for name, step := range map[string]func(context.Context) (time.Time, error){
-		loopDecide: c.decideStep, loopDeploy: c.deployStep,
+		loopDecide: c.decideStep, loopDeploy: c.deployStep, loopStage: c.stageStep,
 		loopContain: c.containStep, loopAudit: c.auditStep, loopNotify: c.notifyStep,
 	} {
 		g.Go(func() error { return c.loop(ctx, name, step) })

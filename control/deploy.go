@@ -257,7 +257,7 @@ func (c *Control) endIfOver(ctx context.Context, id string) error {
 		return err
 	}
 	if r.Rehearsal {
-		c.wake(loopDeploy) // a rollout waits for its verdict
+		c.wake(loopStage)
 	}
 	c.touchTargets(id)
 	if r.State != firmward.RolloutStopped && r.State != firmward.RolloutFinished {

@@ -115,6 +115,7 @@ type folding struct {
 	events   []firmward.Event
 	strays   map[string]int
 	errs     []error
+	fell     string // why a spare in rehearsal falls back
 }
 
 // The reasons for which an outcome changes nothing.
@@ -309,6 +310,9 @@ func (f *folding) one(h happening) {
 		f.tell("target-"+string(t.State), d.ID, map[string]string{
 			"rollout": t.RolloutID, "command": t.Command, "why": t.Why, "code": t.Code, "from": t.From, "want": t.Want,
 		}, "target", fmt.Sprintf("%s: %s (%s)", d.Name, t.State, t.Why))
+		if t.State == firmward.TargetFalling && f.rollout.Rehearsal {
+			f.fell = t.Why
+		}
 	}
 }
 
@@ -333,6 +337,11 @@ func (f *folding) save(ctx context.Context, unchanged bool) error {
 	}
 	if err := f.tx.PutTargets(ctx, targets); err != nil {
 		return err
+	}
+	if f.fell != "" {
+		if err := noteFall(ctx, f.tx, f.rollout.ID, f.fell); err != nil {
+			return err
+		}
 	}
 	if !unchanged {
 		if _, err := f.tx.PutRollout(ctx, f.rollout); err != nil {

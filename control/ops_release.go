@@ -130,9 +130,7 @@ func (c *Control) WithdrawRelease(ctx context.Context, who firmward.Person, id, 
 		return rel, err
 	}
 	for _, id := range halted {
-		if err := c.touchTargets(ctx, id); err != nil {
-			return rel, err
-		}
+		c.touchTargets(id)
 	}
 	return rel, c.touchFamily(ctx, rel.Family)
 }
@@ -170,11 +168,9 @@ func (c *Control) PlanRollout(ctx context.Context, who firmward.Person, releaseI
 		p.Targets[i].RolloutID = r.ID
 	}
 	err = c.Store.Tx(ctx, func(tx *store.Tx) error {
-		staged, err := c.stage(ctx, tx, r, rel, p.Targets)
-		if err != nil {
+		if err := c.stage(ctx, tx, &r, rel, p.Targets); err != nil {
 			return err
 		}
-		r.Staging = staged
 		if p.Rollout, err = tx.PutRollout(ctx, r); err != nil {
 			return err
 		}
@@ -186,14 +182,14 @@ func (c *Control) PlanRollout(ctx context.Context, who firmward.Person, releaseI
 			return err
 		}
 		detail := map[string]string{
-			"release": rel.ID, "policy": pol.Name, "targets": fmt.Sprint(len(p.Targets)), "refused": fmt.Sprint(len(p.Refusals)), "staging": staged,
+			"release": rel.ID, "policy": pol.Name, "targets": fmt.Sprint(len(p.Targets)), "refused": fmt.Sprint(len(p.Refusals)), "staging": r.Staging,
 		}
 		for _, a := range allowed {
 			detail["allowed-"+a.Risk] = a.Why
 		}
 		return c.leaf(ctx, tx, who.Name, "rollout-plan", r.ID, detail)
 	})
-	c.wake(loopDeploy)
+	c.wake(loopDeploy, loopStage)
 	return p, err
 }
 

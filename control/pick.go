@@ -151,7 +151,7 @@ func (c *Control) startOf(ctx context.Context, p *picking, pending []firmward.Ta
 func (c *Control) start(ctx context.Context, p *picking, picks []rollout.Slot) (moved bool, err error) {
 	some := make([]happening, len(picks))
 	for i, s := range picks {
-		some[i] = happening{device: s.Target.DeviceID, event: rollout.Event{Kind: rollout.Start, StartBy: s.StartBy}}
+		some[i] = happening{device: s.Target.DeviceID, event: rollout.Begin(s)}
 	}
 	for _, err := range c.fold(ctx, p.rollout.ID, p.edition, some...) {
 		switch {
@@ -180,6 +180,9 @@ func (c *Control) candidateSlots(ctx context.Context, p *picking, pending []firm
 		return nil, err
 	}
 	cands, err := c.candidatesOf(ctx, p.release, devices)
+	if err == nil {
+		err = c.hold(ctx, p.release, p.rollout.Policy, cands)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -195,8 +198,10 @@ func (c *Control) candidateSlots(ctx context.Context, p *picking, pending []firm
 			p.next = earlier(p.next, rollout.Due(p.rollout.Policy, at.local, at.freezes))
 		}
 		slots[i] = rollout.Slot{Target: t, Candidate: cands[i], Local: at.local, Freezes: at.freezes, Group: p.topo.Group(d.ID)}
-		if from := d.Released.From; from.After(p.now) {
-			p.next = earlier(p.next, from)
+		for _, from := range []time.Time{d.Released.From, cands[i].Held.Until} {
+			if from.After(p.now) {
+				p.next = earlier(p.next, from)
+			}
 		}
 	}
 	return slots, nil

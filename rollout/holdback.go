@@ -36,7 +36,7 @@ func HoldBack(rel firmward.Release, p firmward.RolloutPolicy, d firmward.Device,
 	}
 	wait := h.Wait
 	if len(exploited) > 0 && h.Exploited != nil && *h.Exploited < wait && !inUse(&d) && !d.Class.LifeSupport() {
-		out.Hurried = fmt.Sprintf("it waited %s in place of %s, because %s is being exploited", days(*h.Exploited), days(wait), strings.Join(exploited, ", "))
+		out.Hurried = fmt.Sprintf("it waited %s in place of %s, because attackers use %s", days(*h.Exploited), days(wait), strings.Join(exploited, ", "))
 		wait = *h.Exploited
 	}
 	if wait > 0 {

@@ -119,6 +119,10 @@ func hold(r *firmward.Rollout, s *Slot, claims Claims, stopAll bool) (code, why 
 		return StopAll, "the red button is pressed: nothing starts anywhere"
 	case r.State != firmward.RolloutRunning:
 		return "not-running", "the rollout is " + string(r.State)
+	case s.Candidate.Staging.Result == "failed" && !r.Rehearsal:
+		return RefuseStaging, "staging failed: " + s.Candidate.Staging.Why
+	case r.Policy.RequireStaged && s.Candidate.Staging.Result != "passed":
+		return RefuseUnstaged, cmp.Or(s.Candidate.Staging.Why, "the policy wants a staging verdict, and there is none")
 	case s.Target.Wave > r.Wave:
 		return "wave", "waits for " + waveName(s.Target.Wave)
 	case by != "":

@@ -190,7 +190,7 @@ func Refuse(rel firmward.Release, p firmward.RolloutPolicy, c Candidate) (code, 
 	case p.RequireStaged && c.Staging.Result == "passed" && c.Path != "" && c.Staging.Path != "" && c.Staging.Path != c.Path:
 		return RefuseUnstaged, fmt.Sprintf("staged by %s, and this one gets its image by %s: that is another thing to test", c.Staging.Path, c.Path)
 	case p.RequireStaged && c.Staging.Result != "passed":
-		return RefuseUnstaged, "the policy wants a staging verdict for this image, path, model and revision, and there is none"
+		return RefuseUnstaged, "the policy wants a staging verdict for this image, path, model and revision, and there is none (firmward staging run " + rel.ID + ")"
 	}
 	return refuseVersion(rel, p, c)
 }

@@ -13,6 +13,7 @@ import (
 
 var work = []check{
 	{"releases and staging", releases},
+	{"rehearsals", rehearsals},
 	{"rollouts", rollouts},
 	{"targets", targets},
 	{"targets counted", counted},
@@ -73,8 +74,38 @@ func releases(t *testing.T, s *store.Store) {
 	if got, _, err := s.Releases(ctx, store.ReleaseFilter{Family: "axis", Withdrawn: &no}, store.Page{}); err != nil || len(got) != 0 {
 		t.Errorf("valid releases: %v, %v", got, err)
 	}
-	diff(t, "staging", verdict, must[firmward.StagingVerdict](t)(s.Staging(ctx, "aa", "push", "M3045", "1")))
-	_, err := s.Staging(ctx, "aa", "push", "M3045", "2")
+	other := verdict
+	other.Config = firmward.ConfigClass{Class: "c1", Has: []string{"answers http"}}
+	write(t, s, func(tx *store.Tx) error { return tx.PutStaging(ctx, other) })
+	diff(t, "staging", []firmward.StagingVerdict{verdict, other}, must[[]firmward.StagingVerdict](t)(s.Stagings(ctx, "aa", "push", "M3045", "1")))
+	diff(t, "of a file", []firmward.StagingVerdict{verdict, other}, must[[]firmward.StagingVerdict](t)(s.StagingsOf(ctx, "aa")))
+	if got := must[[]firmward.StagingVerdict](t)(s.Stagings(ctx, "aa", "push", "M3045", "2")); len(got) != 0 {
+		t.Errorf("of another revision: %v", got)
+	}
+	all, next, err := s.AllStagings(ctx, store.Page{Limit: 1})
+	rest, _, err2 := s.AllStagings(ctx, store.Page{After: next})
+	diff(t, "page by page", []firmward.StagingVerdict{verdict, other}, append(all, rest...))
+	if err != nil || err2 != nil {
+		t.Error(err, err2)
+	}
+}
+
+func rehearsals(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	reh := firmward.Rehearsal{
+		RolloutID: "stage-1", ReleaseID: "rel-1", DeviceID: "dev-1", Place: firmward.PlaceSpare, Phase: firmward.RehearseBefore, Since: t0,
+		Before: firmward.TestPack{At: t0, Settings: map[string]string{"a": "1"}, Probes: []firmward.ProbeResult{{Probe: "http", Took: time.Second}}},
+	}
+	put := func() { write(t, s, func(tx *store.Tx) error { return tx.PutRehearsal(ctx, reh) }) }
+	put()
+	diff(t, "rehearsal", reh, must[firmward.Rehearsal](t)(s.Rehearsal(ctx, "stage-1")))
+	diff(t, "open", []firmward.Rehearsal{reh}, must[[]firmward.Rehearsal](t)(s.OpenRehearsals(ctx, "")))
+	diff(t, "open ones of another release", 0, len(must[[]firmward.Rehearsal](t)(s.OpenRehearsals(ctx, "rel-2"))))
+	reh.Phase = firmward.RehearseDone
+	put()
+	diff(t, "none is open", 0, len(must[[]firmward.Rehearsal](t)(s.OpenRehearsals(ctx, ""))))
+	diff(t, "it stays", reh, must[firmward.Rehearsal](t)(s.Rehearsal(ctx, "stage-1")))
+	_, err := s.Rehearsal(ctx, "stage-2")
 	wantCode(t, err, firmward.NotFound)
 }
 
