@@ -101,6 +101,7 @@ func (n Network) Zone() Zone { return ZoneOf(n.Profile) }
 type Site struct {
 	Name     string
 	TimeZone string // IANA name, for maintenance windows; UTC when empty
+	Region   string // regulatory region, such as EU or US, for permissions of manufacturers; empty: nobody said
 }
 
 // RelationKind says how two devices depend on each other.

@@ -36,7 +36,33 @@ type Release struct {
 	WipesConfig  bool     `json:",omitempty"` // the device's configuration does not survive it
 	MayDowngrade bool     `json:",omitempty"` // the vendor says that it may go over a newer version
 	Needs        []Need   `json:",omitempty"` // what other parts must be before it
+
+	// What became known of it, also after it was imported.
+	Regressions []Regression `json:",omitempty"`
+	Permissions []Permission `json:",omitempty"`
 }
+
+// Regression is a jump to a release that is known to break something.
+type Regression struct {
+	Model  string    `json:"model,omitempty"` // empty: every model of the release
+	From   string    `json:"from"`            // version from which the jump is made
+	Why    string    `json:"why"`
+	Source string    `json:"source"` // who says so: URL or words
+	By     string    `json:"by"`
+	At     time.Time `json:"at"`
+}
+
+// Permission is a manufacturer's word that a release may go on devices that keep people alive.
+type Permission struct {
+	Model  string    `json:"model"`
+	Region string    `json:"region"` // that of a site, or AnyRegion
+	Source string    `json:"source"` // the document: URL or words
+	By     string    `json:"by"`
+	At     time.Time `json:"at"`
+}
+
+// AnyRegion is the region of a permission that holds everywhere, as the manufacturer states.
+const AnyRegion = "*"
 
 // MainPart is what the firmware itself is called among the parts of a device.
 const MainPart = "firmware"

@@ -29,7 +29,7 @@ func (c *Control) candidatesOf(ctx context.Context, rel firmward.Release, device
 	}
 	type kind struct{ path, model, hardware string }
 	verdicts := map[kind][]firmward.StagingVerdict{}
-	out := make([]rollout.Candidate, len(devices))
+	out, regions := make([]rollout.Candidate, len(devices)), map[string]string{}
 	for i, d := range devices {
 		m := c.Catalog.Model(d)
 		of := kind{model: d.Model, hardware: d.Hardware}
@@ -49,8 +49,25 @@ func (c *Control) candidatesOf(ctx context.Context, rel firmward.Release, device
 			return nil, err
 		}
 		out[i] = rollout.Candidate{Device: d, Model: m, HasDriver: has, Staging: v, Deferred: deferred(d.ID), Path: of.path}
+		if out[i].Region, err = c.region(ctx, regions, d.Site); err != nil {
+			return nil, err
+		}
+		out[i].Forbidden.Code, out[i].Forbidden.Why = rollout.Forbidden(rel, &out[i])
 	}
 	return out, nil
+}
+
+// region gives the regulatory region of a site, and remembers it.
+func (c *Control) region(ctx context.Context, known map[string]string, site string) (string, error) {
+	if region, ok := known[site]; ok || site == "" {
+		return region, nil
+	}
+	s, err := c.Store.Site(ctx, site)
+	if err != nil && firmward.CodeOf(err) != firmward.NotFound {
+		return "", err
+	}
+	known[site] = s.Region
+	return s.Region, nil
 }
 
 // deferred gives for each device why somebody put its updates off, or "".

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -23,21 +24,32 @@ func (c *Control) AddSite(ctx context.Context, who firmward.Person, s firmward.S
 	return s, err
 }
 
-// SetSite changes the time zone of a site.
-func (c *Control) SetSite(ctx context.Context, who firmward.Person, name, timeZone string) (firmward.Site, error) {
-	s := firmward.Site{Name: name, TimeZone: timeZone}
-	if err := checkTimeZone(timeZone); err != nil {
-		return s, err
+// SetSite changes the time zone and the region of a site; what is nil stays.
+func (c *Control) SetSite(ctx context.Context, who firmward.Person, name string, timeZone, region *string) (firmward.Site, error) {
+	var s firmward.Site
+	if timeZone == nil && region == nil {
+		return s, firmward.Errorf(firmward.Invalid, "say what to set: the time zone (--time-zone), the region (--region)")
 	}
 	err := c.Store.Tx(ctx, func(tx *store.Tx) error {
 		old, err := knownSite(ctx, tx.Reader, name)
 		if err != nil {
 			return err
 		}
+		s = old
+		detail := map[string]string{}
+		if timeZone != nil {
+			s.TimeZone, detail["before"], detail["after"] = *timeZone, old.TimeZone, *timeZone
+		}
+		if region != nil {
+			s.Region, detail["region-before"], detail["region"] = *region, old.Region, *region
+		}
+		if err := checkSite(s); err != nil {
+			return err
+		}
 		if err := tx.PutSite(ctx, s); err != nil {
 			return err
 		}
-		return c.leaf(ctx, tx, who.Name, "site-set", name, map[string]string{"before": old.TimeZone, "after": timeZone})
+		return c.leaf(ctx, tx, who.Name, "site-set", name, detail)
 	})
 	if err == nil {
 		c.touchAll() // maintenance windows moved
@@ -83,7 +95,7 @@ func (c *Control) newSite(ctx context.Context, tx *store.Tx, who firmward.Person
 	if err := checkName("site", s.Name); err != nil {
 		return err
 	}
-	if err := checkTimeZone(s.TimeZone); err != nil {
+	if err := checkSite(s); err != nil {
 		return err
 	}
 	all, err := siteNames(ctx, tx.Reader)
@@ -98,8 +110,26 @@ func (c *Control) newSite(ctx context.Context, tx *store.Tx, who firmward.Person
 	if err := tx.PutSite(ctx, s); err != nil {
 		return err
 	}
-	return c.leaf(ctx, tx, who.Name, "site-add", s.Name, map[string]string{"time-zone": s.TimeZone})
+	return c.leaf(ctx, tx, who.Name, "site-add", s.Name, map[string]string{"time-zone": s.TimeZone, "region": s.Region})
 }
+
+// checkSite refuses a clock that nobody keeps and a region that is none.
+func checkSite(s firmward.Site) error {
+	if err := checkTimeZone(s.TimeZone); err != nil {
+		return err
+	}
+	return checkRegion(s.Region)
+}
+
+// checkRegion refuses what is no name of a regulatory region.
+func checkRegion(region string) error {
+	if region != "" && !regionName.MatchString(region) {
+		return firmward.Errorf(firmward.Invalid, fmt.Sprintf("%q is no region: want capital letters, such as EU, US or UK", region))
+	}
+	return nil
+}
+
+var regionName = regexp.MustCompile(`^[A-Z][A-Z-]{1,15}$`)
 
 // knownSite gives a site, or says which ones there are and how another is made.
 func knownSite(ctx context.Context, r store.Reader, name string) (firmward.Site, error) {

@@ -41,6 +41,38 @@ type Release struct {
 	WipesConfig  bool     `json:"wipesConfig,omitempty" doc:"the configuration of the device does not survive it"`
 	MayDowngrade bool     `json:"mayDowngrade,omitempty" doc:"the vendor says that it may go over a newer version"`
 	Needs        []Need   `json:"needs,omitempty" doc:"what other parts must be before it"`
+
+	Regressions []Regression `json:"regressions,omitempty" doc:"jumps to it that are known to break something: no device makes them"`
+	Permissions []Permission `json:"permissions,omitempty" doc:"models that keep people alive for which the manufacturer permits it, and where"`
+}
+
+// Regression is a jump to a release that is known to break something.
+type Regression struct {
+	NewRegression
+	By string    `json:"by"`
+	At time.Time `json:"at"`
+}
+
+// NewRegression says that a jump to a release breaks something.
+type NewRegression struct {
+	Model  string `json:"model,omitempty" doc:"absent: every model of the release"`
+	From   string `json:"from" doc:"version from which the jump is made"`
+	Why    string `json:"why" doc:"what breaks"`
+	Source string `json:"source" doc:"who says so"`
+}
+
+// Permission is a manufacturer's word that a release may go on devices that keep people alive.
+type Permission struct {
+	NewPermission
+	By string    `json:"by"`
+	At time.Time `json:"at"`
+}
+
+// NewPermission records such a word.
+type NewPermission struct {
+	Model  string `json:"model"`
+	Region string `json:"region" doc:"that of a site, or * where the manufacturer permits it everywhere"`
+	Source string `json:"source" doc:"the document"`
 }
 
 // Need is a part that must be at a version or newer before a release.
@@ -56,6 +88,12 @@ func releaseOf(r firmward.Release) Release {
 		Fixes: list(r.Fixes), Notes: r.Notes, Withdrawn: r.Withdrawn, WhyGone: r.WhyGone, By: r.By, At: r.At,
 		MaxFrom: r.MaxFrom, Floor: r.Floor, Part: r.Part, Variant: r.Variant, FromVariants: r.FromVariants, WipesConfig: r.WipesConfig,
 		MayDowngrade: r.MayDowngrade, Needs: each(r.Needs, func(n firmward.Need) Need { return Need(n) }),
+		Regressions: each(r.Regressions, func(v firmward.Regression) Regression {
+			return Regression{NewRegression{v.Model, v.From, v.Why, v.Source}, v.By, v.At}
+		}),
+		Permissions: each(r.Permissions, func(v firmward.Permission) Permission {
+			return Permission{NewPermission{v.Model, v.Region, v.Source}, v.By, v.At}
+		}),
 	}
 }
 
@@ -146,6 +184,30 @@ func (a *API) releaseRoutes() {
 	},
 	) (Release, error) {
 		rel, err := a.Control.WithdrawRelease(ctx, person(ctx), in.ID, in.Body.Why)
+		return releaseOf(rel), err
+	})
+	serve(a, spec{
+		method: http.MethodPost, path: "/releases/{id}/regressions", id: "add-regression", role: firmward.Admin, tag: "Releases", summary: "Record that a jump to a release breaks something",
+		doc: "No device makes that jump from then on, in rollouts that run neither.",
+	}, func(ctx context.Context, in *struct {
+		ID   string `path:"id"`
+		Body NewRegression
+	},
+	) (Release, error) {
+		b := in.Body
+		rel, err := a.Control.AddRegression(ctx, person(ctx), in.ID, firmward.Regression{Model: b.Model, From: b.From, Why: b.Why, Source: b.Source})
+		return releaseOf(rel), err
+	})
+	serve(a, spec{
+		method: http.MethodPost, path: "/releases/{id}/permissions", id: "add-permission", role: firmward.Admin, tag: "Releases", summary: "Record that the manufacturer permits a release",
+		doc: "Devices of classes that keep people alive take no release without it: for their model, this version, and the region of their site.",
+	}, func(ctx context.Context, in *struct {
+		ID   string `path:"id"`
+		Body NewPermission
+	},
+	) (Release, error) {
+		b := in.Body
+		rel, err := a.Control.AddPermission(ctx, person(ctx), in.ID, firmward.Permission{Model: b.Model, Region: b.Region, Source: b.Source})
 		return releaseOf(rel), err
 	})
 }

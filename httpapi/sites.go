@@ -11,11 +11,13 @@ import (
 type Site struct {
 	Name     string `json:"name"`
 	TimeZone string `json:"timeZone,omitempty" doc:"IANA name; UTC when absent"`
+	Region   string `json:"region,omitempty" doc:"regulatory region, for permissions of manufacturers" example:"EU"`
 }
 
-// SiteClock sets the clock of a site.
-type SiteClock struct {
-	TimeZone string `json:"timeZone" doc:"IANA name"`
+// SiteFacts sets facts of a site; what is absent stays.
+type SiteFacts struct {
+	TimeZone *string `json:"timeZone,omitempty" doc:"IANA name"`
+	Region   *string `json:"region,omitempty" doc:"regulatory region, for permissions of manufacturers" example:"EU"`
 }
 
 func (a *API) siteRoutes() {
@@ -31,13 +33,13 @@ func (a *API) siteRoutes() {
 		s, err := a.Control.AddSite(ctx, person(ctx), firmward.Site(in.Body))
 		return Site(s), err
 	})
-	serve(a, spec{method: http.MethodPatch, path: "/sites/{name}", id: "set-site", role: firmward.Admin, tag: "Sites", summary: "Set the clock of a site"},
+	serve(a, spec{method: http.MethodPatch, path: "/sites/{name}", id: "set-site", role: firmward.Admin, tag: "Sites", summary: "Set the clock and the region of a site"},
 		func(ctx context.Context, in *struct {
 			Name string `path:"name"`
-			Body SiteClock
+			Body SiteFacts
 		},
 		) (Site, error) {
-			s, err := a.Control.SetSite(ctx, person(ctx), in.Name, in.Body.TimeZone)
+			s, err := a.Control.SetSite(ctx, person(ctx), in.Name, in.Body.TimeZone, in.Body.Region)
 			return Site(s), err
 		})
 	serveNone(a, spec{method: http.MethodDelete, path: "/sites/{name}", id: "remove-site", role: firmward.Admin, tag: "Sites", summary: "Forget a site at which nothing stands"},

@@ -129,6 +129,8 @@ func hold(r *firmward.Rollout, s *Slot, claims Claims, stopAll bool) (code, why 
 		return RefuseClaimed, "another rollout changes it now: " + by
 	case s.Group != "" && claims.Group[s.Group] != "":
 		return RefusePeer, "its redundant peer is being changed"
+	case s.Candidate.Forbidden.Code != "":
+		return s.Candidate.Forbidden.Code, s.Candidate.Forbidden.Why
 	case s.Local.Before(s.Candidate.Held.Until):
 		return RefuseHeld, fmt.Sprintf("held back until %s: %s", stamp(s.Candidate.Held.Until.In(s.Local.Location())), s.Candidate.Held.Why)
 	case inUse(d) && !d.Released.Contains(s.Local):

@@ -21,6 +21,8 @@ type Candidate struct {
 	Staging   firmward.StagingVerdict
 	Path      string               // delivery path by which its driver brings the image; empty: not known apart
 	Deferred  string               // reason of an open deferral, empty when there is none
+	Region    string               // regulatory region of its site; empty: nobody said
+	Forbidden Refusal              // what no policy allows, see Forbidden; filled for Pick
 	Held      Held                 // how long its policy lets the release mature
 	Policy    string               // name of the policy that the device falls under, when that is not the one of the plan
 	Runs      upgrade.State        // its variant and the versions of its parts
@@ -177,6 +179,11 @@ func Refuse(rel firmward.Release, p firmward.RolloutPolicy, c Candidate) (code, 
 		return RefuseVendor, "the vendor alone may update it: a work order goes to a person instead"
 	case d.Spare:
 		return RefuseSpare, "it is a spare for staging"
+	}
+	if code, why := Forbidden(rel, &c); code != "" {
+		return code, why
+	}
+	switch {
 	case !c.HasDriver:
 		return RefuseDriver, "no driver can update it: a work order goes to a person instead"
 	case d.Network == "":

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/firmward/firmward/httpapi"
 )
@@ -22,6 +23,9 @@ type ReleasesCmd struct {
 	List     ReleasesListCmd     `cmd:"" default:"withargs" help:"List releases."`
 	Path     ReleasesPathCmd     `cmd:"" help:"Show the way of a device to a version, or what is missing for it."`
 	Withdraw ReleasesWithdrawCmd `cmd:"" help:"Withdraw a release: nothing starts with it any more."`
+
+	Regression ReleasesRegressionCmd `cmd:"" help:"Record that the jump from a version to a release breaks something: no device makes it."`
+	Permit     ReleasesPermitCmd     `cmd:"" help:"Record that a manufacturer permits a release on devices that keep people alive."`
 }
 
 // ReleasesImportCmd imports a firmware file.
@@ -35,6 +39,9 @@ type ReleasesImportCmd struct {
 	Family   string   `help:"Catalogue family; found by vendor and model unless given." placeholder:"FAMILY"`
 	Channel  string   `help:"stable, lts, early-access." placeholder:"CHANNEL"`
 	Origin   string   `help:"Where you got it: URL or words." placeholder:"TEXT"`
+
+	Published string `help:"Day on which the vendor published it: policies may let releases mature." placeholder:"2026-03-02"`
+
 	Signed   string   `help:"Does the vendor sign it?" enum:"yes,no,unknown" default:"unknown"`
 	SHA256   string   `name:"sha256" help:"Hash that the vendor publishes; another file is refused." placeholder:"HASH"`
 	Fixes    []string `help:"Advisory that it repairs; may be repeated." placeholder:"ID"`
@@ -65,12 +72,20 @@ func (c *ReleasesImportCmd) Run(ctx context.Context, a *app) error {
 	if hash, err := hex.DecodeString(c.SHA256); c.SHA256 != "" && (err != nil || len(hash) != sha256.Size) {
 		return usageError("--sha256 wants 64 hexadecimal digits, as the vendor or sha256sum prints them")
 	}
+	published := ""
+	if c.Published != "" {
+		at, err := time.Parse(time.DateOnly, c.Published)
+		if err != nil {
+			return usageError("--published wants a day, such as 2026-03-02")
+		}
+		published = at.Format(time.RFC3339)
+	}
 	f, err := os.Open(c.File)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	q := values("name", filepath.Base(c.File), "vendor", c.Vendor, "version", c.Version, "minFrom", c.MinFrom, "family", c.Family,
+	q := values("published", published, "name", filepath.Base(c.File), "vendor", c.Vendor, "version", c.Version, "minFrom", c.MinFrom, "family", c.Family,
 		"channel", c.Channel, "origin", c.Origin, "signed", c.Signed, "sha256", c.SHA256, "notes", c.Notes)
 	q["model"], q["hardware"], q["fixes"] = c.Model, c.Hardware, c.Fixes
 	c.way(q)

@@ -18,7 +18,7 @@ import (
 type SitesCmd struct {
 	List   SitesListCmd   `cmd:"" default:"withargs" help:"List sites."`
 	Add    SitesAddCmd    `cmd:"" help:"Make a site whose devices no network shows."`
-	Set    SitesSetCmd    `cmd:"" help:"Set the time zone of a site."`
+	Set    SitesSetCmd    `cmd:"" help:"Set the time zone and the region of a site."`
 	Remove SitesRemoveCmd `cmd:"" help:"Forget a site at which nothing stands."`
 
 	Freeze   SitesFreezeCmd   `cmd:"" help:"Let nothing start at a site for a time."`
@@ -67,24 +67,29 @@ func (c *SitesAddCmd) Run(ctx context.Context, a *app) error {
 	return a.say(s, fmt.Sprintf("%s is a site, its clock is %s.", s.Name, clockOf(s)))
 }
 
-// SitesSetCmd sets the clock of a site.
+// SitesSetCmd sets the clock and the region of a site.
 type SitesSetCmd struct {
-	Name     string `arg:"" help:"Site."`
-	TimeZone string `help:"Its time zone, for maintenance windows." required:"" placeholder:"Europe/Berlin"`
+	Name     string  `arg:"" help:"Site."`
+	TimeZone *string `help:"Its time zone, for maintenance windows." placeholder:"Europe/Berlin"`
+	Region   *string `help:"Its regulatory region, for permissions of manufacturers." placeholder:"EU"`
 }
 
 // Help gives examples.
 func (SitesSetCmd) Help() string {
-	return examples("firmward sites set home --time-zone Europe/Berlin")
+	return examples("firmward sites set home --time-zone Europe/Berlin", "firmward sites set clinic --region EU")
 }
 
 // Run carries it out.
 func (c *SitesSetCmd) Run(ctx context.Context, a *app) error {
 	var s httpapi.Site
-	if err := a.client.do(ctx, call{method: http.MethodPatch, path: "/sites/" + url.PathEscape(c.Name), in: httpapi.SiteClock{TimeZone: c.TimeZone}, out: &s}); err != nil {
+	if err := a.client.do(ctx, call{method: http.MethodPatch, path: "/sites/" + url.PathEscape(c.Name), in: httpapi.SiteFacts{TimeZone: c.TimeZone, Region: c.Region}, out: &s}); err != nil {
 		return err
 	}
-	return a.say(s, fmt.Sprintf("The clock of %s is %s.", s.Name, clockOf(s)))
+	text := fmt.Sprintf("The clock of %s is %s", s.Name, clockOf(s))
+	if s.Region != "" {
+		text += ", its region is " + s.Region
+	}
+	return a.say(s, text+".")
 }
 
 // SitesRemoveCmd forgets a site.
