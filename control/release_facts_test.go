@@ -51,12 +51,12 @@ func TestRegressionBlocks(t *testing.T) {
 		s.check(waits, "target pending known-regression: from 1.0.3 to 1.4.4 something is known to break: it stops after a day (a forum)")
 		p, err := s.house.PlanRollout(ctx, anna, s.rel.ID, "", firmward.Filter{})
 		s.must(err)
-		codes := ""
+		var codes strings.Builder
 		for _, r := range p.Refusals {
-			codes += r.Code + " "
+			codes.WriteString(r.Code + " ")
 		}
-		if len(p.Targets) != 0 || !strings.Contains(codes, rollout.RefuseRegression) || !strings.Contains(codes, rollout.RefuseCurrent) {
-			t.Errorf("%+v, refused: %s", p.Targets, codes)
+		if len(p.Targets) != 0 || !strings.Contains(codes.String(), rollout.RefuseRegression) || !strings.Contains(codes.String(), rollout.RefuseCurrent) {
+			t.Errorf("%+v, refused: %s", p.Targets, codes.String())
 		}
 		s.check("leaves", "release-regression 1")
 	})

@@ -35,7 +35,7 @@ func TestFreezes(t *testing.T) {
 		}
 	}
 	p.problem(http.MethodDelete, "/sites/holiday%20house", nil, firmward.Conflict)
-	p.do(http.MethodPatch, "/sites/holiday%20house", httpapi.SiteClock{TimeZone: "Europe/Athens"}, 200, nil)
+	p.do(http.MethodPatch, "/sites/holiday%20house", httpapi.SiteFacts{TimeZone: new("Europe/Athens")}, 200, nil)
 	var all httpapi.Page[httpapi.Freeze]
 	operator.do(http.MethodGet, "/freezes?site=holiday%20house", nil, 200, &all)
 	if len(all.Items) != 1 || all.Items[0].Begins.Format("-07") != "+02" {
@@ -59,6 +59,22 @@ func TestPolicyOpenings(t *testing.T) {
 	if r := got.Rollout; len(r) != 1 || len(r[0].Openings) != 3 || r[0].Openings[1].From.Format("15:04 -07") != "22:00 +09" || len(r[0].Windows) != 1 || r[0].Windows[0].Start != "22:00" {
 		t.Errorf("got %+v", got)
 	}
+	var seen httpapi.PolicyPreview
+	p.do(http.MethodPost, "/policies/preview", nil, 200, &seen)
+	if len(seen.Ruled) == 0 || seen.Ruled[len(seen.Ruled)-1].Policy != "default" || seen.Changed == nil {
+		t.Errorf("of the policies in force: %+v", seen)
+	}
+	const held = "    hold-back:\n      - {select: exposed, wait: 14d, exploited: 2d, release: true}\n"
+	p.do(http.MethodPost, "/policies/check", file+held, 200, &got)
+	if h := got.Rollout[0].HoldBacks; len(h) != 1 || h[0] != (httpapi.Hold{Select: "exposed", Wait: "336h0m0s", Exploited: "48h0m0s", Release: true}) {
+		t.Errorf("got %+v", h)
+	}
+	p.do(http.MethodPost, "/policies/preview?since=7d", file, 200, &seen)
+	if len(seen.Ruled) != 1 || seen.Ruled[0].Policy != "a" {
+		t.Errorf("of a file: %+v", seen)
+	}
+	p.problem(http.MethodPost, "/policies/preview?since=yesterday", file, firmward.Invalid)
+	p.problem(http.MethodPost, "/policies/preview", file+"    colour: red\n", firmward.Invalid)
 	p.problem(http.MethodPost, "/policies/check?zone=Mars", file, firmward.Invalid)
 	p.problem(http.MethodPost, "/policies/check", file+"    freezes:\n      - {name: f, from: 2020-01-01, to: 2020-01-02}\n", firmward.Invalid)
 }

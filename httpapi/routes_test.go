@@ -194,8 +194,8 @@ func TestSites(t *testing.T) {
 	p.problem(http.MethodPost, "/sites", httpapi.Site{Name: "Holiday House"}, firmward.Conflict)
 	p.problem(http.MethodPost, "/sites", httpapi.Site{Name: "a/b"}, firmward.Invalid)
 	p.problem(http.MethodPost, "/sites", httpapi.Site{Name: "x", TimeZone: "Local"}, firmward.Invalid)
-	p.problem(http.MethodPatch, "/sites/nowhere", httpapi.SiteClock{TimeZone: "UTC"}, firmward.NotFound)
-	p.do(http.MethodPatch, "/sites/holiday%20house", httpapi.SiteClock{TimeZone: "Europe/Paris"}, 200, nil)
+	p.problem(http.MethodPatch, "/sites/nowhere", httpapi.SiteFacts{TimeZone: new("UTC")}, firmward.NotFound)
+	p.do(http.MethodPatch, "/sites/holiday%20house", httpapi.SiteFacts{TimeZone: new("Europe/Paris")}, 200, nil)
 	var sites httpapi.Page[httpapi.Site]
 	p.do(http.MethodGet, "/sites", nil, 200, &sites)
 	want := []httpapi.Site{{Name: "holiday house", TimeZone: "Europe/Paris"}, {Name: "home", TimeZone: "Europe/Berlin"}}

@@ -102,3 +102,27 @@ func TestReachOfFile(t *testing.T) {
 		}
 	}
 }
+
+func TestHoldBackOfFile(t *testing.T) {
+	const file = "rollout-policies:\n  - {name: a, waves: [100], canary-soak: 1h, max-in-flight: 1, deadline: 30m, hold-back: ["
+	for list, want := range map[string]string{
+		`{select: 'class == "router"', wait: 14d, exploited: 2d, release: true}, {wait: 3d}`: "",
+		`{release: true}`:           "",
+		`{}`:                        "hold-back 1 holds nothing: say how long (wait: 14d), or that a person must release the device (release: true)",
+		`{wait: 2d, exploited: 2d}`: "hold-back 1: exploited 48h0m0s is not shorter than wait 48h0m0s: lower it or leave it out",
+		`{wait: 2d}, {select: exposed, wait: 3d}`: "hold-back 1 is for every device, so those after it are never used: put it last or give it a select",
+		`{select: colour, wait: 3d}`:              `line 2: selector "colour"`,
+		`{wait: 3 weeks}`:                         `"3 weeks" is no duration`,
+		`{wait: 3d, colour: red}`:                 `unknown key "colour"`,
+	} {
+		f, err := Parse([]byte(file+list+"]}\n"), "p.yaml")
+		switch {
+		case want == "" && err != nil:
+			t.Errorf("%s: %v", list, err)
+		case want == "" && len(f.Rollout[0].HoldBacks) == 0:
+			t.Errorf("%s: nothing is held back", list)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("%s: %v, want %s", list, err, want)
+		}
+	}
+}

@@ -42,10 +42,10 @@ type ReleasesImportCmd struct {
 
 	Published string `help:"Day on which the vendor published it: policies may let releases mature." placeholder:"2026-03-02"`
 
-	Signed   string   `help:"Does the vendor sign it?" enum:"yes,no,unknown" default:"unknown"`
-	SHA256   string   `name:"sha256" help:"Hash that the vendor publishes; another file is refused." placeholder:"HASH"`
-	Fixes    []string `help:"Advisory that it repairs; may be repeated." placeholder:"ID"`
-	Notes    string   `help:"Anything else." placeholder:"TEXT"`
+	Signed string   `help:"Does the vendor sign it?" enum:"yes,no,unknown" default:"unknown"`
+	SHA256 string   `name:"sha256" help:"Hash that the vendor publishes; another file is refused." placeholder:"HASH"`
+	Fixes  []string `help:"Advisory that it repairs; may be repeated." placeholder:"ID"`
+	Notes  string   `help:"Anything else." placeholder:"TEXT"`
 
 	MaxFrom      string            `help:"Highest version that may jump to this one." placeholder:"VERSION"`
 	Floor        string            `help:"Once it ran, the device takes nothing below this version any more." placeholder:"VERSION"`

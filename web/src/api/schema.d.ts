@@ -906,6 +906,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/releases/{id}/permissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Record that the manufacturer permits a release
+         * @description Devices of classes that keep people alive take no release without it: for their model, this version, and the region of their site.
+         */
+        post: operations["add-permission"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/releases/{id}/regressions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Record that a jump to a release breaks something
+         * @description No device makes that jump from then on, in rollouts that run neither.
+         */
+        post: operations["add-regression"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/releases/{id}/staging-plan": {
         parameters: {
             query?: never;
@@ -1278,7 +1318,7 @@ export interface paths {
         delete: operations["remove-site"];
         options?: never;
         head?: never;
-        /** Set the clock of a site */
+        /** Set the clock and the region of a site */
         patch: operations["set-site"];
         trace?: never;
     };
@@ -2572,6 +2612,13 @@ export interface components {
             /** @description needed for more than a /16 */
             yes?: boolean;
         };
+        NewPermission: {
+            model: string;
+            /** @description that of a site, or * where the manufacturer permits it everywhere */
+            region: string;
+            /** @description the document */
+            source: string;
+        };
         NewRecipient: {
             /** @description an https address, or one as shoutrrr writes them: smtp://user:password@host:587/?from=a@x&to=b@y, ntfy://host/topic; it is sealed and never shown */
             address: string;
@@ -2592,6 +2639,16 @@ export interface components {
             urgent?: boolean;
             /** @description its time zone; absent: that of the only site, else UTC */
             zone?: string;
+        };
+        NewRegression: {
+            /** @description version from which the jump is made */
+            from: string;
+            /** @description absent: every model of the release */
+            model?: string;
+            /** @description who says so */
+            source: string;
+            /** @description what breaks */
+            why: string;
         };
         NewRollout: {
             /** @description without it, what wipes a configuration or changes a variant is refused */
@@ -2824,6 +2881,16 @@ export interface components {
             /** @description cursor of the next page; absent after the last */
             next?: string;
         };
+        Permission: {
+            /** Format: date-time */
+            at: string;
+            by: string;
+            model: string;
+            /** @description that of a site, or * where the manufacturer permits it everywhere */
+            region: string;
+            /** @description the document */
+            source: string;
+        };
         Phase: {
             action: string;
             /**
@@ -3008,6 +3075,19 @@ export interface components {
             modified?: string;
             source: string;
         };
+        Regression: {
+            /** Format: date-time */
+            at: string;
+            by: string;
+            /** @description version from which the jump is made */
+            from: string;
+            /** @description absent: every model of the release */
+            model?: string;
+            /** @description who says so */
+            source: string;
+            /** @description what breaks */
+            why: string;
+        };
         Relation: {
             /** @description id of the device that depends */
             from: string;
@@ -3048,8 +3128,12 @@ export interface components {
             origin: string;
             /** @description what it replaces, such as bootloader; absent: the firmware */
             part?: string;
+            /** @description models that keep people alive for which the manufacturer permits it, and where */
+            permissions?: components["schemas"]["Permission"][];
             /** Format: date-time */
             published?: string;
+            /** @description jumps to it that are known to break something: no device makes them */
+            regressions?: components["schemas"]["Regression"][];
             sha256: string;
             /** @enum {string} */
             signed: "yes" | "no" | "unknown";
@@ -3415,12 +3499,22 @@ export interface components {
         };
         Site: {
             name: string;
+            /**
+             * @description regulatory region, for permissions of manufacturers
+             * @example EU
+             */
+            region?: string;
             /** @description IANA name; UTC when absent */
             timeZone?: string;
         };
-        SiteClock: {
+        SiteFacts: {
+            /**
+             * @description regulatory region, for permissions of manufacturers
+             * @example EU
+             */
+            region?: string;
             /** @description IANA name */
-            timeZone: string;
+            timeZone?: string;
         };
         Span: {
             /** Format: date-time */
@@ -5724,6 +5818,76 @@ export interface operations {
             };
         };
     };
+    "add-permission": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPermission"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Release"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "add-regression": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRegression"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Release"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "plan-staging": {
         parameters: {
             query?: {
@@ -6466,7 +6630,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["SiteClock"];
+                "application/json": components["schemas"]["SiteFacts"];
             };
         };
         responses: {
