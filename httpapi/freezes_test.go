@@ -60,7 +60,7 @@ func TestPolicyOpenings(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	var seen httpapi.PolicyPreview
-	p.do(http.MethodPost, "/policies/preview", nil, 200, &seen)
+	p.do(http.MethodGet, "/policies/preview", nil, 200, &seen)
 	if len(seen.Ruled) == 0 || seen.Ruled[len(seen.Ruled)-1].Policy != "default" || seen.Changed == nil {
 		t.Errorf("of the policies in force: %+v", seen)
 	}

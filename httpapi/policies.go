@@ -248,27 +248,37 @@ func (a *API) policyRoutes() {
 		}
 		return CheckedPolicies(f, a.Control.Clock.Now(), []*time.Location{zone})
 	})
-	serve(a, spec{
-		method: http.MethodPost, path: "/policies/preview", id: "preview-policies", role: firmward.Viewer, tag: "Policies", summary: "What policies mean for the inventory",
-		doc: "How many devices fall under each rollout policy, and which of them fell under another one some time ago. The body is a policy file as YAML; without one it is about the policies in force. Nothing changes.",
-	}, func(ctx context.Context, in *struct {
-		Name    string `query:"name" default:"policies.yaml" doc:"file name shown in errors"`
-		Since   string `query:"since" default:"24h" doc:"how far back changes are told, such as 36h or 7d"`
-		RawBody []byte `contentType:"application/yaml" required:"false"`
-	},
-	) (PolicyPreview, error) {
-		back, err := policy.ParseDuration(in.Since)
+	preview := func(ctx context.Context, f policy.File, since string) (PolicyPreview, error) {
+		back, err := policy.ParseDuration(since)
 		if err != nil {
 			return PolicyPreview{}, &firmward.Error{Code: firmward.Invalid, Message: "since", Err: err}
 		}
-		f := a.Control.Policies
-		if len(in.RawBody) > 0 {
-			if f, err = a.policyFile(in.RawBody, in.Name); err != nil {
-				return PolicyPreview{}, err
-			}
-		}
 		p, err := a.Control.PreviewPolicies(ctx, f, a.Control.Clock.Now().Add(-back))
 		return policyPreviewOf(p), err
+	}
+	serve(a, spec{
+		method: http.MethodGet, path: "/policies/preview", id: "preview-policies", role: firmward.Viewer, tag: "Policies", summary: "What the policies in force mean for the inventory",
+		doc: "How many devices fall under each rollout policy, and which of them fell under another one some time ago.",
+	}, func(ctx context.Context, in *struct {
+		Since string `query:"since" default:"24h" doc:"how far back changes are told, such as 36h or 7d"`
+	},
+	) (PolicyPreview, error) {
+		return preview(ctx, a.Control.Policies, in.Since)
+	})
+	serve(a, spec{
+		method: http.MethodPost, path: "/policies/preview", id: "preview-policy-file", role: firmward.Viewer, tag: "Policies", summary: "What a policy file would mean for the inventory",
+		doc: "The body is the file as YAML. Nothing changes.",
+	}, func(ctx context.Context, in *struct {
+		Name    string `query:"name" default:"policies.yaml" doc:"file name shown in errors"`
+		Since   string `query:"since" default:"24h" doc:"how far back changes are told, such as 36h or 7d"`
+		RawBody []byte `contentType:"application/yaml"`
+	},
+	) (PolicyPreview, error) {
+		f, err := a.policyFile(in.RawBody, in.Name)
+		if err != nil {
+			return PolicyPreview{}, err
+		}
+		return preview(ctx, f, in.Since)
 	})
 }
 

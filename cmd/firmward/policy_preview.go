@@ -27,12 +27,13 @@ func (PolicyPreviewCmd) Help() string {
 // Run carries it out.
 func (c *PolicyPreviewCmd) Run(ctx context.Context, a *app) error {
 	var p httpapi.PolicyPreview
-	ask := call{method: http.MethodPost, path: "/policies/preview", query: values("since", c.Since), out: &p}
+	ask := call{method: http.MethodGet, path: "/policies/preview", query: values("since", c.Since), out: &p}
 	if c.File != "" {
 		b, err := os.ReadFile(c.File)
 		if err != nil {
 			return err
 		}
+		ask.method = http.MethodPost
 		ask.query.Set("name", filepath.Base(c.File))
 		ask.body, ask.bodyType = bytes.NewReader(b), "application/yaml"
 	}

@@ -817,13 +817,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * What the policies in force mean for the inventory
+         * @description How many devices fall under each rollout policy, and which of them fell under another one some time ago.
+         */
+        get: operations["preview-policies"];
         put?: never;
         /**
-         * What policies mean for the inventory
-         * @description How many devices fall under each rollout policy, and which of them fell under another one some time ago. The body is a policy file as YAML; without one it is about the policies in force. Nothing changes.
+         * What a policy file would mean for the inventory
+         * @description The body is the file as YAML. Nothing changes.
          */
-        post: operations["preview-policies"];
+        post: operations["preview-policy-file"];
         delete?: never;
         options?: never;
         head?: never;
@@ -5553,6 +5557,38 @@ export interface operations {
         };
     };
     "preview-policies": {
+        parameters: {
+            query?: {
+                /** @description how far back changes are told, such as 36h or 7d */
+                since?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyPreview"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "preview-policy-file": {
         parameters: {
             query?: {
                 /** @description file name shown in errors */
