@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -94,6 +95,18 @@ func ForecastOf(c sim.Case, f sim.Forecast) Forecast {
 	return out
 }
 
+// share says in words how many devices have a fault.
+func share(f sim.Fault) string {
+	words, ok := map[sim.Habit]string{
+		sim.Unreachable: "cannot be reached", sim.Nothing: "say yes and do nothing", sim.OldVersion: "come back with the old version", sim.Silent: "never come back",
+		sim.DeadService: "come back with a dead service", sim.Slow: "take twenty minutes to come back", sim.Refuses: "refuse the image", sim.Dies: "die half an hour later",
+	}[f.Habit]
+	if !ok {
+		return f.String()
+	}
+	return strconv.FormatFloat(f.Share*100, 'f', -1, 64) + " % " + words
+}
+
 func assumed(c sim.Case) []string {
 	known := 0
 	for _, k := range c.Fleet {
@@ -102,20 +115,20 @@ func assumed(c sim.Case) []string {
 		}
 	}
 	out := []string{"whoever has to approve does so at once"}
-	if known < len(c.Fleet) {
+	if known < c.Size() {
 		out = append(out, "a device is dark for a third of the outage on its card up to all of it, all of a model alike")
 	}
 	if known > 0 {
-		out = append(out, fmt.Sprintf("%d of %d devices take as long as the last updates of their models did", known, len(c.Fleet)))
+		out = append(out, fmt.Sprintf("%d of %d devices take as long as the last updates of their models did", known, c.Size()))
 	}
 	var faults []string
 	for _, f := range c.Faults {
-		faults = append(faults, f.String())
+		faults = append(faults, share(f))
 	}
 	if len(faults) == 0 {
 		return append(out, "nothing goes wrong")
 	}
-	return append(out, "of all devices: "+strings.Join(faults, ", "))
+	return append(out, "of all devices "+strings.Join(faults, ", "))
 }
 
 func (a *API) forecastRoutes() {
