@@ -54,6 +54,13 @@ func (c *Control) rehearseOn(ctx context.Context, h firmward.Rehearsal) (next ti
 		return c.packBefore(ctx, h, rel, spare)
 	case firmward.RehearseUpdate:
 		t, over, err := c.rehearsed(ctx, h.RolloutID)
+		if err == nil && !over && t.State == firmward.TargetPending && !rel.Withdrawn.IsZero() {
+			t.State, t.Why = firmward.TargetSkipped, "the release was withdrawn: "+rel.WhyGone
+			if err = c.verdict(ctx, h, rel, spare, t, nil); err == nil {
+				err = c.abandonRehearsal(ctx, h.RolloutID, t.Why)
+			}
+			return next, err
+		}
 		if err != nil || !over {
 			return next, err
 		}

@@ -187,14 +187,16 @@ func (c *Control) placeOf(d firmward.Device) firmward.Place {
 
 // twinOf is the twin that a spare is: one with a segment of its own, or the device itself in the network where it stands.
 func (c *Control) twinOf(d firmward.Device) twin.Twin {
-	prefix, err := netip.ParsePrefix(d.Network)
-	if t, ok := c.twinIn(prefix); ok && err == nil {
-		return t
+	for _, t := range c.Twins {
+		if slices.ContainsFunc(d.Addrs, t.Info().Prefix.Contains) {
+			return t
+		}
 	}
 	place := firmward.PlaceSpare
 	if d.Lab {
 		place = firmward.PlaceLab
 	}
+	prefix, _ := netip.ParsePrefix(d.Network) // no network shows it: then it is no place either
 	return twin.Device{Place: place, Prefix: prefix, Way: c.Network}
 }
 
