@@ -15,10 +15,11 @@ import (
 )
 
 const (
-	packAgain   = time.Minute // house time until a pack that found nobody runs again
-	packTries   = 3           // how often
-	forwardSoak = time.Minute // how long a spare is watched after it went forward once more
-	backLooks   = 3           // settle times within which a spare that was told to go back must be back
+	packAgain   = time.Minute     // house time until a pack that found nobody runs again
+	packTries   = 3               // how often
+	forwardSoak = time.Minute     // how long a spare is watched after it went forward once more
+	wordTaken   = 2 * time.Second // of real time, until a spare that was told to go back no longer runs what it ran
+	backLooks   = 3               // settle times within which a spare that was told to go back must be back
 )
 
 // stageStep takes every open rehearsal one step on.
@@ -200,11 +201,7 @@ func (c *Control) backWithin(settle time.Duration) time.Duration {
 // cutPower takes the spare's power away while it runs the new version, once, and looks until it runs that again.
 func (c *Control) cutPower(ctx context.Context, h firmward.Rehearsal, rel firmward.Release, spare firmward.Device) (time.Time, error) {
 	now, settle := c.Clock.Now(), c.abilities(spare).Settle
-	if h.Tries == 0 {
-		h.Tries, h.Since = 1, now
-		if err := c.keepRehearsal(ctx, h); err != nil {
-			return time.Time{}, err
-		}
+	if h.Tries == 0 { // a crash before it is saved cuts twice, which says no less
 		cutter, ok := c.twinOf(spare).(twin.PowerCutter)
 		if !ok {
 			return time.Time{}, firmward.Errorf(firmward.Internal, "the power of "+spare.Name+" cannot be cut any more")
@@ -212,7 +209,8 @@ func (c *Control) cutPower(ctx context.Context, h firmward.Rehearsal, rel firmwa
 		if err := cutter.CutPower(ctx); err != nil {
 			return time.Time{}, err
 		}
-		return now.Add(c.Clock.Real(time.Second)), nil
+		h.Tries, h.Since = 1, c.Clock.Now()
+		return h.Since.Add(c.Clock.Real(time.Second)), c.keepRehearsal(ctx, h)
 	}
 	seen, err := c.look(ctx, spare)
 	if err != nil {
@@ -253,7 +251,7 @@ func (c *Control) noWayBack(rel firmward.Release, spare firmward.Device) string 
 // goBack tells the spare to go back and looks until it did. It is told again only when a look has shown that it still runs the new
 // version after it had time to settle: to be told twice would bring it forward.
 func (c *Control) goBack(ctx context.Context, h firmward.Rehearsal, rel firmward.Release, spare firmward.Device) (time.Time, error) {
-	settle := c.abilities(spare).Settle
+	settle := max(c.abilities(spare).Settle, c.Clock.Real(wordTaken))
 	seen, err := c.look(ctx, spare)
 	if err != nil {
 		return time.Time{}, err
@@ -279,6 +277,8 @@ func (c *Control) goBack(ctx context.Context, h firmward.Rehearsal, rel firmward
 		return time.Time{}, err
 	case h.Tries > 0 && now.Before(h.Since.Add(settle)):
 		return h.Since.Add(settle), nil
+	case h.Tries == 1 && seen.Reachable && seen.Version == rel.Version && now.Before(h.Since.Add(c.backWithin(settle))):
+		return c.sendBack(ctx, h, rel, spare) // a crash may have kept the first word from it
 	case h.Tries > 0 && now.Before(h.Since.Add(c.backWithin(settle))):
 		return now.Add(settle), nil
 	case h.Tries > 0:
@@ -292,11 +292,16 @@ func (c *Control) goBack(ctx context.Context, h firmward.Rehearsal, rel firmward
 		})
 		return time.Time{}, c.conclude(ctx, h, rel, spare)
 	}
+	return c.sendBack(ctx, h, rel, spare)
+}
+
+// sendBack tells the spare to go back.
+func (c *Control) sendBack(ctx context.Context, h firmward.Rehearsal, rel firmward.Release, spare firmward.Device) (time.Time, error) {
 	j, err := c.job(ctx, rollout.Command{RolloutID: h.RolloutID, DeviceID: spare.ID})
 	if err != nil {
 		return time.Time{}, err
 	}
-	h.Tries, h.Since = 1, now // saved before it is sent
+	h.Tries, h.Since = h.Tries+1, c.Clock.Now() // saved before it is sent
 	if err := c.keepRehearsal(ctx, h); err != nil {
 		return time.Time{}, err
 	}
@@ -306,7 +311,7 @@ func (c *Control) goBack(ctx context.Context, h firmward.Rehearsal, rel firmward
 		h.Checks = append(h.Checks, firmward.StagingCheck{Name: "rollback", Before: rel.Version, Verdict: firmward.CheckFailed, Why: "it does not go back: " + ev.Why})
 		return time.Time{}, c.conclude(ctx, h, rel, spare)
 	}
-	return now.Add(settle), nil
+	return h.Since.Add(max(c.abilities(spare).Settle, c.Clock.Real(wordTaken))), nil
 }
 
 // compare asks what became of the spare.

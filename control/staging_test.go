@@ -1,13 +1,21 @@
 package control_test
 
 import (
+	"bytes"
+	"context"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/control"
+	"github.com/firmward/firmward/control/controltest"
+	"github.com/firmward/firmward/lab"
+	"github.com/firmward/firmward/policy"
 )
 
 // TestStaging plays each file of testdata/staging: a release is rehearsed on a spare of the lab, real protocol bytes, in a bubble.
@@ -25,6 +33,96 @@ func TestStaging(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { newFaultStory(t, file).play(string(text)) })
 		})
 	}
+}
+
+// TestRehearsalGoesOn: firmward is stopped and started again every so often while a rehearsal runs. It goes on where it was, the spare gets
+// the image once for the update and once more after it went back, and the verdict is the same.
+func TestRehearsalGoesOn(t *testing.T) {
+	for _, every := range []time.Duration{20 * time.Second, 75 * time.Second, 4 * time.Minute} {
+		t.Run(every.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { goesOn(t, every) })
+		})
+	}
+}
+
+func goesOn(t *testing.T, every time.Duration) {
+	s := newFaultStory(t, "testdata/staging/way-back.txt")
+	few := netip.MustParsePrefix("192.168.20.8/30")
+	for _, name := range []string{"l-spare", "l-1"} {
+		if _, err := s.lab.AddWLED(lab.WLEDSpec{Place: lab.Place{Name: name, Site: "home", Addr: map[string]netip.Addr{"l-spare": netip.MustParseAddr("192.168.20.9"), "l-1": netip.MustParseAddr("192.168.20.10")}[name]}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pol, err := policy.Parse([]byte(faultPolicy), "faults.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := controltest.Open(t, func(cfg *control.Config) {
+		cfg.Network, cfg.Lab, cfg.Policies = s.lab.Attach("home"), true, pol
+	})
+	ctx := t.Context()
+	during := func(d time.Duration, do func(c *control.Control)) {
+		c, err := control.New(first.Config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(ctx)
+		done := make(chan error, 1)
+		go func() { done <- c.Run(ctx) }()
+		do(c)
+		time.Sleep(d)
+		cancel()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := first.NameNetwork(ctx, anna, control.AddNetwork{Prefix: few, Site: "home", Profile: firmward.ProfileHome}); err != nil {
+		t.Fatal(err)
+	}
+	var rel firmward.Release
+	during(time.Second, func(c *control.Control) {
+		for _, d := range (bubble{c, t, ctx}).scan(few) {
+			spare := d.Name == "l-spare"
+			if _, err := c.SetDevice(ctx, anna, d.ID, control.DeviceFacts{Spare: &spare}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l, _ := s.lab.Device("l-spare")
+		image, err := l.Image("0.15.1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		rel, err = c.ImportRelease(ctx, anna, firmward.Release{
+			Family: "wled", Vendor: "WLED", Models: []string{"WLED ESP32"}, Hardware: []string{"esp32"}, Version: "0.15.1", FileName: "image.bin", Origin: "the lab",
+		}, bytes.NewReader(image))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := c.Rehearse(ctx, anna, rel.ID, "quick", false); n != 1 || err != nil {
+			t.Fatalf("%d rehearsals, %v", n, err)
+		}
+	})
+	starts := 0
+	var verdicts []firmward.StagingVerdict
+	for len(verdicts) == 0 && starts < 500 {
+		starts++
+		during(every, func(*control.Control) {})
+		if verdicts, err = first.Store.StagingsOf(ctx, rel.SHA256); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(verdicts) != 1 || verdicts[0].Result != "passed" {
+		t.Fatalf("after %d starts: %+v", starts, verdicts)
+	}
+	l, _ := s.lab.Device("l-spare")
+	var back bool
+	for _, c := range verdicts[0].Checks {
+		back = back || c.Name == "rollback" && c.Verdict == firmward.CheckPassed
+	}
+	if f := l.Facts(); len(f.Flashes) != 2 || f.InstalledVersion != "0.15.1" || !back {
+		t.Errorf("after %d starts it runs %s, flashes %+v, went back: %v", starts, f.InstalledVersion, f.Flashes, back)
+	}
+	t.Logf("%d starts", starts)
 }
 
 // judged is the one verdict on the story's release that was made on a device, or the one that says why there is none.
