@@ -81,6 +81,7 @@ type faultStory struct {
 	began  time.Time
 	spares []string
 	twins  []twin.Twin
+	policy string
 }
 
 // outlet is a spare of the lab whose power can be cut.
@@ -96,7 +97,7 @@ func (o outlet) CutPower(context.Context) error {
 }
 
 func newFaultStory(t *testing.T, file string) *faultStory {
-	return &faultStory{t: t, file: file, lab: newLab(t), ids: map[string]string{}}
+	return &faultStory{t: t, file: file, lab: newLab(t), ids: map[string]string{}, policy: faultPolicy}
 }
 
 func (s *faultStory) fail(format string, args ...any) {
@@ -185,7 +186,7 @@ func (s *faultStory) settle(change ...func(*control.Config)) {
 	if s.house.Control != nil {
 		return
 	}
-	pol, err := policy.Parse([]byte(faultPolicy), "faults.yaml")
+	pol, err := policy.Parse([]byte(s.policy), "faults.yaml")
 	s.must(err)
 	s.house = live(s.t, s.lab.Attach("home"), "home", map[netip.Prefix]firmward.Profile{home: firmward.ProfileHome}, func(cfg *control.Config) {
 		cfg.Twins = s.twins

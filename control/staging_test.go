@@ -125,6 +125,58 @@ func goesOn(t *testing.T, every time.Duration) {
 	t.Logf("%d starts", starts)
 }
 
+// TestStagingExpires: under a policy that wants a verdict nobody gets an image that has none, or whose verdict has expired by the time that
+// the device would start; and a rehearsal asked for by a person gives it.
+func TestStagingExpires(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newFaultStory(t, "testdata/staging/way-back.txt")
+		s.policy = strings.Replace(faultPolicy, "require-owner: false", "require-owner: false\n    require-staged: true\n    staging-valid: 2d", 1)
+		s.device([]string{"light", "l-spare", "spare"})
+		s.device([]string{"light", "l-1"})
+		s.release([]string{"release", "l-1", "0.15.1"})
+		h := s.house
+		p, err := h.PlanRollout(h.ctx, anna, s.rel.ID, "quick", firmward.Filter{})
+		s.must(err)
+		if why := refusal(p, s.ids["l-1"]); len(p.Targets) != 0 || !strings.Contains(why, "firmward staging run "+s.rel.ID) {
+			t.Errorf("%d targets, %s", len(p.Targets), why)
+		}
+		rehearse := func() {
+			t.Helper()
+			if n, err := h.Rehearse(h.ctx, anna, s.rel.ID, "quick", false); n != 1 || err != nil {
+				t.Fatalf("%d rehearsals, %v", n, err)
+			}
+			time.Sleep(2 * time.Hour)
+			if v := s.judged(); v.Result != "passed" || v.Expires.Sub(v.At) != 48*time.Hour {
+				t.Fatalf("%+v", v)
+			}
+		}
+		rehearse()
+		p, err = h.PlanRollout(h.ctx, anna, s.rel.ID, "quick", firmward.Filter{})
+		s.must(err)
+		if len(p.Targets) != 1 || p.Rollout.Staging != "passed" || len(p.Rollout.Covered) != 1 || p.Rollout.Covered[0].Devices != 1 || p.Rollout.Covered[0].Verdict == "" {
+			t.Fatalf("%+v", p)
+		}
+		time.Sleep(3 * 24 * time.Hour)
+		_, err = h.SteerRollout(h.ctx, anna, p.Rollout.ID, "start", "")
+		s.must(err)
+		time.Sleep(2 * time.Hour)
+		target, err := h.Store.Target(h.ctx, p.Rollout.ID, s.ids["l-1"])
+		s.must(err)
+		if target.State != firmward.TargetPending || target.Code != "not-staged" || !strings.Contains(target.Why, "has expired") {
+			t.Errorf("%s %s: %s", target.State, target.Code, target.Why)
+		}
+	})
+}
+
+func refusal(p control.Plan, device string) string {
+	for _, r := range p.Refusals {
+		if r.DeviceID == device {
+			return r.Code + ": " + r.Why
+		}
+	}
+	return ""
+}
+
 // judged is the one verdict on the story's release that was made on a device, or the one that says why there is none.
 func (s *faultStory) judged() firmward.StagingVerdict {
 	s.t.Helper()
