@@ -38,7 +38,17 @@ type RolloutPolicy struct {
 	EmergencySoak    time.Duration // upper bound of both soaks when something exploited is hastened; 0: never hastened
 	RequireStaged    bool          // refuse targets whose release was not staged (else: shown, the canary carries the risk)
 	StagingValid     time.Duration // how long a staging verdict stands; 0: package staging's default
-	HoldCore         bool          // core network gear is held back
+	HoldCore         bool          // core network gear is held back for good, unless one of HoldBacks says for how long
+	HoldBacks        []HoldBack    `json:",omitempty"` // the first whose Select matches a device counts
+}
+
+// HoldBack lets releases mature before some devices get them.
+type HoldBack struct {
+	Select    Filter         // which devices
+	Source    string         // the selector as it was written; empty: every device
+	Wait      time.Duration  // after the vendor published the release
+	Exploited *time.Duration // in place of Wait while something that the release closes is being exploited; nil: Wait all the same
+	Release   bool           // and only while the device's owner has released it
 }
 
 // Takes reports whether the policy takes releases of a channel.
@@ -82,6 +92,7 @@ type Rollout struct {
 	Covered      []StagingCover `json:",omitempty"` // how many of its devices which verdict stood for when staging ended, or when it was planned
 	Rehearsal    bool           // a staging run on a spare, not production
 	Unsure       bool           // it paused because the open wave showed too little; a person may say that it suffices
+	Withdrawn    string         `json:",omitempty"` // why its release was taken back: it can only be stopped
 	Waived       int            // waves before this one may be left although they showed too little: a person said so
 	Sizes        []int          // targets of each wave as planned
 	Total        int
@@ -172,12 +183,24 @@ type Target struct {
 	Baseline   []ServiceState // how its services answered before
 	StartedAt  time.Time
 	AcceptedAt time.Time // when the device said "accepted", which is not "installed"
+	BackAt     time.Time // when a look first saw the wanted version run
 	SawNew     bool      // the wanted version was seen running at least once
 	SoakedAt   time.Time // when the device was looked at again after its soak
 	Deadline   time.Time // when silence becomes failure
 	StartBy    time.Time // the image must be on its way by then, or window or freeze come before the end; zero: no such time
 	NextDue    time.Time // when the loop must look again
 	EndedAt    time.Time
+}
+
+// UpdateTime is how long one update took.
+type UpdateTime struct {
+	Model     string
+	Hardware  string
+	RolloutID string
+	DeviceID  string
+	Sent      time.Duration // from its start until the device had the image and accepted it
+	Back      time.Duration // from then until a look saw it run the new version
+	At        time.Time     // of that look
 }
 
 // ServiceState is how one service of a device answered.

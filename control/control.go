@@ -71,6 +71,7 @@ type Control struct {
 
 	mu       sync.Mutex
 	dirty    map[string]bool // devices to assess and decide again
+	turned   map[string]bool // rollouts whose devices are to be decided again
 	all      bool            // every device is dirty
 	scans    map[string]*Scan
 	weighed  time.Time // when every device was weighed last
@@ -79,15 +80,22 @@ type Control struct {
 	byProbe  map[string]discover.Probe
 	byDriver map[string]driver.Driver
 	matcher  matcher
-	imports  sync.Map    // *importing: imports of many documents that are under way
-	atOnce   int         // devices that one transaction of restate writes at most
-	fetches  sync.Map    // names of feeds that are being fetched
-	walls    sync.Mutex  // one change of the desired state of walls at a time
-	stale    atomic.Bool // something was imported that not all findings reflect; the store knows it anyhow
-	halted   atomic.Bool // the red button was pressed in this process; the store may learn it a little later
-	unsealed atomic.Bool // leaves were written since the last sealing
-	untold   atomic.Bool // events were emitted since recipients were last looked at
-	deaf     atomic.Bool // it was said that the right to listen is missing
+	eyes     func(context.Context, firmward.Device) (seenNow, error) // look, or what stands for it in a test
+	inbox    inbox                                                   // outcomes on their way into the store
+	sending  marks                                                   // commands that are about to be sent
+	edges    edges                                                   // what hangs on what
+	rounds   map[string]round                                        // how far those who wait in a rollout were asked; of loopDeploy alone
+	woken    atomic.Int64                                            // how often loopDeploy was woken
+	imports  sync.Map                                                // *importing: imports of many documents that are under way
+	atOnce   int                                                     // devices that one transaction of restate writes at most
+	fetches  sync.Map                                                // names of feeds that are being fetched
+	walls    sync.Mutex                                              // one change of the desired state of walls at a time
+	stale    atomic.Bool                                             // something was imported that not all findings reflect; the store knows it anyhow
+	halted   atomic.Bool                                             // the red button was pressed in this process; the store may learn it a little later
+	unsealed atomic.Bool                                             // leaves were written since the last sealing
+	untold   atomic.Bool                                             // events were emitted since recipients were last looked at
+	deaf     atomic.Bool                                             // it was said that the right to listen is missing
+	paces    paces                                                   // how long updates took
 }
 
 // New checks the configuration.
@@ -109,9 +117,11 @@ func New(cfg Config) (*Control, error) {
 	cfg.Clock = cfg.Clock.orReal()
 	c := &Control{
 		Config: cfg, owner: store.NewID("owner"), pacer: wire.NewPacer(),
-		dirty: map[string]bool{}, all: true, atOnce: restateAtOnce, scans: map[string]*Scan{}, wakes: map[string]chan struct{}{}, ears: map[netip.Prefix]error{},
+		dirty: map[string]bool{}, turned: map[string]bool{}, rounds: map[string]round{}, all: true, atOnce: restateAtOnce, scans: map[string]*Scan{}, wakes: map[string]chan struct{}{}, ears: map[netip.Prefix]error{},
 		byProbe: map[string]discover.Probe{}, byDriver: map[string]driver.Driver{},
 	}
+	c.eyes = c.look
+	c.inbox.waiting, c.inbox.busy = map[string][]happening{}, map[string]bool{}
 	for _, p := range cfg.Probes {
 		c.byProbe[p.Info().Name] = p
 	}
@@ -167,8 +177,14 @@ func (c *Control) Run(ctx context.Context) error {
 	return nil
 }
 
-// idle is how long a loop that nothing is due for waits before it looks all the same.
-const idle = time.Hour
+// idle is how long a loop that nothing is due for waits before it looks all the same: where servers share a database, no longer than
+// what another one left behind stays leased.
+func (c *Control) idle() time.Duration {
+	if c.Store.Shared() {
+		return c.Clock.Real(c.Lease)
+	}
+	return time.Hour
+}
 
 // loop calls step whenever it is woken or due. An error is logged once per change of its text and
 // tried again a little later: a loop never ends because one turn failed.
@@ -189,9 +205,9 @@ func (c *Control) loop(ctx context.Context, name string, step func(context.Conte
 		} else {
 			last = ""
 		}
-		wait := idle
+		wait := c.idle()
 		if !due.IsZero() {
-			wait = min(idle, max(0, due.Sub(now)))
+			wait = min(wait, max(0, due.Sub(now)))
 		}
 		timer := c.Clock.Timer(wait)
 		select {
@@ -208,6 +224,9 @@ func (c *Control) loop(ctx context.Context, name string, step func(context.Conte
 // wake asks loops to look now.
 func (c *Control) wake(names ...string) {
 	for _, name := range names {
+		if name == loopDeploy {
+			c.woken.Add(1)
+		}
 		select {
 		case c.wakes[name] <- struct{}{}:
 		default:

@@ -50,6 +50,9 @@ func (c *Control) ForecastRollout(ctx context.Context, in Forecasting) (sim.Fore
 	if k.Topo, err = c.topology(ctx); err != nil {
 		return sim.Forecast{}, k, err
 	}
+	if err := c.hold(ctx, rel, k.Policy, cands); err != nil {
+		return sim.Forecast{}, k, err
+	}
 	places := map[string]placeTime{}
 	for _, cand := range cands {
 		site := cand.Device.Site
@@ -60,7 +63,11 @@ func (c *Control) ForecastRollout(ctx context.Context, in Forecasting) (sim.Fore
 			}
 			places[site] = at
 		}
-		k.Fleet = append(k.Fleet, sim.Known{Candidate: cand, Abilities: c.abilities(cand.Device), Zone: at.local.Location(), Freezes: at.freezes})
+		took, err := c.pace(ctx, cand.Device.Model)
+		if err != nil {
+			return sim.Forecast{}, k, err
+		}
+		k.Fleet = append(k.Fleet, sim.Known{Candidate: cand, Abilities: c.able(cand.Model, took), Took: took, Zone: at.local.Location(), Freezes: at.freezes})
 	}
 	f, err := k.Forecast(ctx.Err, in.Seed, in.Runs)
 	return f, k, err

@@ -17,7 +17,7 @@ func TestAbilitiesOfTheModel(t *testing.T) {
 	}
 	c := &Control{Config: Config{Catalog: cat, Clock: Clock{}.orReal()}, byDriver: map[string]driver.Driver{"wled": wled.Driver{}}}
 	for model, want := range map[string]bool{"WLED ESP32": true, "WLED ESP8266": false, "WLED a build that no card names": false} {
-		if a := c.abilities(firmward.Device{Family: "wled", Model: model}); a.CanRevert != want || a.DeadMan {
+		if a := c.able(cat.Model(firmward.Device{Family: "wled", Model: model}), nil); a.CanRevert != want || a.DeadMan {
 			t.Errorf("%s: %+v, want a way back: %v", model, a, want)
 		}
 	}

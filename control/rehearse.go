@@ -200,7 +200,7 @@ func (c *Control) backWithin(settle time.Duration) time.Duration {
 
 // cutPower takes the spare's power away while it runs the new version, once, and looks until it runs that again.
 func (c *Control) cutPower(ctx context.Context, h firmward.Rehearsal, rel firmward.Release, spare firmward.Device) (time.Time, error) {
-	now, settle := c.Clock.Now(), c.abilities(spare).Settle
+	now, settle := c.Clock.Now(), c.able(c.Catalog.Model(spare), nil).Settle
 	if h.Tries == 0 { // a crash before it is saved cuts twice, which says no less
 		cutter, ok := c.twinOf(spare).(twin.PowerCutter)
 		if !ok {
@@ -239,7 +239,7 @@ func (c *Control) noWayBack(rel firmward.Release, spare firmward.Device) string 
 	if _, reverts := drv.(driver.Reverter); !ok || !reverts {
 		return "its driver knows no way back"
 	}
-	switch a := c.abilities(spare); {
+	switch a := c.able(c.Catalog.Model(spare), nil); {
 	case rel.Floor != "":
 		return "the release lets nothing below " + rel.Floor + " on it any more"
 	case !a.CanRevert && !a.DeadMan:
@@ -251,7 +251,7 @@ func (c *Control) noWayBack(rel firmward.Release, spare firmward.Device) string 
 // goBack tells the spare to go back and looks until it did. It is told again only when a look has shown that it still runs the new
 // version after it had time to settle: to be told twice would bring it forward.
 func (c *Control) goBack(ctx context.Context, h firmward.Rehearsal, rel firmward.Release, spare firmward.Device) (time.Time, error) {
-	settle := max(c.abilities(spare).Settle, c.Clock.Real(wordTaken))
+	settle := max(c.able(c.Catalog.Model(spare), nil).Settle, c.Clock.Real(wordTaken))
 	seen, err := c.look(ctx, spare)
 	if err != nil {
 		return time.Time{}, err
@@ -311,7 +311,7 @@ func (c *Control) sendBack(ctx context.Context, h firmward.Rehearsal, rel firmwa
 		h.Checks = append(h.Checks, firmward.StagingCheck{Name: "rollback", Before: rel.Version, Verdict: firmward.CheckFailed, Why: "it does not go back: " + ev.Why})
 		return time.Time{}, c.conclude(ctx, h, rel, spare)
 	}
-	return h.Since.Add(max(c.abilities(spare).Settle, c.Clock.Real(wordTaken))), nil
+	return h.Since.Add(max(c.able(c.Catalog.Model(spare), nil).Settle, c.Clock.Real(wordTaken))), nil
 }
 
 // compare asks what became of the spare.

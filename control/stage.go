@@ -108,21 +108,6 @@ func (c *Control) rehearseAll(ctx context.Context, tx *store.Tx, parent firmward
 	return running, nil
 }
 
-func devicesOf(ctx context.Context, r store.Reader, targets []firmward.Target) ([]firmward.Device, error) {
-	var out []firmward.Device
-	for _, t := range targets {
-		if t.State == firmward.TargetRefused {
-			continue
-		}
-		d, err := r.Device(ctx, t.DeviceID)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, d)
-	}
-	return out, nil
-}
-
 // clusters groups devices and finds each group its representative. How devices are set up is looked at only where there is a spare of
 // their model: elsewhere it decides nothing.
 func (c *Control) clusters(ctx context.Context, r store.Reader, rel firmward.Release, devices []firmward.Device) ([]staging.Cluster, error) {
@@ -241,14 +226,15 @@ func (c *Control) standing(ctx context.Context, r store.Reader, rel firmward.Rel
 	return out, nil
 }
 
-// stagingFor gives the verdict that stands for one device. How the device is set up is looked at only where more than one could.
-func (c *Control) stagingFor(ctx context.Context, rel firmward.Release, d firmward.Device, path string) (firmward.StagingVerdict, error) {
-	all, err := c.Store.Stagings(ctx, rel.SHA256, path, d.Model, d.Hardware)
-	if err != nil || len(all) == 0 {
-		return firmward.StagingVerdict{}, err
+// stands finds among the verdicts of its model the one that stands for a device. How the device is set up is looked at only where more than
+// one could.
+func (c *Control) stands(ctx context.Context, all []firmward.StagingVerdict, d firmward.Device) (firmward.StagingVerdict, error) {
+	if len(all) == 0 {
+		return firmward.StagingVerdict{}, nil
 	}
 	config := all[0].Config
 	if len(all) > 1 {
+		var err error
 		if config, err = configOf(ctx, c.Store.Reader, d.ID); err != nil {
 			return firmward.StagingVerdict{}, err
 		}

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -94,7 +95,19 @@ func ForecastOf(c sim.Case, f sim.Forecast) Forecast {
 }
 
 func assumed(c sim.Case) []string {
-	out := []string{"whoever has to approve does so at once", "a device is dark for a third of the outage on its card up to all of it"}
+	known := 0
+	for _, k := range c.Fleet {
+		if len(k.Took) > 0 {
+			known++
+		}
+	}
+	out := []string{"whoever has to approve does so at once"}
+	if known < len(c.Fleet) {
+		out = append(out, "a device is dark for a third of the outage on its card up to all of it, all of a model alike")
+	}
+	if known > 0 {
+		out = append(out, fmt.Sprintf("%d of %d devices take as long as the last updates of their models did", known, len(c.Fleet)))
+	}
 	var faults []string
 	for _, f := range c.Faults {
 		faults = append(faults, f.String())

@@ -85,6 +85,13 @@ func (d *Device) clock() *Clock { return d.lab.clock }
 // Name returns the device's name in the lab.
 func (d *Device) Name() string { return d.name }
 
+// SetBoot says how long the device takes to boot from now on, in house time.
+func (d *Device) SetBoot(t time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.bootTime = t
+}
+
 // now is what the device believes to be the time. It needs d.mu.
 func (d *Device) now() time.Time {
 	if d.has(FaultClockWrong) {

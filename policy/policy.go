@@ -109,6 +109,7 @@ type rolloutYAML struct {
 	RequireStaged  bool         `yaml:"require-staged"`
 	StagingValid   duration     `yaml:"staging-valid"`
 	HoldCore       *bool        `yaml:"hold-core-network"`
+	HoldBack       []holdYAML   `yaml:"hold-back"`
 	Channels       []string     `yaml:"channels"`
 	EmergencySoak  duration     `yaml:"emergency-soak"`
 }
@@ -146,6 +147,9 @@ func ParseAt(b []byte, name string, now time.Time) (File, error) {
 		}
 		seen[p.Name] = true
 		out.Rollout = append(out.Rollout, p)
+	}
+	if what := checkReach(out.Rollout); what != "" {
+		return File{}, wrap(name, errors.New(what))
 	}
 	for _, in := range doc.Risk {
 		p, err := in.policy()
@@ -199,6 +203,16 @@ func (in rolloutYAML) policy(now time.Time) (Rollout, error) {
 		}
 		p.Select = f
 	}
+	for _, h := range in.HoldBack {
+		held, err := h.hold()
+		if err != nil {
+			return p, fmt.Errorf("policy %q: hold-back: %w", in.Name, err)
+		}
+		p.HoldBacks = append(p.HoldBacks, held)
+	}
+	if what := checkHolds(p.HoldBacks); what != "" {
+		return p, fmt.Errorf("policy %q: %s", in.Name, what)
+	}
 	if err := in.hours(&p.RolloutPolicy, now); err != nil {
 		return p, err
 	}
@@ -240,6 +254,8 @@ func checkRollout(p firmward.RolloutPolicy) error {
 
 // duration is a Go duration that also knows days: "14d", "36h", "90m".
 type duration time.Duration
+
+func (d duration) duration() time.Duration { return time.Duration(d) }
 
 // UnmarshalYAML reads the text form.
 func (d *duration) UnmarshalYAML(n *yaml.Node) error {

@@ -143,6 +143,9 @@ func Steer(r *firmward.Rollout, order, why string, now time.Time) error {
 	refuse := func() error {
 		return firmward.Errorf(firmward.Conflict, fmt.Sprintf("cannot %s a rollout that is %s", order, r.State))
 	}
+	if r.Withdrawn != "" && (order == "start" || order == "resume") {
+		return firmward.Errorf(firmward.Refused, withdrawn(r)+"; it can only be stopped")
+	}
 	switch order {
 	case "start":
 		if r.State != firmward.RolloutPlanned {

@@ -20,20 +20,22 @@ const (
 // RefuseShort is the code of Plan for a device that no window of the policy could ever hold.
 const RefuseShort = "window-too-short"
 
-// need is the time that a device must have, and what it is made of.
-func need(p firmward.RolloutPolicy, m firmward.Model) (time.Duration, string) {
-	d := p.Need(Outage(m))
-	return d, fmt.Sprintf("it needs %s (%s to be asked, %s dark, %s to be verified and committed)", short(d), short(firmward.AskTime), short(Outage(m)), short(p.CommitWithin))
+// need is the time that a device must have.
+func need(p *firmward.RolloutPolicy, m *firmward.Model) time.Duration { return p.Need(Outage(*m)) }
+
+// madeOf says what the time is made of that a device must have.
+func madeOf(p *firmward.RolloutPolicy, m *firmward.Model) string {
+	return fmt.Sprintf("it needs %s (%s to be asked, %s dark, %s to be verified and committed)", short(need(p, m)), short(firmward.AskTime), short(Outage(*m)), short(p.CommitWithin))
 }
 
 // tooShort refuses what would wait for ever: no window of the policy is as long as the device needs.
-func tooShort(p firmward.RolloutPolicy, longest time.Duration, m firmward.Model) (code, why string) {
-	needs, text := need(p, m)
+func tooShort(p *firmward.RolloutPolicy, longest time.Duration, m *firmward.Model) (code, why string) {
+	needs := need(p, m)
 	if longest == 0 || needs <= longest {
 		return "", ""
 	}
 	return RefuseShort, fmt.Sprintf("the longest window of policy %s is %s, %s: lengthen the window by %s or shorten commit-within",
-		p.Name, short(longest), text, short(needs-longest))
+		p.Name, short(longest), madeOf(p, m), short(needs-longest))
 }
 
 // longestWindow is the longest that a policy's windows stay open; 0: they never close.
@@ -65,11 +67,11 @@ func newHours(r *firmward.Rollout) *hours {
 }
 
 // hold gives the reason why a device must not start at this time, or by when its image must be on its way.
-func (h *hours) hold(s Slot) (startBy time.Time, code, why string) {
+func (h *hours) hold(s *Slot) (startBy time.Time, code, why string) {
 	if h.err != nil {
 		return startBy, RefuseWindow, "the windows of the policy cannot be read: " + h.err.Error()
 	}
-	if h.cal.Always() && len(h.r.Policy.Freezes)+len(s.Freezes) == 0 && !inUse(s.Candidate.Device) {
+	if h.cal.Always() && len(h.r.Policy.Freezes)+len(s.Freezes) == 0 && !mustBeReleased(&s.Candidate) {
 		return startBy, "", ""
 	}
 	st, err := h.at(s)
@@ -87,33 +89,32 @@ func (h *hours) hold(s Slot) (startBy time.Time, code, why string) {
 	if closes.IsZero() {
 		return startBy, "", ""
 	}
-	needs, text := need(h.r.Policy, s.Candidate.Model)
-	latest := closes.Add(-needs)
+	latest := closes.Add(-need(&h.r.Policy, &s.Candidate.Model))
 	if !s.Local.After(latest) {
 		return latest.Add(firmward.AskTime), "", ""
 	}
-	return startBy, code, fmt.Sprintf("%s and %s: %s are missing", what, text, short(s.Local.Sub(latest)))
+	return startBy, code, fmt.Sprintf("%s and %s: %s are missing", what, madeOf(&h.r.Policy, &s.Candidate.Model), short(s.Local.Sub(latest)))
 }
 
 // end is when a device that starts must be done: its window closes, a freeze begins or its owner's release ends.
-func end(s Slot, st calendar.State) (at time.Time, code, what string) {
+func end(s *Slot, st calendar.State) (at time.Time, code, what string) {
 	at, frozen := st.Closes()
 	code, what = RefuseWindow, "the window closes at "+stamp(at)
 	if frozen {
 		code, what = RefuseFreeze, fmt.Sprintf("freeze %s begins at %s", st.Next.Name, stamp(at))
 	}
-	if to := s.Candidate.Device.Released.To; inUse(s.Candidate.Device) && (at.IsZero() || to.Before(at)) {
+	if to := s.Candidate.Device.Released.To; mustBeReleased(&s.Candidate) && (at.IsZero() || to.Before(at)) {
 		at, code, what = to, RefuseUnreleased, "its owner's release ends at "+stamp(to.In(s.Local.Location()))
 	}
 	return at, code, what
 }
 
-// inUse reports whether a device is touched only while its owner has released it.
-func inUse(d firmward.Device) bool {
+// inUse reports whether a device is in clinical or process use.
+func inUse(d *firmward.Device) bool {
 	return d.Zone == firmward.ZoneClinical || d.Zone == firmward.ZonePlant
 }
 
-func (h *hours) at(s Slot) (calendar.State, error) {
+func (h *hours) at(s *Slot) (calendar.State, error) {
 	key := place{s.Candidate.Device.Site, s.Local}
 	if st, ok := h.got[key]; ok {
 		return st, nil

@@ -36,60 +36,84 @@ func Pick(r *firmward.Rollout, slots []Slot, claims Claims, topo topology.Map, s
 	var not []Refusal
 	most, whose := Most(r)
 	here := newLocal(r.Policy, claims, topo)
-	slices.SortStableFunc(slots, func(a, b Slot) int { // leaves first, gateways last
-		return cmp.Or(cmp.Compare(topo.Depth(a.Target.DeviceID), topo.Depth(b.Target.DeviceID)),
-			cmp.Compare(a.Candidate.Device.Criticality, b.Candidate.Device.Criticality))
-	})
-	groups, models, dark := map[string]bool{}, map[string]int{}, map[string]bool{}
-	for busy := range claims.Device {
-		for _, d := range topo.Dark(busy) {
-			dark[d] = true
-		}
-	}
+	groups, models, chosen := map[string]bool{}, map[string]int{}, map[string]bool{}
+	busy := func(id string) bool { return claims.Device[id] != "" || chosen[id] }
 	times := newHours(r)
-	for _, s := range slots {
+	for _, i := range inTurn(slots, topo) {
+		s := &slots[i]
+		startBy := time.Time{}
 		code, why := hold(r, s, claims, stopAll)
 		if code == "" {
-			s.StartBy, code, why = times.hold(s)
+			startBy, code, why = times.hold(s)
 		}
 		id := s.Target.DeviceID
 		switch {
 		case code != "":
 		case groups[s.Group]:
-			code, why = "redundant-peer", "its redundant peer starts now"
-		case dark[id] || busyBelow(topo, id, claims, dark):
-			code, why = "depends", "a device that it carries, or that carries it, is being changed"
+			code, why = RefusePeer, "its redundant peer starts now"
+		case len(claims.Device)+len(picks) > 0 && topo.Tangled(id, busy):
+			code, why = RefuseDepends, "a device that it carries, or that carries it, is being changed"
 		case !s.Candidate.Device.Lab && r.Policy.PerModelInFlight > 0 &&
 			claims.Model[s.Candidate.Device.Model]+models[s.Candidate.Device.Model] >= r.Policy.PerModelInFlight:
-			code, why = "model-cap", fmt.Sprintf("at most %d of a model at one time", r.Policy.PerModelInFlight)
+			code, why = CapModel, fmt.Sprintf("at most %d of a model at one time", r.Policy.PerModelInFlight)
 		case r.InFlight+len(picks) >= most:
-			code, why = CapInFlight, fmt.Sprintf("%d devices are being changed, that is the limit%s", r.InFlight+len(picks), whose)
+			code, why = CapInFlight, full(r.InFlight+len(picks), whose)
 		default:
-			code, why = here.full(s.Candidate.Device)
+			code, why = here.full(&s.Candidate.Device)
 		}
 		if code != "" {
 			not = append(not, Refusal{id, code, why})
 			continue
 		}
-		picks = append(picks, s)
-		here.add(s.Candidate.Device)
+		picks = append(picks, *s)
+		picks[len(picks)-1].StartBy = startBy
+		here.add(&s.Candidate.Device)
 		if !s.Candidate.Device.Lab {
 			models[s.Candidate.Device.Model]++
 		}
 		if s.Group != "" {
 			groups[s.Group] = true
 		}
-		dark[id] = true
-		for _, d := range topo.Dark(id) {
-			dark[d] = true
-		}
+		chosen[id] = true
 	}
 	return picks, not
 }
 
+// Begin is the event that starts whom Pick has chosen.
+func Begin(s Slot) Event {
+	return Event{Kind: Start, StartBy: s.StartBy, Why: s.Candidate.Held.Hurried}
+}
+
+// inTurn gives the order in which slots are asked: leaves first, gateways last, and the less critical before the more critical.
+func inTurn(slots []Slot, topo topology.Map) []int {
+	type turn struct{ depth, criticality, slot int }
+	all := make([]turn, len(slots))
+	for i := range slots {
+		all[i] = turn{topo.Depth(slots[i].Target.DeviceID), slots[i].Candidate.Device.Criticality, i}
+	}
+	slices.SortFunc(all, func(a, b turn) int {
+		return cmp.Or(cmp.Compare(a.depth, b.depth), cmp.Compare(a.criticality, b.criticality), cmp.Compare(a.slot, b.slot))
+	})
+	out := make([]int, len(all))
+	for i, t := range all {
+		out[i] = t.slot
+	}
+	return out
+}
+
+// The codes of what Pick holds back for another device that is being changed.
+const (
+	RefuseClaimed = "claimed"
+	RefusePeer    = "redundant-peer"
+	RefuseDepends = "depends"
+	CapModel      = "model-cap"
+)
+
+const askOwner = "its owner has not released it for this time (devices set NAME --released-from TIME --released-to TIME)"
+
 // hold gives reasons that concern one target alone.
-func hold(r *firmward.Rollout, s Slot, claims Claims, stopAll bool) (code, why string) {
-	d := s.Candidate.Device
+func hold(r *firmward.Rollout, s *Slot, claims Claims, stopAll bool) (code, why string) {
+	d := &s.Candidate.Device
 	switch by := claims.Device[d.ID]; {
 	case stopAll:
 		return StopAll, "the red button is pressed: nothing starts anywhere"
@@ -102,20 +126,15 @@ func hold(r *firmward.Rollout, s Slot, claims Claims, stopAll bool) (code, why s
 	case s.Target.Wave > r.Wave:
 		return "wave", "waits for " + waveName(s.Target.Wave)
 	case by != "":
-		return "claimed", "another rollout changes it now: " + by
+		return RefuseClaimed, "another rollout changes it now: " + by
 	case s.Group != "" && claims.Group[s.Group] != "":
-		return "redundant-peer", "its redundant peer is being changed"
+		return RefusePeer, "its redundant peer is being changed"
+	case s.Local.Before(s.Candidate.Held.Until):
+		return RefuseHeld, fmt.Sprintf("held back until %s: %s", stamp(s.Candidate.Held.Until.In(s.Local.Location())), s.Candidate.Held.Why)
 	case inUse(d) && !d.Released.Contains(s.Local):
-		return RefuseUnreleased, "in clinical or process use: its owner has not released it for this time (devices set NAME --released-from TIME --released-to TIME)"
+		return RefuseUnreleased, "in clinical or process use: " + askOwner
+	case s.Candidate.Held.Release && !d.Released.Contains(s.Local):
+		return RefuseUnreleased, "policy " + r.Policy.Name + " wants a person's word for it: " + askOwner
 	}
 	return "", ""
-}
-
-func busyBelow(topo topology.Map, id string, claims Claims, dark map[string]bool) bool {
-	for _, d := range topo.Dark(id) {
-		if claims.Device[d] != "" || dark[d] {
-			return true
-		}
-	}
-	return false
 }

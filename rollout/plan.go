@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,7 +19,9 @@ type Candidate struct {
 	Model     firmward.Model
 	HasDriver bool
 	Staging   firmward.StagingVerdict
+	Path      string               // delivery path by which its driver brings the image; empty: not known apart
 	Deferred  string               // reason of an open deferral, empty when there is none
+	Held      Held                 // how long its policy lets the release mature
 	Policy    string               // name of the policy that the device falls under, when that is not the one of the plan
 	Runs      upgrade.State        // its variant and the versions of its parts
 	Releases  []firmward.Release   // of its family: what could lead it to the release
@@ -58,60 +61,93 @@ const (
 )
 
 // Plan decides who takes part, in which wave, and why everyone else does not. Wave 0 holds one
-// canary per model and hardware revision: the least critical device. Later waves are those of the policy (see waves).
+// canary per model, hardware revision and delivery path: the least critical device. Later waves are those of the policy (see waves).
 // Candidates that are of another family are left out without a word. Refusals are sorted by device.
 func Plan(rel firmward.Release, p firmward.RolloutPolicy, candidates []Candidate) ([]firmward.Target, []Refusal) {
-	var fit []Candidate
+	places, refused := PlanFleet(rel, p, len(candidates), func(i int) *Candidate { return &candidates[i] })
+	targets := make([]firmward.Target, len(places))
+	for i, at := range places {
+		targets[i] = target(rel, &candidates[at.Candidate], int(at.Wave))
+	}
+	return targets, refused
+}
+
+// Place is the wave of one candidate, by its number.
+type Place struct{ Candidate, Wave int32 }
+
+// PlanFleet is Plan for n candidates that need not be held in memory together: at gives that of a number, which is looked at until the
+// next is asked for.
+func PlanFleet(rel firmward.Release, p firmward.RolloutPolicy, n int, at func(int) *Candidate) ([]Place, []Refusal) {
+	all := make([]fit, 0, n)
 	var refused []Refusal
 	longest := longestWindow(p)
-	for _, c := range candidates {
+	kinds, models := map[string]int32{}, map[string]int32{}
+	for i := range n {
+		c := at(i)
 		if c.Device.Family != rel.Family && !rel.FitsModel(c.Device.Model) {
 			continue
 		}
-		code, why := Refuse(rel, p, c)
+		code, why := Refuse(rel, p, *c)
 		if code == "" && c.Policy != "" {
 			code, why = RefusePolicy, fmt.Sprintf("the limits of policy %s hold for it, not those of %s: plan it with that one (--policy %[1]s)", c.Policy, p.Name)
 		}
 		if code == "" {
-			code, why = tooShort(p, longest, c.Model)
+			code, why = tooShort(&p, longest, &c.Model)
 		}
 		if code != "" {
 			refused = append(refused, Refusal{c.Device.ID, code, why})
 			continue
 		}
-		fit = append(fit, c)
+		all = append(all, fit{
+			name: c.Device.Name, id: c.Device.ID, criticality: int32(c.Device.Criticality), number: int32(i), lab: c.Device.Lab, blind: unknownRollback(c.Model),
+			kind: numbered(kinds, c.Device.Model+"\x00"+c.Device.Hardware+"\x00"+c.Path), model: numbered(models, c.Device.Model),
+		})
 	}
-	slices.SortFunc(fit, func(a, b Candidate) int {
-		return cmp.Or(cmp.Compare(a.Device.Criticality, b.Device.Criticality),
-			cmp.Compare(a.Device.Name, b.Device.Name), cmp.Compare(a.Device.ID, b.Device.ID))
+	slices.SortFunc(all, func(a, b fit) int {
+		return cmp.Or(cmp.Compare(a.criticality, b.criticality), cmp.Compare(a.name, b.name), cmp.Compare(a.id, b.id))
 	})
-	canary := map[string]bool{}
-	var canaries, rest []Candidate
-	for _, c := range fit {
-		key := c.Device.Model + "\x00" + c.Device.Hardware
+	tried := make([]bool, len(kinds))
+	places, rest := make([]Place, 0, len(all)), all[:0]
+	for _, f := range all {
 		switch {
-		case !canary[key]:
-			canary[key] = true
-			canaries = append(canaries, c)
-		case unknownRollback(c.Model):
+		case !tried[f.kind]:
+			tried[f.kind] = true
+			places = append(places, Place{f.number, 0})
+		case f.blind:
 			refused = append(refused, Refusal{
-				c.Device.ID, RefuseRollback,
+				f.id, RefuseRollback,
 				"nobody knows whether this model can go back: only its canary may try, it never enters a later wave",
 			})
 		default:
-			rest = append(rest, c)
+			rest = append(rest, f)
 		}
 	}
-	targets := make([]firmward.Target, 0, len(fit))
-	for _, c := range canaries {
-		targets = append(targets, target(rel, c, 0))
-	}
-	targets = append(targets, waves(rel, p, rest)...)
+	places = waves(p, rest, at, places)
 	slices.SortFunc(refused, func(a, b Refusal) int { return cmp.Compare(a.DeviceID, b.DeviceID) })
-	return targets, refused
+	return places, refused
 }
 
-func target(rel firmward.Release, c Candidate, wave int) firmward.Target {
+// fit is what a plan keeps of a candidate that takes part.
+type fit struct {
+	name, id    string
+	criticality int32
+	number      int32
+	kind        int32 // of its model, hardware revision and delivery path, which share a canary
+	model       int32
+	lab, blind  bool
+}
+
+// numbered numbers names as they come.
+func numbered(numbers map[string]int32, name string) int32 {
+	n, ok := numbers[name]
+	if !ok {
+		n = int32(len(numbers))
+		numbers[name] = n
+	}
+	return n
+}
+
+func target(rel firmward.Release, c *Candidate, wave int) firmward.Target {
 	return firmward.Target{
 		DeviceID: c.Device.ID, Wave: wave, State: firmward.TargetPending, Model: c.Device.Model,
 		From: c.Device.Firmware, Want: rel.Version, Why: "waits for " + waveName(wave),
@@ -135,8 +171,8 @@ func Refuse(rel firmward.Release, p firmward.RolloutPolicy, c Candidate) (code, 
 		return RefuseHardware, fmt.Sprintf("the release is for hardware revision %s, this device is %s", strings.Join(rel.Hardware, ", "), d.Hardware)
 	case !p.Takes(rel.Channel):
 		return RefuseChannel, fmt.Sprintf("policy %s takes releases of channel %s, this one is of %s", p.Name, strings.Join(p.Channels, " or "), cmp.Or(rel.Channel, "no known channel"))
-	case p.HoldCore && d.Class.CoreNetwork():
-		return RefuseCore, "core network gear is held back: it takes everything behind it down; release it by a policy of its own"
+	case p.HoldCore && d.Class.CoreNetwork() && !matures(&p, &d):
+		return RefuseCore, "core network gear is held back: it takes everything behind it down; release it by a policy of its own, or say there how long it waits (hold-back)"
 	case c.Model.MayPatch.Value == firmward.VendorMayPatch:
 		return RefuseVendor, "the vendor alone may update it: a work order goes to a person instead"
 	case d.Spare:
@@ -151,6 +187,8 @@ func Refuse(rel firmward.Release, p firmward.RolloutPolicy, c Candidate) (code, 
 		return RefuseDeferred, "put off: " + c.Deferred
 	case c.Staging.Result == "failed":
 		return RefuseStaging, "staging failed: " + c.Staging.Why
+	case p.RequireStaged && c.Staging.Result == "passed" && c.Path != "" && c.Staging.Path != "" && c.Staging.Path != c.Path:
+		return RefuseUnstaged, fmt.Sprintf("staged by %s, and this one gets its image by %s: that is another thing to test", c.Staging.Path, c.Path)
 	case p.RequireStaged && c.Staging.Result != "passed":
 		return RefuseUnstaged, "the policy wants a staging verdict for this image, path, model and revision, and there is none (firmward staging run " + rel.ID + ")"
 	}
@@ -185,8 +223,12 @@ func Outage(m firmward.Model) time.Duration { return minutes(m.Outage, 10) }
 func Settle(m firmward.Model) time.Duration { return minutes(m.Settle, 5) }
 
 func minutes(f firmward.Fact, otherwise int) time.Duration {
-	var n int
-	if _, err := fmt.Sscanf(f.Value, "%d", &n); err != nil || n <= 0 {
+	digits := 0
+	for digits < len(f.Value) && f.Value[digits] >= '0' && f.Value[digits] <= '9' {
+		digits++
+	}
+	n, err := strconv.Atoi(f.Value[:digits])
+	if err != nil || n <= 0 {
 		n = otherwise
 	}
 	return time.Duration(n) * time.Minute

@@ -17,17 +17,20 @@
 //   - A failed canary halts. Later, failures are counted over started targets, as they are or with a confidence bound (bound.go), and
 //     absolutely; silent devices also apart.
 //   - What a wave shows too little of pauses; only a person's reason lets it pass.
+//   - A withdrawn release halts every rollout that carries it, for good. Many devices of a family that fall together while nobody
+//     changes them are one event of their vendor, and halt every rollout of the family (vendor.go).
 //
 // Plan decides who takes part and in which wave, with reasons for everyone who does not. Pick decides
 // who starts now. Gate decides when the next wave opens.
 //
 // The simulator (package sim) checks after every step of every simulation, and for each of these knows a bug that breaks it:
 //
-//   - Every device is planned or refused, once; model and hardware revision match; each model and revision has one canary.
+//   - Every device is planned or refused, once; model and hardware revision match; each model, revision and delivery path has one canary.
 //   - One update at a time per device; never two of a redundancy group, never a device with one that it carries.
 //   - Nothing starts outside its window, before its wave, without its approvals of what it is now, or while the red button is pressed.
 //   - In flight is never over a cap: of the rollout, of its canaries, of its ramp, of a site, of a transport domain.
-//   - An image is not sent again before somebody has looked what became of the one before.
+//   - An image is not sent again before somebody has looked what became of the one before, nor to a device that stands half way.
+//   - A withdrawn image is not sent, nor one to a family that fell in one event before a person has said that it goes on.
 //   - A wave is left only by a running rollout, when all its targets have ended, soaked, and show what the policy wants to see.
 //   - A rollout over a budget does not go on. Silence becomes failure.
 //   - The header counts what its targets say. Every target ends with a reason, and every rollout ends or waits for a person.
@@ -80,7 +83,7 @@ type Event struct {
 	Kind    Kind
 	Command string // command id that it answers, empty for Tick, Start, SoakDue, Abandon
 	Code    string // refusal code
-	Why     string
+	Why     string // of Start: what is to be kept about it, as Held.Hurried
 	Seen    Seen
 	StartBy time.Time // of Start: when the image must be on its way, see Pick
 }
@@ -185,13 +188,19 @@ func Advance(in *Input, out []Command) []Command {
 	return out
 }
 
+// asking is why a target is claimed.
+const asking = "asking the device before anything is sent"
+
 func (in *Input) start(out []Command) []Command {
 	t, r := in.Target, in.Rollout
 	t.StartedAt, t.Code, t.StartBy = in.Now, "", in.Event.StartBy
 	t.Deadline = in.Now.Add(r.Policy.Deadline)
 	r.Started++
 	r.InFlight++
-	t.State, t.Why = firmward.TargetClaimed, "asking the device before anything is sent"
+	t.State, t.Why = firmward.TargetClaimed, asking
+	if in.Event.Why != "" {
+		t.Why = asking + "; " + in.Event.Why
+	}
 	return in.send(DoPreflight, out)
 }
 
@@ -210,6 +219,9 @@ func (in *Input) claimed(out []Command) []Command {
 			return out
 		}
 		switch {
+		case seen.Busy:
+			in.untried(firmward.TargetSkipped, "busy", "an update that this rollout did not start is under way in it; nothing was sent")
+			return out
 		case in.drifted(planned): // others approved an update from another version
 			in.unstart(firmward.TargetPending, "", "it ran "+known(planned)+" when this was planned, now "+t.From)
 			void(r, t.DeviceID+": "+t.Why)
@@ -305,7 +317,9 @@ func (in *Input) judge(out []Command) []Command {
 	case !in.reached(seen.Version):
 		return in.oldVersion(late, out)
 	}
-	t.SawNew = true
+	if !t.SawNew {
+		t.SawNew, t.BackAt = true, in.Now
+	}
 	if t.State == firmward.TargetInDoubt {
 		t.State = firmward.TargetVerifying
 	}
@@ -325,6 +339,8 @@ func (in *Input) oldVersion(late bool, out []Command) []Command {
 	switch {
 	case t.SawNew:
 		in.end(firmward.TargetRolledBack, "fell-back", "went back to "+seen.Version+" by itself")
+	case !in.before(seen.Version):
+		return in.again(late, firmward.TargetFailed, "other-version", "runs "+seen.Version+", neither the version before nor the wanted one", "runs "+seen.Version+" in between", out)
 	case t.State == firmward.TargetInDoubt && late && !seen.Busy && t.Attempt < maxAttempts:
 		in.unstart(firmward.TargetPending, "", "a look proved that the lost command left no trace; it is tried once more when its turn comes")
 	default:

@@ -3,10 +3,13 @@ package rollout_test
 import (
 	"bufio"
 	"cmp"
+	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -81,6 +84,7 @@ type scenario struct {
 	relations []firmward.Relation
 	devices   []string
 	models    []string
+	runs      map[string]*sim.Run
 	orders    []order
 	end       time.Time
 	release   firmward.Release
@@ -104,11 +108,15 @@ func (s *scenario) read(text string) error {
 func (s *scenario) line(words []string) (err error) {
 	switch words[0] {
 	case "policy":
-		return s.setPolicy(words[1], strings.Join(words[2:], " "))
+		return setPolicy(&s.policy, words[1], strings.Join(words[2:], " "))
 	case "device":
 		return s.addDevice(words[1], words[2:])
 	case "release":
 		err = say(&s.release, words[1:])
+	case "flaw":
+		var f sim.Flaw
+		f, err = s.flaw(words[1:])
+		s.w.Flaws = append(s.w.Flaws, f)
 	case "depot":
 		r := firmward.Release{ID: "rel-" + words[1], Family: "f", Models: []string{"M1"}, Hardware: []string{"*"}, Version: words[1]}
 		err = say(&r, words[2:])
@@ -135,6 +143,10 @@ func (s *scenario) line(words []string) (err error) {
 func say(r *firmward.Release, words []string) error {
 	for _, w := range words {
 		switch key, value, _ := strings.Cut(w, "="); key {
+		case "version":
+			r.Version = value
+		case "models":
+			r.Models = strings.Split(value, ",")
 		case "min-from":
 			r.MinFrom = value
 		case "max-from":
@@ -155,6 +167,33 @@ func say(r *firmward.Release, words []string) error {
 		}
 	}
 	return nil
+}
+
+// flaw reads "model=M1 path=pull bricks" or "dies d9 12:00".
+func (s *scenario) flaw(words []string) (f sim.Flaw, err error) {
+	for i, w := range words {
+		key, value, _ := strings.Cut(w, "=")
+		switch key {
+		case "version":
+			f.Version = value
+		case "model":
+			f.Model = value
+		case "hardware":
+			f.Hardware = value
+		case "path":
+			f.Path = value
+		case "dies-on":
+			f.Dies, err = s.clock(value, words[i+1])
+			return f, err
+		default:
+			h, ok := sim.ParseHabit(w)
+			if !ok {
+				return f, fmt.Errorf("unknown flaw %q", w)
+			}
+			f.Habit |= h
+		}
+	}
+	return f, nil
 }
 
 // clock reads "d2 14:30" by the clock of the site.
@@ -184,8 +223,7 @@ func (s *scenario) day(now time.Time) int {
 	return 1 + int(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Sub(monday)/(24*time.Hour))
 }
 
-func (s *scenario) setPolicy(key, value string) (err error) {
-	p := &s.policy
+func setPolicy(p *firmward.RolloutPolicy, key, value string) (err error) {
 	number := map[string]*int{
 		"max-in-flight": &p.MaxInFlight, "canary-in-flight": &p.CanaryInFlight, "per-model": &p.PerModelInFlight,
 		"budget": &p.FailureBudget, "floor": &p.FailureFloor, "approvals": &p.Approvals, "confidence": &p.Confidence, "soak-min": &p.SoakMin,
@@ -214,6 +252,10 @@ func (s *scenario) setPolicy(key, value string) (err error) {
 		err = calendar.CheckFreeze(p.Freezes[len(p.Freezes)-1])
 	case key == "approve-waves":
 		p.ApproveWaves = true
+	case key == "require-staged":
+		p.RequireStaged = true
+	case key == "name":
+		p.Name = value
 	case key == "ramp":
 		_, err = fmt.Sscanf(value, "start %d double-every %d max %d", &p.Ramp.Start, &p.Ramp.DoubleEvery, &p.Ramp.Max)
 	case limit[key] != nil:
@@ -278,6 +320,14 @@ func (s *scenario) addDevice(name string, words []string) error {
 			d.Facts.Firmware = value
 		case "site":
 			d.Facts.Site = value
+		case "family":
+			d.Facts.Family = value
+		case "path":
+			d.Path = value
+		case "staged":
+			d.Verdict = firmward.StagingVerdict{Result: "passed", Path: value}
+		case "policy":
+			d.Policy = value
 		case "variant":
 			d.Runs.Variant = value
 		case "criticality":
@@ -296,12 +346,15 @@ func (s *scenario) addDevice(name string, words []string) error {
 			d.Habit |= h
 		}
 	}
-	s.devices, s.models = append(s.devices, name), append(s.models, d.Facts.Model)
+	s.devices = append(s.devices, name)
+	if d.Facts.Family == "f" {
+		s.models = append(s.models, d.Facts.Model)
+	}
 	s.w.Put(d)
 	return nil
 }
 
-// play plans the release 2.0 for everybody, lets people act, and gives the trace.
+// play plans the release, 2.0 unless it says otherwise, for everybody, lets people act, and gives the trace.
 func (s *scenario) play() (string, error) {
 	var out strings.Builder
 	last := ""
@@ -316,37 +369,22 @@ func (s *scenario) play() (string, error) {
 		fmt.Fprintln(&out, strings.TrimRight(fmt.Sprintf("%-11s  %-5s %-12s %s", shown, who, what, why), " "))
 	}
 	s.w.Topo = topology.New(s.relations)
-	rel := s.release
-	rel.ID, rel.Family, rel.Models, rel.Hardware, rel.Version = "rel-2", "f", s.models, []string{"*"}, "2.0"
-	r := s.w.Plan("ro", "anna", rel, s.policy, s.devices)
+	s.release.Version = cmp.Or(s.release.Version, "2.0")
+	s.plan("ro", "anna", s.release, s.policy)
+	var broken error
 	for _, o := range s.orders {
-		s.w.At(o.at, func() { s.act(r, o.words) })
+		s.w.At(o.at, func() { broken = errors.Join(broken, s.act(o.words)) })
 	}
-	err := s.w.Run(s.end)
-	fmt.Fprintf(&out, "end: %s, wave %d of %d, %d started, %d succeeded, %d failed, %d in flight\n",
-		r.State, r.Wave, r.Waves, r.Started, r.Succeeded, r.Failed, r.InFlight)
+	err := errors.Join(s.w.Run(s.end), broken)
+	for _, id := range slices.Sorted(maps.Keys(s.runs)) {
+		r, name := s.runs[id], "end"
+		if len(s.runs) > 1 {
+			name = id
+		}
+		fmt.Fprintf(&out, "%s: %s, wave %d of %d, %d started, %d succeeded, %d failed, %d in flight\n",
+			name, r.State, r.Wave, r.Waves, r.Started, r.Succeeded, r.Failed, r.InFlight)
+	}
+	touched, lost := s.w.Toll()
+	fmt.Fprintf(&out, "fleet: of %d devices %d touched, %d lost\n", len(s.devices), touched, lost)
 	return out.String(), err
-}
-
-func (s *scenario) act(r *sim.Run, words []string) {
-	who, order, rest := words[0], words[1], strings.Join(words[2:], " ")
-	switch order {
-	case "approve":
-		wave, _ := strconv.Atoi(cmp.Or(rest, "0"))
-		s.w.Approve(r, who, wave)
-	case "now-runs", "runs-unseen":
-		s.w.Drift(who, order == "runs-unseen", func(d *firmward.Device) { d.Firmware = rest })
-	case "now-is":
-		s.w.Drift(who, false, func(d *firmward.Device) { d.Model = rest })
-	case "stop-all", "stop-all-end":
-		s.w.Press(who, order == "stop-all")
-	case "freeze":
-		s.w.Freeze(freeze(who, words[2:]))
-	case "unfreeze":
-		s.w.Unfreeze(who, rest)
-	case "hasten":
-		s.w.Hasten(r, who, rest)
-	default:
-		s.w.Steer(r, who, order, rest)
-	}
 }

@@ -162,6 +162,15 @@ func (in *Input) reached(got string) bool {
 	return order == version.Equal || order == version.Greater
 }
 
+// before reports whether got is the version that the device ran before.
+func (in *Input) before(got string) bool {
+	if from := in.Target.From; got == from || from == "" {
+		return true
+	}
+	order, _ := version.Compare(in.Abilities.Scheme, got, in.Target.From)
+	return order == version.Equal
+}
+
 // worse names the first service that answered before and does not now, or "".
 func worse(before, after []firmward.ServiceState) string {
 	for _, was := range before {

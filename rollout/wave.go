@@ -4,25 +4,24 @@ import (
 	"github.com/firmward/firmward"
 )
 
-// waves gives every device that is not a canary its wave, from 1 on. rest is sorted by who goes first. A wave takes of those that
+// waves appends the places of all who are not canaries, from wave 1 on. rest is sorted by who goes first. A wave takes of those that
 // no earlier wave took: so many that a share of all of rest has gone, a number, or all that match. The last takes who is left.
 // Outside the lab a wave holds at most PerModelInFlight devices of a model: who is over that goes to the next wave that has
 // room, also to waves that the policy does not name.
-func waves(rel firmward.Release, p firmward.RolloutPolicy, rest []Candidate) []firmward.Target {
+func waves(p firmward.RolloutPolicy, rest []fit, at func(int) *Candidate, out []Place) []Place {
 	steps := p.Waves
 	if len(steps) == 0 {
 		steps = firmward.Percents(100)
 	}
-	out := make([]firmward.Target, 0, len(rest))
-	full := map[string]room{} // model → its last wave
+	full := map[int32]room{} // model → its last wave
 	left := rest
 	for i, step := range steps {
-		taken, others := take(step, left, len(rest))
+		taken, others := take(step, left, len(rest), at)
 		if i == len(steps)-1 {
 			taken, others = left, nil
 		}
-		for _, c := range taken {
-			out = append(out, target(rel, c, spread(p, full, c, i+1)))
+		for _, f := range taken {
+			out = append(out, Place{f.number, int32(spread(p, full, f, i+1))})
 		}
 		left = others
 	}
@@ -30,15 +29,15 @@ func waves(rel firmward.Release, p firmward.RolloutPolicy, rest []Candidate) []f
 }
 
 // take splits who is left into those that a wave takes and the others, each in order. all is the number of devices of all waves.
-func take(w firmward.Wave, left []Candidate, all int) (taken, others []Candidate) {
+func take(w firmward.Wave, left []fit, all int, at func(int) *Candidate) (taken, others []fit) {
 	n := 0
 	switch {
 	case w.Source != "":
-		for _, c := range left {
-			if w.Select.Match(c.Device) {
-				taken = append(taken, c)
+		for _, f := range left {
+			if w.Select.Match(at(int(f.number)).Device) {
+				taken = append(taken, f)
 			} else {
-				others = append(others, c)
+				others = append(others, f)
 			}
 		}
 		return taken, others
@@ -55,11 +54,11 @@ func take(w firmward.Wave, left []Candidate, all int) (taken, others []Candidate
 type room struct{ wave, n int }
 
 // spread gives the first wave from the policy's on that has room for one more of the model.
-func spread(p firmward.RolloutPolicy, full map[string]room, c Candidate, wave int) int {
-	if c.Device.Lab || p.PerModelInFlight == 0 {
+func spread(p firmward.RolloutPolicy, full map[int32]room, f fit, wave int) int {
+	if f.lab || p.PerModelInFlight == 0 {
 		return wave
 	}
-	last := full[c.Device.Model]
+	last := full[f.model]
 	switch {
 	case wave > last.wave:
 		last = room{wave: wave}
@@ -67,7 +66,7 @@ func spread(p firmward.RolloutPolicy, full map[string]room, c Candidate, wave in
 		last = room{wave: last.wave + 1}
 	}
 	last.n++
-	full[c.Device.Model] = last
+	full[f.model] = last
 	return last.wave
 }
 

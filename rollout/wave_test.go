@@ -81,7 +81,7 @@ func TestWavesPerModel(t *testing.T) {
 func splitWaves(text string) func(func(firmward.Wave) bool) {
 	return func(yield func(firmward.Wave) bool) {
 		var s scenario
-		if err := s.setPolicy("waves", text); err != nil {
+		if err := setPolicy(&s.policy, "waves", text); err != nil {
 			panic(err)
 		}
 		for _, w := range s.policy.Waves {

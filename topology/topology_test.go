@@ -55,3 +55,61 @@ func TestDomains(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestTangled compares with the plain meaning on random relations, circles among them.
+func TestTangled(t *testing.T) {
+	dice := uint64(1)
+	roll := func(n int) int {
+		dice = dice*6364136223846793005 + 1442695040888963407
+		return int(dice>>33) % n
+	}
+	kinds := []firmward.RelationKind{firmward.Behind, firmward.Behind, firmward.PoweredBy, firmward.RedundantWith, firmward.SameMedium}
+	for round := range 300 {
+		n := 2 + roll(12)
+		if round%50 == 0 {
+			n = 150
+		}
+		id := func() string { return string(rune('a'+roll(n)%26)) + string(rune('a'+roll(n)/26)) }
+		var relations []firmward.Relation
+		for range roll(2 * n) {
+			relations = append(relations, firmward.Relation{From: id(), To: id(), Kind: kinds[roll(len(kinds))]})
+		}
+		m := topology.New(relations)
+		busy := map[string]bool{}
+		for range roll(4) {
+			busy[id()] = true
+		}
+		for range 20 {
+			d := id()
+			want := false
+			for b := range busy {
+				if b == d {
+					continue
+				}
+				below := m.Dark(d)
+				want = want || slices.Contains(m.Dark(b), d) || slices.Contains(below, b)
+				for _, x := range m.Dark(b) {
+					want = want || slices.Contains(below, x)
+				}
+			}
+			if got := m.Tangled(d, func(id string) bool { return busy[id] }); got != want {
+				t.Fatalf("round %d: %s with %v busy is tangled %v, want %v: %v", round, d, busy, got, want, relations)
+			}
+			if m.Depth(d) != len(m.Dark(d)) || m.Group(d) != firstOf(d, m.Twins(d)) {
+				t.Fatalf("round %d: depth %d of %v, group %q of %v", round, m.Depth(d), m.Dark(d), m.Group(d), m.Twins(d))
+			}
+			for _, up := range m.Carriers(d) {
+				if !slices.Contains(m.Dark(up), d) {
+					t.Fatalf("round %d: %s carries %s, which is not dark with it", round, up, d)
+				}
+			}
+		}
+	}
+}
+
+func firstOf(d string, twins []string) string {
+	if len(twins) == 0 {
+		return ""
+	}
+	return min(d, twins[0])
+}

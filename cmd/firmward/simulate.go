@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -22,7 +24,7 @@ type SimulateCmd struct {
 	Policy  string    `help:"Rollout policy; the first of the file, or that of the first device that fits, unless given." placeholder:"NAME"`
 	Select  string    `help:"With --release: only devices for which this is true." placeholder:"EXPR"`
 	Devices int       `help:"Size of the generated fleet." default:"1000"`
-	Runs    int       `help:"How often it is played, each time with another seed." default:"20"`
+	Runs    int       `help:"How often it is played, each time with another seed; 20 times unless given, fewer with more than 10,000 devices." default:"0"`
 	Seed    uint64    `help:"Seed of the first run: the same seed gives the same decisions." default:"1"`
 	Faults  string    `help:"What goes wrong, and with how many devices: 'silent=0.5%,dead-service=2%', or 'none'. What is usual unless given." placeholder:"FAULTS"`
 	At      time.Time `help:"When it starts, RFC 3339; now unless given." placeholder:"TIME"`
@@ -48,7 +50,7 @@ func (c *SimulateCmd) Run(ctx context.Context, a *app) error {
 	out := struct {
 		httpapi.Forecast
 		Wall   float64 `json:"wall_seconds"`
-		Memory uint64  `json:"peak_memory"` // bytes that this process took from the system
+		Memory uint64  `json:"peak_memory"` // bytes
 	}{f, time.Since(began).Seconds(), memory()}
 	if done, err := a.asJSON(out); done {
 		return err
@@ -62,7 +64,18 @@ func (c *SimulateCmd) Run(ctx context.Context, a *app) error {
 	return nil
 }
 
+// usualRuns is how often a rollout is played unless somebody asks for another number.
+const usualRuns = 20
+
+// memory is the most that this process had in memory, as Linux counts it; elsewhere what it took from the system.
 func memory() uint64 {
+	status, err := os.ReadFile("/proc/self/status")
+	if _, text, ok := strings.Cut(string(status), "VmHWM:"); ok && err == nil {
+		var kilobytes uint64
+		if _, err := fmt.Sscan(text, &kilobytes); err == nil {
+			return kilobytes << 10
+		}
+	}
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.Sys
@@ -70,6 +83,9 @@ func memory() uint64 {
 
 func (c *SimulateCmd) forecast(ctx context.Context, a *app) (out httpapi.Forecast, err error) {
 	if c.Release != "" {
+		if c.Runs == 0 {
+			c.Runs = usualRuns
+		}
 		if c.File != "" || c.Trace {
 			return out, usageError("--release takes policies and devices of the server: leave FILE and --trace out")
 		}
@@ -81,8 +97,11 @@ func (c *SimulateCmd) forecast(ctx context.Context, a *app) (out httpapi.Forecas
 		return out, usageError("--select is for --release")
 	case c.Devices < 1 || c.Devices > 1_000_000:
 		return out, usageError("--devices: want 1 to 1000000")
-	case c.Runs < 1:
+	case c.Runs < 0:
 		return out, usageError("--runs: want at least 1")
+	}
+	if c.Runs == 0 {
+		c.Runs = max(1, min(usualRuns, usualRuns*10_000/c.Devices))
 	}
 	p, err := c.policy()
 	if err != nil {
@@ -90,6 +109,9 @@ func (c *SimulateCmd) forecast(ctx context.Context, a *app) (out httpapi.Forecas
 	}
 	if c.At.IsZero() {
 		c.At = time.Now().UTC().Truncate(time.Second)
+	}
+	if c.Devices > many {
+		defer debug.SetMemoryLimit(debug.SetMemoryLimit(sim.LargeMemory))
 	}
 	k := sim.Generated(c.Devices, c.Seed, p, c.At)
 	if k.Faults = sim.Usual(); c.Faults != "" {
@@ -104,8 +126,25 @@ func (c *SimulateCmd) forecast(ctx context.Context, a *app) (out httpapi.Forecas
 		k.Play(c.Seed)
 		k.Trace = nil
 	}
+	if c.Devices > many {
+		k.Watch = progress(a.err)
+	}
 	f, err := k.Forecast(ctx.Err, c.Seed, c.Runs)
 	return httpapi.ForecastOf(k, f), err
+}
+
+// many devices take so long that somebody wants to see how far it is.
+const many = 100_000
+
+// progress prints how far a run is, at most twice a second.
+func progress(to io.Writer) func(ended, devices int, at time.Time) {
+	var last time.Time
+	return func(ended, devices int, at time.Time) {
+		if now := time.Now(); now.Sub(last) > time.Second/2 {
+			last = now
+			fmt.Fprintf(to, "%s: %d of %d devices have ended\n", at.Format("2006-01-02 15:04"), ended, devices)
+		}
+	}
 }
 
 // policy reads the policy that is asked for.

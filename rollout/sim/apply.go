@@ -11,12 +11,12 @@ import (
 func (w *World) apply(r *Run, s *slot, ev rollout.Event) {
 	before, was := s.Target, r.State
 	count := &r.counts[s.Wave]
-	tally(count, s.Target, -1)
+	tally(count, &s.Target, -1)
 	in := rollout.Input{Now: w.Now, Rollout: &r.Rollout, Target: &s.Target, Abilities: s.dev.abilities(), Event: ev}
 	var room [1]rollout.Command
 	commands := w.engine.advance(&in, room[:0])
-	tally(count, s.Target, 1)
-	if s.From != before.From {
+	tally(count, &s.Target, 1)
+	if s.From != before.From && s.Code != "already-installed" {
 		r.yes = nil // nobody has approved an update from this version
 	}
 	w.claim(r, s, before.State)
@@ -26,6 +26,9 @@ func (w *World) apply(r *Run, s *slot, ev rollout.Event) {
 	if s.State == firmward.TargetPending && before.State != firmward.TargetPending {
 		r.pending[s.Wave] = append(r.pending[s.Wave], s)
 	}
+	if !s.SoakedAt.Equal(before.SoakedAt) && lastLook(r.Policy, *count) {
+		r.dirty = true // its gate waits for that
+	}
 	if s.State != before.State {
 		r.dirty = true
 		w.changed(r, s, before)
@@ -34,13 +37,29 @@ func (w *World) apply(r *Run, s *slot, ev rollout.Event) {
 		w.steered(r, was)
 	}
 	if due := s.NextDue; s.State.InFlight() && !due.IsZero() && !due.Equal(before.NextDue) {
-		w.At(due, func() { w.tick(r, s) })
+		w.At(due, func() { w.up(func() { w.tick(r, s) }) })
 	} else if s.State == firmward.TargetSucceeded && !due.IsZero() && !due.Equal(before.NextDue) {
 		w.At(due, func() { r.dirty = true })
 	}
+	w.killed(string(s.State) + s.Command + string(ev.Kind))
 	for _, c := range commands {
-		w.command(r, s, c)
+		w.issue(s, c)
+		w.up(func() { w.command(r, s, c) })
 	}
+}
+
+// lastLook reports whether the look after the soak just now was the last one that a gate waits for.
+func lastLook(p firmward.RolloutPolicy, c rollout.WaveCount) bool {
+	return c.Unsoaked == 0 || p.SoakMin > 0 && c.Good-c.Unsoaked == p.SoakMin
+}
+
+// issue tells of a command that is saved.
+func (w *World) issue(s *slot, c rollout.Command) {
+	w.tell(s.DeviceID, ">", string(c.Verb))
+	if w.issued[c.ID] {
+		w.fail("command id %s was issued twice", c.ID)
+	}
+	w.issued[c.ID] = true
 }
 
 // tick tells the engine that time passed, as often as it asks for it.
@@ -51,7 +70,7 @@ func (w *World) tick(r *Run, s *slot) {
 }
 
 // tally adds a target to the count of its wave, or takes it off.
-func tally(c *rollout.WaveCount, t firmward.Target, n int) {
+func tally(c *rollout.WaveCount, t *firmward.Target, n int) {
 	switch {
 	case t.State == firmward.TargetPending:
 		c.Pending += n
@@ -103,24 +122,20 @@ func (w *World) claim(r *Run, s *slot, was firmward.TargetState) {
 // command carries one command out after its time, with the trouble that chance or the device's
 // script has for it.
 func (w *World) command(r *Run, s *slot, c rollout.Command) {
-	w.tell(s.DeviceID, ">", string(c.Verb))
-	if w.issued[c.ID] {
-		w.fail("command id %s was issued twice", c.ID)
-	}
-	w.issued[c.ID] = true
-	took := askTime
-	if c.Verb == rollout.DoInstall {
-		took = installTime
-	}
+	took := s.dev.pace(c.Verb)
 	trouble := s.dev.trouble(c.Verb)
 	if trouble == "" {
 		trouble = w.chance(c.ID)
 	}
+	kills := w.kills
 	w.after(took, func() {
 		lost := func() {
 			w.tell(s.DeviceID, "!", "firmward stops; the outcome of "+string(c.Verb)+" is lost")
 			w.engine.crashed(w, s)
-			w.after(leaseTime, func() { w.apply(r, s, rollout.Event{Kind: rollout.Lost, Command: c.ID}) })
+			w.after(leaseTime, func() { w.up(func() { w.apply(r, s, rollout.Event{Kind: rollout.Lost, Command: c.ID}) }) })
+		}
+		if w.kills > kills { // in the middle of it
+			trouble = []string{crashBefore, crashAfter}[w.dice(c.ID+"in the middle", 2)]
 		}
 		if trouble == crashBefore {
 			lost()
@@ -128,7 +143,7 @@ func (w *World) command(r *Run, s *slot, c rollout.Command) {
 		}
 		ev := w.perform(r, s, c)
 		ev.Command = c.ID
-		answer := func() { w.apply(r, s, ev) }
+		answer := func() { w.up(func() { w.apply(r, s, ev) }) }
 		switch trouble {
 		case crashAfter:
 			lost()
@@ -155,7 +170,7 @@ func (w *World) perform(r *Run, s *slot, c rollout.Command) rollout.Event {
 			return rollout.Event{Kind: rollout.NotSent, Code: rollout.StopAll, Why: "the red button is pressed"}
 		case r.State != firmward.RolloutRunning:
 			return rollout.Event{Kind: rollout.NotSent, Why: "the rollout is " + string(r.State)}
-		case rollout.TooLate(s.Target, w.Now.Add(-installTime)): // when the exchange began
+		case rollout.TooLate(s.Target, w.Now.Add(-s.dev.pace(rollout.DoInstall))): // when the exchange began
 			return rollout.Event{Kind: rollout.NotSent, Code: rollout.RefuseWindow, Why: "it would not be done in time"}
 		}
 		if why := rollout.Frozen(&r.Rollout, w.local(s.dev), w.freezes(s.dev)); why != "" {
@@ -164,9 +179,14 @@ func (w *World) perform(r *Run, s *slot, c rollout.Command) rollout.Event {
 		w.installing(r, s)
 	}
 	was := s.dev.darkTo
+	s.dev.image = w.fate(r.Release, s.dev)
+	died := s.dev.diesAt
 	ev := s.dev.do(c.Verb, r.Release.Version, r.Policy.CommitWithin, w.Now)
 	if s.dev.darkTo.After(was) {
 		w.darken(s.dev)
+	}
+	if at := s.dev.diesAt; !at.Equal(died) {
+		w.fall(at)
 	}
 	if ev.Kind == rollout.NotSent || ev.Kind == rollout.InstallRefused || ev.Kind == rollout.Looked && ev.Seen.Reachable {
 		s.dev.unread = "" // nothing was written, or somebody saw what became of it
@@ -198,6 +218,11 @@ func (w *World) chance(id string) string {
 
 // dice gives 0 … sides-1 from the seed and a name (FNV-1a, then the finaliser of SplitMix64).
 func (w *World) dice(name string, sides int) int {
+	var room [64]byte
+	return w.roll(append(room[:0], name...), sides)
+}
+
+func (w *World) roll(name []byte, sides int) int {
 	h := uint64(14695981039346656037) ^ w.Seed
 	for i := range len(name) {
 		h = (h ^ uint64(name[i])) * 1099511628211

@@ -13,7 +13,7 @@ func (w *World) planned(r *Run, order []string) {
 	if !w.Check {
 		return
 	}
-	type kind struct{ model, hardware string }
+	type kind struct{ model, hardware, path string }
 	canaries, seen := map[kind]int{}, map[string]bool{}
 	for i, wave := range r.waves {
 		models := map[string]int{}
@@ -26,11 +26,11 @@ func (w *World) planned(r *Run, order []string) {
 			if !r.Release.FitsModel(f.Model) || !r.Release.FitsHardware(f.Hardware) {
 				w.fail("%s is planned for an image that is not for it", f.ID)
 			}
-			switch k := (kind{f.Model, f.Hardware}); {
+			switch k := (kind{f.Model, f.Hardware, s.dev.Path}); {
 			case i == 0:
 				canaries[k]++
 			case canaries[k] != 1:
-				w.fail("%s is in wave %d, and its model and revision have %d canaries", f.ID, i, canaries[k])
+				w.fail("%s is in wave %d, and its model, revision and delivery path have %d canaries", f.ID, i, canaries[k])
 			}
 			if models[f.Model]++; i > 0 && !f.Lab && r.Policy.PerModelInFlight > 0 {
 				lab := 0

@@ -18,14 +18,23 @@ func (w *World) fail(format string, args ...any) {
 
 // started checks what must hold when a target starts.
 func (w *World) started(r *Run, p rollout.Slot) {
-	t, shut := p.Target, ""
-	if dev := r.byID[p.Target.DeviceID].dev; w.Check {
+	t, dev, shut := p.Target, r.byID[p.Target.DeviceID].dev, ""
+	held := dev.held()
+	if w.Check {
 		shut = w.closed(r, dev, w.local(dev))
 	}
 	switch {
 	case !w.Check:
+	case r.recalled:
+		w.fail("%s starts although its image was withdrawn", t.DeviceID)
+	case r.struck:
+		w.fail("%s starts although its family fell in one event and nobody has said that it goes on", t.DeviceID)
 	case shut != "":
 		w.fail("%s starts although %s", t.DeviceID, shut)
+	case w.Now.Before(held.Until):
+		w.fail("%s starts before %s, while its release is held back", t.DeviceID, held.Until)
+	case held.Release && !dev.Facts.Released.Contains(w.Now):
+		w.fail("%s starts and nobody has released it for that", t.DeviceID)
 	case r.State != firmward.RolloutRunning || w.StopAll:
 		w.fail("%s starts although the rollout is %s, red button %v", t.DeviceID, r.State, w.StopAll)
 	case t.Wave > r.Wave:
@@ -43,7 +52,10 @@ func (w *World) started(r *Run, p rollout.Slot) {
 // closed says what is wrong with changing a device at a time: no window is open, a freeze holds, or one of them comes
 // before the device would be back. It looks at each minute by itself.
 func (w *World) closed(r *Run, d *Device, from time.Time) string {
-	p, freezes := r.Policy, w.freezes(d)
+	return closed(r.Policy, w.freezes(d), rollout.Outage(d.candidate().Model), from)
+}
+
+func closed(p firmward.RolloutPolicy, freezes []firmward.Freeze, outage time.Duration, from time.Time) string {
 	if p.Window.Always() && len(p.Windows)+len(p.Freezes)+len(freezes) == 0 {
 		return ""
 	}
@@ -51,7 +63,7 @@ func (w *World) closed(r *Run, d *Device, from time.Time) string {
 	if err != nil {
 		return err.Error()
 	}
-	need := rollout.Outage(d.candidate().Model) + p.CommitWithin
+	need := outage + p.CommitWithin
 	for after := time.Duration(0); after < need; after += time.Minute {
 		at := from.Add(after)
 		if open, _ := cal.Open(at); !open {
@@ -72,15 +84,21 @@ func (w *World) installing(r *Run, s *slot) {
 	if d.flashes == nil {
 		d.flashes = map[string]int{}
 	}
-	d.flashes[r.ID]++
+	if d.flashes[r.ID]++; d.flashes[r.ID] == 1 {
+		d.ranFirst = d.Facts.Firmware
+	}
 	unread := d.unread == r.ID
 	d.unread = r.ID
 	why := ""
 	if w.Check {
-		why = w.closed(r, s.dev, w.local(s.dev).Add(-installTime))
+		why = w.closed(r, s.dev, w.local(s.dev).Add(-s.dev.pace(rollout.DoInstall)))
 	}
 	switch {
 	case !w.Check:
+	case r.recalled:
+		w.fail("%s gets an image that was withdrawn", s.DeviceID)
+	case d.halfway != "" && d.halfway != d.ranFirst && d.flashes[r.ID] > 1:
+		w.fail("%s gets its image again while it runs the small one of the first time", s.DeviceID)
 	case why != "":
 		w.fail("%s gets an image although %s", s.DeviceID, why)
 	case w.Now.Before(d.busyTo):
@@ -193,7 +211,7 @@ func (w *World) check() {
 					continue
 				}
 				flying++
-				if w.Now.After(s.Deadline.Add(patience)) {
+				if w.Now.After(s.Deadline.Add(patience)) && w.Now.After(s.Deadline.Add(patience+w.outage(s.Deadline))) {
 					w.fail("%s is %s long after its deadline: silence must become failure", s.DeviceID, s.State)
 				}
 				if by := busy[s.DeviceID]; by != "" {
@@ -234,7 +252,7 @@ func (w *World) check() {
 	}
 }
 
-// patience is how long after its deadline a device may still be waited for: an answer may be three hours late.
+// patience is how long after its deadline a device may still be waited for while firmward runs: an answer may be three hours late.
 const patience = 12 * time.Hour
 
 // Stuck names what neither ended nor waits for a person or a time, after everything has been run.

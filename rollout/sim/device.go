@@ -23,7 +23,7 @@ const (
 	BreaksOff                     // the exchange breaks off, the image was taken
 	Nothing                       // says yes and does nothing
 	OldVersion                    // restarts with the old version
-	Silent                        // never comes back
+	Silent                        // never comes back with the new version
 	DeadService                   // the new version's service is dead
 	DeadMan                       // runs on trial and falls back by itself unless committed
 	WayBack                       // the driver can go back
@@ -34,11 +34,16 @@ const (
 	Mute                          // its version cannot be read afterwards
 	Dies                          // dies half an hour after the update
 	Slow                          // needs twenty minutes to come back
+	Bricks                        // takes the image and is dead for good, whatever way back it had
+	PowerCut                      // loses its power while it writes: with one slot it is dead for good, with two it is back with the old version
+	Minimal                       // takes a small image first and by itself the wanted one after it; PowerCut hits it in between
+	DiesLate                      // dies three days after the update
+	Skewed                        // its clock is wrong: it says five minutes more than it has until it falls back
 )
 
 var habits = [...]string{
 	"unreachable", "unfit", "refuses", "unsent", "breaks-off", "nothing", "old-version", "silent", "dead-service", "dead-man",
-	"way-back", "no-hold", "commit-fails", "no-fall", "stranger", "mute", "dies", "slow",
+	"way-back", "no-hold", "commit-fails", "no-fall", "stranger", "mute", "dies", "slow", "bricks", "power-cut", "minimal", "dies-late", "skewed",
 }
 
 // ParseHabit finds a habit by its name.
@@ -72,24 +77,39 @@ type Device struct {
 	Habit  Habit
 	Script []string // trouble with its next commands, as "crash-after install"; each is used once
 
+	Path    string // delivery path of its images
+	Policy  string // rollout policy that it falls under; empty: that of whoever plans
+	Verdict firmward.StagingVerdict
+
 	Candidate *rollout.Candidate // what is known of a real one; nil: a card that all simulated ones share
 	Able      *rollout.Abilities // the same
 	Zone      *time.Location     // of its site; nil: that of the world
 	Freezes   []firmward.Freeze  // of its site; nil: those of the world
+	Held      rollout.Held       // where Candidate is nil
 
-	before  string // version in the other slot
-	trial   bool
-	fallAt  time.Time
-	darkTo  time.Time
-	diesAt  time.Time
-	touched bool // an installation was taken
-	dead    bool // its service
-	busyTo  time.Time
-	boot    time.Duration  // until it is back; 0: bootTime
-	alive   bool           // its service answered before the start
-	sawNew  bool           // a look really saw the wanted version, at work if it was before
-	flashes map[string]int // images sent, per rollout
-	unread  string         // the rollout that sent an image and has not looked since
+	image    fate      // what the image that is sent would do to it
+	got      Habit     // what the image that it took last does to it
+	gone     bool      // dead for good: firmward's image, its vendor or a date did that
+	halfway  string    // version of the small image that it runs on its way
+	wholeAt  time.Time // when it runs the wanted one; zero: never
+	aim      string    // the version wanted then
+	before   string    // version in the other slot
+	trial    bool
+	fallAt   time.Time
+	darkTo   time.Time
+	diesAt   time.Time
+	touched  bool // an installation was taken
+	fell     bool // it went back by itself to what it ran before
+	dead     bool // its service
+	busyTo   time.Time
+	boot     time.Duration  // until it is back; 0: bootTime
+	asked    time.Duration  // that a question takes; 0: askTime
+	sent     time.Duration  // that sending the image takes; 0: installTime
+	alive    bool           // its service answered before the start
+	sawNew   bool           // a look really saw the wanted version, at work if it was before
+	flashes  map[string]int // images sent, per rollout
+	ranFirst string         // what it ran when a rollout sent it its first image
+	unread   string         // the rollout that sent an image and has not looked since
 }
 
 var card = firmward.Model{
@@ -102,7 +122,14 @@ func (d *Device) candidate() rollout.Candidate {
 		c.Device = d.Facts
 		return c
 	}
-	return rollout.Candidate{Device: d.Facts, Model: card, HasDriver: true, Runs: d.Runs}
+	return rollout.Candidate{Device: d.Facts, Model: card, HasDriver: true, Runs: d.Runs, Path: d.Path, Staging: d.Verdict, Held: d.Held}
+}
+
+func (d *Device) held() rollout.Held {
+	if d.Candidate != nil {
+		return d.Candidate.Held
+	}
+	return d.Held
 }
 
 func (d *Device) abilities() rollout.Abilities {
@@ -112,7 +139,7 @@ func (d *Device) abilities() rollout.Abilities {
 	return rollout.Abilities{Settle: 5 * time.Minute, DeadMan: d.Habit&DeadMan != 0, CanRevert: d.Habit&WayBack != 0}
 }
 
-func (d *Device) is(h Habit) bool { return d.Habit&h != 0 }
+func (d *Device) is(h Habit) bool { return (d.Habit|d.got)&h != 0 }
 
 // trouble takes the next trouble that the script has for a verb.
 func (d *Device) trouble(v rollout.Verb) string {
@@ -125,19 +152,40 @@ func (d *Device) trouble(v rollout.Verb) string {
 	return ""
 }
 
+// pace is how long a command to the device takes.
+func (d *Device) pace(v rollout.Verb) time.Duration {
+	if v == rollout.DoInstall {
+		return cmp.Or(d.sent, installTime)
+	}
+	return cmp.Or(d.asked, askTime)
+}
+
 // pass lets happen what has happened in the device until now.
 func (d *Device) pass(now time.Time) {
 	if d.trial && !d.fallAt.IsZero() && !now.Before(d.fallAt) && !d.is(NoFall) {
 		d.Facts.Firmware, d.before = d.before, ""
-		d.trial, d.dead = false, false
+		d.trial, d.dead, d.fell = false, false, true
 		d.darkTo = d.fallAt.Add(bootTime)
+	}
+	if d.halfway != "" && !d.wholeAt.IsZero() && !now.Before(d.wholeAt) {
+		d.Facts.Firmware, d.halfway, d.dead = d.aim, "", d.is(DeadService)
 	}
 }
 
-func (d *Device) reachable(now time.Time) bool {
-	gone := d.is(Unreachable) || d.touched && d.is(Silent) || !d.diesAt.IsZero() && !now.Before(d.diesAt)
-	return !gone && !now.Before(d.darkTo)
+func (d *Device) reachable(now time.Time) bool { return !d.dark(now) && !now.Before(d.darkTo) }
+
+// dark reports whether the device will never answer again by itself.
+func (d *Device) dark(now time.Time) bool {
+	return d.gone || d.is(Unreachable) || d.touched && d.is(Silent) && !d.fell || !d.diesAt.IsZero() && !now.Before(d.diesAt)
 }
+
+// lost reports whether the device is worse than before for good: it never answers again, or serves no more, and has no way back of its own.
+func (d *Device) lost(now time.Time) bool {
+	back := d.trial && !d.is(NoFall) || d.is(WayBack) && d.before != ""
+	return d.dark(now) && !d.Habit.has(Unreachable) || d.dead && !back || d.halfway != "" && d.wholeAt.IsZero()
+}
+
+func (h Habit) has(o Habit) bool { return h&o != 0 }
 
 // do carries a verb out.
 func (d *Device) do(v rollout.Verb, want string, commitWithin time.Duration, now time.Time) rollout.Event {
@@ -181,13 +229,17 @@ func (d *Device) look(want string, now time.Time) rollout.Seen {
 	}
 	s := rollout.Seen{
 		Reachable: true, SameDevice: !(d.touched && d.is(Stranger)), Version: d.Facts.Firmware, Uncommitted: d.trial,
-		Services: []firmward.ServiceState{{Probe: "video", OK: !d.dead}},
+		Busy:     d.halfway != "" && !d.wholeAt.IsZero(),
+		Services: service(!d.dead),
 	}
 	if d.touched && d.is(Mute) {
 		s.Version = ""
 	}
 	if d.trial {
 		s.FallsBackIn = max(0, d.fallAt.Sub(now))
+		if d.is(Skewed) {
+			s.FallsBackIn += 5 * time.Minute
+		}
 	}
 	if s.Version == want && (!d.dead || !d.alive) {
 		d.sawNew = true
@@ -199,18 +251,30 @@ func (d *Device) install(want string, commitWithin time.Duration, now time.Time)
 	switch {
 	case d.is(Unsent):
 		return rollout.Event{Kind: rollout.NotSent, Why: "the device did not answer before the upload"}
-	case d.is(Refuses):
+	case (d.Habit | d.image.habit).has(Refuses):
 		return rollout.Event{Kind: rollout.InstallRefused, Why: "invalid image"}
-	case d.is(Nothing):
+	case (d.Habit | d.image.habit).has(Nothing):
 		return rollout.Event{Kind: rollout.Accepted}
 	}
-	d.touched = true
+	d.touched, d.fell, d.got = true, false, d.image.habit
 	boot := cmp.Or(d.boot, bootTime)
 	if d.is(Slow) {
 		boot = 20 * time.Minute
 	}
 	d.darkTo, d.busyTo = now.Add(boot), now.Add(boot)
-	if !d.is(OldVersion) {
+	slots := d.is(DeadMan | WayBack)
+	switch {
+	case d.is(Bricks), d.is(PowerCut) && !d.is(Minimal) && !slots:
+		d.gone = true
+	case d.is(OldVersion), d.is(PowerCut) && slots:
+	case d.is(Minimal):
+		d.before, d.halfway, d.aim = "", "minimal-"+want, want
+		d.Facts.Firmware, d.dead, d.trial = d.halfway, true, false
+		if d.wholeAt = now.Add(2 * boot); d.is(PowerCut) {
+			d.wholeAt = time.Time{}
+		}
+		d.busyTo = now.Add(2 * boot)
+	default:
 		d.before, d.Facts.Firmware = d.Facts.Firmware, want
 		d.dead = d.is(DeadService)
 		if d.trial = d.is(DeadMan); d.trial {
@@ -218,6 +282,10 @@ func (d *Device) install(want string, commitWithin time.Duration, now time.Time)
 		}
 		if d.is(Dies) {
 			d.diesAt = now.Add(boot + 30*time.Minute)
+		} else if d.is(DiesLate) {
+			d.diesAt = now.Add(boot + 72*time.Hour)
+		} else {
+			d.diesAt = d.image.dies
 		}
 	}
 	if d.is(BreaksOff) {

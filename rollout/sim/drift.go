@@ -21,7 +21,7 @@ func (w *World) Drift(id string, unseen bool, change func(*firmward.Device)) {
 	change(&d.Facts)
 	w.tell(id, "drifts", d.Facts.Model+" "+d.Facts.Firmware)
 	if !unseen {
-		w.learn(d)
+		w.up(func() { w.learn(d) })
 	}
 }
 
@@ -33,9 +33,9 @@ func (w *World) learn(d *Device) {
 			continue
 		}
 		before, was, void := s.Target, r.State, r.Void
-		tally(&r.counts[s.Wave], s.Target, -1)
+		tally(&r.counts[s.Wave], &s.Target, -1)
 		w.engine.drift(&r.Rollout, &s.Target, d.Facts, w.Now)
-		tally(&r.counts[s.Wave], s.Target, 1)
+		tally(&r.counts[s.Wave], &s.Target, 1)
 		over := was == firmward.RolloutFinished || was == firmward.RolloutStopped
 		if !over && (before.From != d.Facts.Firmware || before.Model != d.Facts.Model) {
 			r.yes = nil

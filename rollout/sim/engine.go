@@ -17,9 +17,13 @@ type engine struct {
 	advance func(*rollout.Input, []rollout.Command) []rollout.Command
 	drift   func(*firmward.Rollout, *firmward.Target, firmward.Device, time.Time) bool
 	crashed func(*World, *slot)
+	events  func([]rollout.Fallen, map[string]int, rollout.Claims, topology.Map, time.Time) []rollout.VendorEvent
+	halt    func(rollout.VendorEvent, *firmward.Rollout) bool
+	recall  func(*firmward.Rollout, string) bool
 }
 
 var sound = engine{
 	plan: rollout.Plan, pick: rollout.Pick, gate: rollout.Gate, advance: rollout.Advance, drift: rollout.Drift,
 	crashed: func(*World, *slot) {}, // the store keeps everything
+	events:  rollout.VendorEvents, halt: rollout.VendorEvent.Halt, recall: rollout.Withdraw,
 }

@@ -67,16 +67,23 @@ type Case struct {
 	Fleet   []Known
 	Topo    topology.Map
 	Faults  []Fault
+	Habits  map[string]Habit // device id → what it is known to do; nil: as the dice give Faults out
 	Begin   time.Time
+	Watch   func(ended, devices int, at time.Time)    // told now and then how far a large run is; nil: nobody
 	Trace   func(at time.Time, who, what, why string) // nil: nothing is told
+	Decided *Decisions                                // of the last run; nil: not kept
+
+	made *generated   // in place of Fleet
+	stop func() error // asked now and then whether a large run must end
 }
 
 // Known is one device of the fleet.
 type Known struct {
 	Candidate rollout.Candidate
 	Abilities rollout.Abilities
-	Zone      *time.Location    // of its site; nil: UTC
-	Freezes   []firmward.Freeze // that people set for its site
+	Took      []firmward.UpdateTime // by its model's last updates, the newest first; empty: nothing is known
+	Zone      *time.Location        // of its site; nil: UTC
+	Freezes   []firmward.Freeze     // that people set for its site
 }
 
 // run is the name of the rollout.
@@ -106,24 +113,43 @@ type Outcome struct {
 // Play runs a case with one seed: which devices have which fault, and how long each takes, follow from it. People approve whatever
 // waits for them at once.
 func (c Case) Play(seed uint64) Outcome {
+	if c.Size() > checked {
+		return c.playLarge(seed)
+	}
+	return c.playSmall(seed)
+}
+
+// playSmall plays a case in a World.
+func (c Case) playSmall(seed uint64) Outcome {
+	fleet := c.crowd()
 	w := New(c.Begin, seed)
-	w.Check, w.Willing, w.Topo = len(c.Fleet) <= checked, true, c.Topo
+	w.Check, w.Willing, w.Topo = true, true, c.Topo
 	sum, ended := sha256.New(), c.Begin
+	if c.Decided != nil {
+		*c.Decided = Decisions{Names: c.Decided.Names}
+	}
 	w.Trace = func(who, what, why string) {
+		if c.Decided != nil {
+			c.Decided.hear(w, who, what, why)
+		}
 		if who == run && firmward.RolloutState(what) != firmward.RolloutRunning {
 			ended = w.Now
 		}
-		fmt.Fprintf(sum, "%d\x00%s\x00%s\x00%s\n", w.Now.Unix(), who, what, why)
+		if what != waiting {
+			sum.Write(appendLine(nil, w.Now, who, what, why))
+		}
 		if c.Trace != nil {
 			c.Trace(w.Now, who, what, why)
 		}
 	}
-	order := make([]string, len(c.Fleet))
-	for i, k := range c.Fleet {
+	order := make([]string, fleet.size())
+	for i := range order {
+		k := *fleet.known(int32(i))
 		id := k.Candidate.Device.ID
 		order[i] = id
 		able, cand := k.Abilities, k.Candidate
-		d := &Device{Facts: k.Candidate.Device, Candidate: &cand, Able: &able, Zone: k.Zone, Freezes: k.Freezes, Habit: w.habit(id, c.Faults), boot: w.boot(id, k.Candidate.Model)}
+		d := &Device{Facts: k.Candidate.Device, Candidate: &cand, Able: &able, Zone: k.Zone, Freezes: k.Freezes, Habit: c.habit(w, id)}
+		d.asked, d.sent, d.boot = w.paces(&k)
 		if able.DeadMan {
 			d.Habit |= DeadMan
 		}
@@ -149,11 +175,18 @@ func (c Case) Play(seed uint64) Outcome {
 		out.Refused[ref.Why]++
 	}
 	w.sum(r, &out)
+	if c.Decided != nil {
+		for id, s := range r.byID {
+			if s.State.Final() {
+				c.Decided.End(id, s.Code)
+			}
+		}
+	}
 	out.Took = ended.Sub(c.Begin)
 	return out
 }
 
-// checked is up to how many devices the invariants are checked after every step: that looks at each.
+// checked is up to how many devices a case is played in a World, which checks all invariants after every step: that looks at each.
 const checked = 2000
 
 // sum fills in what the targets say.
@@ -176,6 +209,14 @@ func (w *World) sum(r *Run, out *Outcome) {
 	out.Nights = len(nights)
 }
 
+// habit is what a device is known to do, or at most one fault as the dice fall.
+func (c Case) habit(w *World, id string) Habit {
+	if c.Habits != nil {
+		return c.Habits[id]
+	}
+	return w.habit(id, c.Faults)
+}
+
 // habit gives the device at most one fault, as the dice fall.
 func (w *World) habit(id string, faults []Fault) Habit {
 	n := float64(w.dice("fault "+id, 1_000_000)) / 1_000_000
@@ -186,12 +227,6 @@ func (w *World) habit(id string, faults []Fault) Habit {
 		n -= f.Share
 	}
 	return 0
-}
-
-// boot is how long a device is dark: a third of the outage on its card up to all of it.
-func (w *World) boot(id string, m firmward.Model) time.Duration {
-	most := rollout.Outage(m)
-	return most/3 + time.Duration(w.dice("boot "+id, 1000))*(most-most/3)/1000
 }
 
 // darken counts a device, and what it carries, as dark until it is back. One that stays silent does not count for ever: it is lost, not dark.
@@ -210,25 +245,26 @@ func (w *World) darken(d *Device) {
 	})
 }
 
-// agree lets people approve what waits for them.
-func (w *World) agree(r *Run) {
+// agree lets people approve what waits for them, and gives the approvals that are new.
+func agree(r *firmward.Rollout, now time.Time) (yes []consent) {
 	wave := r.Wave + 1
 	switch {
 	case r.State == firmward.RolloutAwaiting:
 		wave = 0
 	case r.State != firmward.RolloutRunning || !r.Policy.ApproveWaves || wave >= r.Waves:
-		return
+		return nil
 	}
 	for i := range max(1, r.Policy.Approvals) {
 		who := fmt.Sprintf("person %d", i+1)
 		at := slices.IndexFunc(r.Approvals, func(a firmward.Approval) bool { return a.Wave == wave && a.Actor == who })
 		if at < 0 {
-			r.Approvals = append(r.Approvals, firmward.Approval{Actor: who, Wave: wave, At: w.Now})
-			r.yes = append(r.yes, consent{who, wave})
+			r.Approvals = append(r.Approvals, firmward.Approval{Actor: who, Wave: wave, At: now})
+			yes = append(yes, consent{who, wave})
 			continue
 		}
-		r.Approvals[at].At = w.Now
+		r.Approvals[at].At = now
 	}
+	return yes
 }
 
 // Forecast is what many runs of a case came to.
@@ -237,16 +273,17 @@ type Forecast struct {
 	Finished int // runs in which the rollout came to its end by itself
 }
 
-// Forecast plays a case with as many seeds, from seed on. It ends with the error that stop gives between two runs; nil: it is not asked.
+// Forecast plays a case with as many seeds, from seed on. It ends with the error that stop gives between two runs, or within a large one; nil: it is not asked.
 func (c Case) Forecast(stop func() error, seed uint64, runs int) (Forecast, error) {
 	f := Forecast{Runs: make([]Outcome, 0, runs)}
+	c.stop = stop
 	for i := range runs {
+		o := c.Play(seed + uint64(i))
 		if stop != nil {
 			if err := stop(); err != nil {
 				return f, err
 			}
 		}
-		o := c.Play(seed + uint64(i))
 		f.Runs = append(f.Runs, o)
 		if o.State == firmward.RolloutFinished {
 			f.Finished++

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -18,6 +19,7 @@ import (
 var inventory = []check{
 	{"sites and networks", networks},
 	{"freezes", freezes},
+	{"update times", updateTimes},
 	{"observations", observations},
 	{"observation evidence is kept", evidence},
 	{"devices", devices},
@@ -64,6 +66,23 @@ func freezes(t *testing.T, s *store.Store) {
 	wantCode(t, s.Tx(ctx, func(tx *store.Tx) error { return tx.DeleteFreeze(ctx, "Zürich", "Ferien") }), firmward.NotFound)
 	write(t, s, func(tx *store.Tx) error { return tx.DeleteFreeze(ctx, "home", "Ferien") })
 	diff(t, "after delete", []store.SiteFreeze{at("home", quarter)}, of("home"))
+}
+
+func updateTimes(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	took := func(rollout, device, model string, minutes int) firmward.UpdateTime {
+		return firmward.UpdateTime{Model: model, Hardware: "h", RolloutID: rollout, DeviceID: device, Sent: time.Minute, Back: 5 * time.Minute, At: t0.Add(time.Duration(minutes) * time.Minute)}
+	}
+	old, middle, latest, other := took("r1", "a", "M", 1), took("r1", "b", "M", 2), took("r2", "a", "M", 3), took("r1", "c", "N", 4)
+	write(t, s, func(tx *store.Tx) error {
+		return errors.Join(tx.PutUpdateTimes(ctx, middle, old, other, latest), tx.PutUpdateTimes(ctx, took("r1", "b", "M", 2)))
+	})
+	of := func(model string, most int) []firmward.UpdateTime {
+		return must[[]firmward.UpdateTime](t)(s.UpdateTimes(ctx, model, most))
+	}
+	diff(t, "the newest first", []firmward.UpdateTime{latest, middle, old}, of("M", 50))
+	diff(t, "no more than asked for", []firmward.UpdateTime{latest, middle}, of("M", 2))
+	diff(t, "of a model without updates", []firmward.UpdateTime{}, of("O", 50))
 }
 
 func addr(s string) netip.Addr { return netip.MustParseAddr(s) }

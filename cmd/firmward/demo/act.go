@@ -110,13 +110,25 @@ func (s *Story) plugs(ctx context.Context) error {
 	if err := s.refused(ctx, p, "plug-7", rollout.RefuseOwner, "no owner, so no policy may act"); err != nil {
 		return err
 	}
+	usual, err := s.Anna.forecast(ctx, rel.ID, "")
+	if err != nil {
+		return err
+	}
+	bad, err := s.Anna.forecast(ctx, rel.ID, "silent=17%,old-version=17%")
+	if err != nil {
+		return err
+	}
+	s.tell("before she starts it, anna has it played 100 times: %s", foretold(usual))
+	s.tell("and what if one in six plugs went silent and one in six came back old? %s", foretold(bad))
 	if err := s.Anna.steer(ctx, p.Rollout.ID, "start", ""); err != nil {
 		return err
 	}
+	began := s.Clock.Now()
 	s.tell("anna starts the rollout: %d plugs, window %s, canary soak %s", len(p.Targets), p.Rollout.Policy.Window, strings.TrimSuffix(p.Rollout.Policy.CanarySoak, "0m0s"))
 	if err := s.ended(ctx, p.Rollout.ID); err != nil {
 		return err
 	}
+	s.tell("it stands still after %s", hours(s.Clock.Now().Sub(began)))
 	spare := s.truth("plug-8")
 	v, err := s.Store.Stagings(ctx, rel.SHA256, "pull", "SNPL-00112EU", "gen2")
 	if err != nil || len(v) != 1 {
@@ -144,6 +156,25 @@ func (s *Story) plugs(ctx context.Context) error {
 		s.outcome(8, target.State == firmward.TargetFailed && target.Code == t.code, t.text, fmt.Sprintf("firmward: %s, %s; the device: runs %s, %s", target.State, target.Why, f.InstalledVersion, power(f)))
 	}
 	return nil
+}
+
+// foretold is what a forecast says, in a line.
+func foretold(f httpapi.Forecast) string {
+	second := func(n int) string { return hours(time.Duration(n) * time.Second) }
+	out := fmt.Sprintf("%d runs come to their end, eight of ten of those within %s to %s", f.Finished, second(f.Seconds.P10), second(f.Seconds.P90))
+	if len(f.Stops) > 0 {
+		out += fmt.Sprintf("; the others stand still, most often (%d) %s", f.Stops[0].N, f.Stops[0].Text)
+	}
+	return out + fmt.Sprintf("; at most %d plugs get the image and do not end well", f.Blast.Max)
+}
+
+// hours is a time in days and hours.
+func hours(d time.Duration) string {
+	h := int(d.Round(time.Hour).Hours())
+	if h < 48 {
+		return fmt.Sprintf("%d h", h)
+	}
+	return fmt.Sprintf("%d d %d h", h/24, h%24)
 }
 
 func power(f lab.Facts) string {

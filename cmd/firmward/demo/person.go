@@ -104,6 +104,12 @@ func (p Person) plan(ctx context.Context, release string) (httpapi.RolloutDetail
 }
 
 // steer starts, pauses, resumes or stops a rollout.
+func (p Person) forecast(ctx context.Context, release, faults string) (httpapi.Forecast, error) {
+	var out httpapi.Forecast
+	err := p.post(ctx, "/rollouts/forecast", httpapi.NewForecast{NewRollout: httpapi.NewRollout{Release: release}, Runs: 100, Seed: 1, Faults: faults}, &out)
+	return out, err
+}
+
 func (p Person) steer(ctx context.Context, id, order, why string) error {
 	return p.post(ctx, "/rollouts/"+id+"/"+order, httpapi.Reason{Why: why}, nil)
 }

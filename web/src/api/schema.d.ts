@@ -810,6 +810,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/policies/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What policies mean for the inventory
+         * @description How many devices fall under each rollout policy, and which of them fell under another one some time ago. The body is a policy file as YAML; without one it is about the policies in force. Nothing changes.
+         */
+        post: operations["preview-policies"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/recipients": {
         parameters: {
             query?: never;
@@ -2251,6 +2271,16 @@ export interface components {
             /** Format: date-time */
             at: string;
         };
+        Hold: {
+            /** @description in its place while something that the release closes is being exploited */
+            exploited?: string;
+            /** @description and only while the device's owner has released it */
+            release?: boolean;
+            /** @description CEL over one device; absent: every device */
+            select?: string;
+            /** @description after the vendor published the release */
+            wait?: string;
+        };
         Hop: {
             /** @example full to minimal */
             changesVariant?: string;
@@ -2589,6 +2619,16 @@ export interface components {
             /** @enum {string} */
             role: "viewer" | "operator" | "approver" | "admin";
         };
+        NewlyRule: {
+            /** @description absent: none */
+            before?: string;
+            device: string;
+            deviceId: string;
+            /** @description it was not known before */
+            new?: boolean;
+            /** @description absent: none */
+            now?: string;
+        };
         NextStep: {
             /** @description what keeps it from happening */
             blocker?: string;
@@ -2829,6 +2869,27 @@ export interface components {
             to: string;
             why?: string;
             yearly: boolean;
+        };
+        PolicyPreview: {
+            /** @description devices that fell under another policy then */
+            changed: components["schemas"]["NewlyRule"][];
+            /**
+             * Format: int64
+             * @description in use
+             */
+            devices: number;
+            /**
+             * Format: int64
+             * @description of those, the ones that no policy takes: nothing is ever rolled out to them
+             */
+            none: number;
+            /** @description tried from top to bottom */
+            policies: components["schemas"]["RuledBy"][];
+            /**
+             * Format: date-time
+             * @description changes are told from then on
+             */
+            since: string;
         };
         Premise: {
             /** @description containment that was proven */
@@ -3189,6 +3250,8 @@ export interface components {
             /** Format: int64 */
             failureFloor: number;
             freezes?: components["schemas"]["PolicyFreeze"][];
+            /** @description how long releases mature before some devices get them; the first that matches a device counts */
+            holdBack?: components["schemas"]["Hold"][];
             /** @description core network gear is held back */
             holdCore: boolean;
             /**
@@ -3237,6 +3300,28 @@ export interface components {
             /** @description when devices may be changed, in words; in the site's time zone unless it says another */
             window: string;
             windows?: components["schemas"]["WindowRule"][];
+        };
+        RuledBy: {
+            /**
+             * Format: int64
+             * @description devices that came under it or left it since
+             */
+            changed: number;
+            /**
+             * Format: int64
+             * @description devices that its selector matches
+             */
+            matches: number;
+            /** @description what is odd about it */
+            note?: string;
+            policy: string;
+            /**
+             * Format: int64
+             * @description of those, the ones that no policy before it takes: they fall under it
+             */
+            rules: number;
+            /** @description absent: every device */
+            select?: string;
         };
         SSVC: {
             /** @description no, yes */
@@ -5360,6 +5445,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Policies"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "preview-policies": {
+        parameters: {
+            query?: {
+                /** @description file name shown in errors */
+                name?: string;
+                /** @description how far back changes are told, such as 36h or 7d */
+                since?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/yaml": string;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyPreview"];
                 };
             };
             /** @description Error */

@@ -1,0 +1,326 @@
+package control_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/control"
+	"github.com/firmward/firmward/lab"
+	"github.com/firmward/firmward/rollout"
+	"github.com/firmward/firmward/rollout/sim"
+	"github.com/firmward/firmward/store"
+)
+
+// simScale is how much faster than the wall the houses and labs live here.
+var simScale = 240.0
+
+// simPolicies are three ways to roll out: one device after the other until the first failure, some at once whatever happens, and waves that
+// are judged by what they show.
+var simPolicies = []string{
+	`{name: careful, waves: [50, 100], canary-soak: 10m, wave-soak: 10m, max-in-flight: 1, failure-budget-percent: 1, failure-floor: 0`,
+	`{name: stubborn, waves: [100], canary-soak: 5m, wave-soak: 5m, max-in-flight: 4, per-model: 4, failure-budget-percent: 100, failure-floor: 20`,
+	`{name: by-count, waves: [{count: 2}, 100], canary-soak: 5m, wave-soak: 10m, max-in-flight: 1, failure-budget-percent: 60, failure-floor: 1, silence-budget-count: 0`,
+}
+
+// simPolicy completes one of them.
+func simPolicy(n int) string {
+	return "rollout-policies:\n  - " + simPolicies[n] + `, canary-in-flight: 1, approvals: 0, deadline: 60m, commit-within: 40m, window: always, require-owner: false}
+risk-policies:
+  - {name: r, exploited-and-exposed: 1d, exploited: 1d, critical: 1d, high: 1d, other: 1d, contain-within: 1d, replace-within: 1d, look-every: 7d}
+`
+}
+
+// simFaults are the habits of simulated devices and what makes a device of the lab the same.
+var simFaults = map[sim.Habit]string{
+	sim.Nothing: lab.FaultAcceptedAndNothing, sim.OldVersion: lab.FaultOldVersionBack, sim.Silent: lab.FaultSilentAfterUpdate,
+	sim.DeadService: lab.FaultDeadService, sim.Unreachable: lab.FaultOffline,
+}
+
+// TestSimulatorAgainstLab draws policies, fleets and faults from seeds, lets the simulator play each, and then carries the same rollout out on
+// the lab, over sockets and by the protocols of its devices. Decisions and ends must be the same.
+func TestSimulatorAgainstLab(t *testing.T) {
+	t.Parallel() // nearly all of it is waiting
+	seeds := 9   // three of each kind of device
+	if testing.Short() || raceOn {
+		seeds = 3
+	}
+	if raceOn {
+		simScale = 120 // each exchange takes long
+	}
+	var all sync.WaitGroup
+	for seed := range uint64(seeds) {
+		all.Go(func() { // all at once, on however few cores
+			t.Run(fmt.Sprint("seed ", seed+1), func(t *testing.T) { playBoth(t, seed+1) })
+		})
+	}
+	all.Wait()
+}
+
+func playBoth(t *testing.T, seed uint64) {
+	dice := rand.New(rand.NewPCG(seed, 0))
+	kind := []string{"plug", "camera", "light"}[seed%3]
+	policies := simPolicy(dice.IntN(len(simPolicies)))
+	n := 5 + dice.IntN(4)
+	start := time.Now()
+	l := lab.New(lab.Options{Clock: lab.ScaledClock(start, simScale), Net: lab.NewNet()})
+	t.Cleanup(func() { l.Close() })
+	l.AddSite("home", netip.MustParsePrefix("192.168.20.0/24"))
+	for i := range n {
+		place := lab.Place{Name: fmt.Sprintf("%s-%d", kind, i), Site: "home"}
+		var err error
+		switch kind {
+		case "plug":
+			_, err = l.AddPlug(lab.PlugSpec{Place: place})
+		case "camera":
+			_, err = l.AddCamera(lab.CameraSpec{Place: place, Password: lab.CameraPassword})
+		case "light":
+			_, err = l.AddWLED(lab.WLEDSpec{Place: place, Arch: "esp32"})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir := t.TempDir()
+	serveLab(t, l, dir)
+	ctx, cancel := context.WithCancel(t.Context())
+	c, st, err := loopHouse(ctx, dir, policies, control.Clock{Base: start, Start: start, Scale: simScale})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		err := c.Run(ctx)
+		if ctx.Err() == nil {
+			t.Error("the house ended early:", err)
+		}
+		done <- err
+	}()
+	defer func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		st.Close()
+	}()
+	fleet := meet(t, c)
+	if len(fleet) != n {
+		t.Fatalf("%d of %d devices were found", len(fleet), n)
+	}
+	rel := newerFor(t, c, l, fleet[0])
+
+	// The same dice give out the faults, to those of the lab and to those of the simulator.
+	habits := map[string]sim.Habit{}
+	might := []sim.Habit{sim.Nothing, sim.OldVersion, sim.Silent, sim.DeadService, sim.Unreachable}
+	if kind == "light" {
+		might = slices.DeleteFunc(might, func(h sim.Habit) bool { return h == sim.DeadService })
+	}
+	var told []string
+	for i, d := range fleet {
+		if odds := 3; i == 0 && dice.IntN(odds) > 0 || dice.IntN(odds) > 0 { // a bad canary ends most of them too soon
+			continue
+		}
+		h := might[dice.IntN(len(might))]
+		habits[d.ID] = h
+		told = append(told, d.Name+" "+h.String())
+	}
+	_, k, err := c.ForecastRollout(ctx, control.Forecasting{Release: rel.ID, Runs: 1, Seed: seed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]string{}
+	for _, d := range fleet {
+		names[d.ID] = d.Name
+	}
+	simulated := sim.Decisions{Names: names}
+	k.Habits, k.Decided = habits, &simulated
+	out := k.Play(seed)
+	if out.Violation != "" {
+		t.Fatal(out.Violation)
+	}
+	for _, ld := range l.Devices() {
+		for _, d := range fleet {
+			if f, ok := simFaults[habits[d.ID]]; ok && ld.Facts().Addrs[0] == d.Addrs[0] {
+				if err := l.Fault(ld.Name(), f); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	id := carryOut(t, c, rel.ID)
+	real := decided(t, st, id)
+	real.Names = names
+	t.Logf("seed %d: %d times %s by policy %s; %s; %s", seed, n, kind, k.Policy.Name, strings.Join(told, ", "), out.Why)
+	if simulated.Sum() != real.Sum() {
+		t.Errorf("simulated:\n%s\nby the lab:\n%s", simulated, real)
+	}
+	t.Logf("%s\n%s", simulated.Sum(), simulated)
+}
+
+// meet scans the lab twice, the second time with passwords, and names its devices in the order of their ids: that is the order in which
+// those of the same criticality start.
+func meet(t *testing.T, c *control.Control) []firmward.Device {
+	t.Helper()
+	ctx, prefix := t.Context(), netip.MustParsePrefix("192.168.20.0/26")
+	if _, err := c.NameNetwork(ctx, anna, control.AddNetwork{Prefix: prefix, Site: "home", Profile: firmward.ProfileHome}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.SetCredential(ctx, anna, control.Credential{Family: "axis", Site: "home", User: "root", Password: lab.CameraPassword}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		scan, err := c.StartScan(ctx, anna, prefix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		over := awhile(t, func() bool {
+			scan, err = c.ScanByID(scan.ID)
+			return err != nil || !scan.Ended.IsZero()
+		})
+		if err != nil || !over || scan.Error != "" {
+			t.Fatal(err, scan.Error)
+		}
+	}
+	fleet, err := store.Every(func(p store.Page) ([]firmward.Device, string, error) {
+		return c.Store.Devices(ctx, store.DeviceFilter{}, p)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.SortFunc(fleet, func(a, b firmward.Device) int { return strings.Compare(a.ID, b.ID) })
+	for i := range fleet {
+		fleet[i].Name = fmt.Sprintf("d%02d", i+1)
+		if _, err := c.SetDevice(ctx, anna, fleet[i].ID, control.DeviceFacts{Name: &fleet[i].Name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return fleet
+}
+
+// newerFor imports the next version of a device.
+func newerFor(t *testing.T, c *control.Control, l *lab.Lab, d firmward.Device) firmward.Release {
+	t.Helper()
+	want := map[string]string{"shelly-gen2": "1.4.4", "axis": "10.12.262", "wled": "0.15.3"}[d.Family]
+	for _, ld := range l.Devices() {
+		if ld.Facts().Addrs[0] != d.Addrs[0] {
+			continue
+		}
+		image, err := ld.Image(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rel, err := c.ImportRelease(t.Context(), anna, firmward.Release{
+			Family: d.Family, Vendor: d.Vendor, Models: []string{d.Model}, Hardware: []string{d.Hardware}, Version: want, FileName: "image.bin", Origin: "the lab",
+		}, bytes.NewReader(image))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rel
+	}
+	t.Fatalf("the lab has no %s", d.Name)
+	return firmward.Release{}
+}
+
+// carryOut starts a rollout and waits until nothing more happens in it.
+func carryOut(t *testing.T, c *control.Control, release string) string {
+	t.Helper()
+	ctx := t.Context()
+	p, err := c.PlanRollout(ctx, anna, release, "", firmward.Filter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.SteerRollout(ctx, anna, p.Rollout.ID, "start", ""); err != nil {
+		t.Fatal(err)
+	}
+	over := awhile(t, func() bool {
+		r, err := c.Store.Rollout(ctx, p.Rollout.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.State != firmward.RolloutRunning && r.InFlight == 0
+	})
+	if !over {
+		targets, _, err := c.Store.Targets(ctx, p.Rollout.ID, store.TargetFilter{}, store.Page{})
+		t.Fatalf("the rollout does not come to an end: %+v, %v", targets, err)
+	}
+	return p.Rollout.ID
+}
+
+// awhile waits in the wall's time, since sockets know no other, and says whether it was not in vain.
+func awhile(t *testing.T, until func() bool) bool {
+	t.Helper()
+	look, deadline := time.NewTicker(50*time.Millisecond), time.NewTimer(2*time.Minute)
+	defer look.Stop()
+	for !until() {
+		select {
+		case <-look.C:
+		case <-deadline.C:
+			return false
+		}
+	}
+	return true
+}
+
+// decided reads what was decided about a rollout from the audit leaves and the commands that were sent.
+func decided(t *testing.T, st *store.Store, id string) sim.Decisions {
+	t.Helper()
+	var out sim.Decisions
+	ctx := t.Context()
+	leaves := func(subject string) []map[string]string {
+		all, err := store.Every(func(p store.Page) (list []map[string]string, next string, err error) {
+			found, next, err := st.FindLeaves(ctx, store.LeafFilter{Subject: subject}, p)
+			for _, l := range found {
+				detail := map[string]string{"action": l.Action}
+				maps.Copy(detail, l.Detail)
+				list = append(list, detail)
+			}
+			return list, next, err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		slices.Reverse(all) // the newest is found first
+		return all
+	}
+	for _, l := range leaves(id) {
+		switch what := strings.TrimPrefix(l["action"], "rollout-"); what {
+		case "start":
+			out.Header(l["state"])
+		case "running", "paused", "halted", "stopped", "finished", "wave":
+			out.Header(what)
+		}
+	}
+	targets, err := store.Every(func(p store.Page) ([]firmward.Target, string, error) {
+		return st.Targets(ctx, id, store.TargetFilter{}, p)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range targets {
+		for _, l := range leaves(g.DeviceID) {
+			if state, ok := strings.CutPrefix(l["action"], "target-"); ok && l["rollout"] == id {
+				out.State(g.DeviceID, state)
+			}
+		}
+		for n := 1; n <= g.Seq; n++ {
+			cmd, err := st.Command(ctx, fmt.Sprintf("%s.%s.%d", id, g.DeviceID, n))
+			if err != nil {
+				t.Fatal(err)
+			}
+			out.Order(g.DeviceID, rollout.Verb(cmd.Kind))
+		}
+		if g.State.Final() && g.State != firmward.TargetRefused {
+			out.End(g.DeviceID, g.Code)
+		}
+	}
+	return out
+}
