@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -278,7 +279,7 @@ func (c *Control) goBack(ctx context.Context, h firmward.Rehearsal, rel firmward
 	case h.Tries > 0 && now.Before(h.Since.Add(settle)):
 		return h.Since.Add(settle), nil
 	case h.Tries == 1 && seen.Reachable && seen.Version == rel.Version && now.Before(h.Since.Add(c.backWithin(settle))):
-		return c.sendBack(ctx, h, rel, spare) // a crash may have kept the first word from it
+		return c.sendBack(ctx, h, spare) // a crash may have kept the first word from it
 	case h.Tries > 0 && now.Before(h.Since.Add(c.backWithin(settle))):
 		return now.Add(settle), nil
 	case h.Tries > 0:
@@ -288,15 +289,15 @@ func (c *Control) goBack(ctx context.Context, h firmward.Rehearsal, rel firmward
 		}
 		h.Checks = append(h.Checks, firmward.StagingCheck{
 			Name: "rollback", Before: rel.Version, After: seen.Version, Verdict: firmward.CheckFailed,
-			Why: fmt.Sprintf("it was told to go back to %s and %s", h.From, what),
+			Why: strings.TrimSuffix(fmt.Sprintf("it was told to go back to %s and %s: %s", h.From, what, h.Said), ": "),
 		})
 		return time.Time{}, c.conclude(ctx, h, rel, spare)
 	}
-	return c.sendBack(ctx, h, rel, spare)
+	return c.sendBack(ctx, h, spare)
 }
 
 // sendBack tells the spare to go back.
-func (c *Control) sendBack(ctx context.Context, h firmward.Rehearsal, rel firmward.Release, spare firmward.Device) (time.Time, error) {
+func (c *Control) sendBack(ctx context.Context, h firmward.Rehearsal, spare firmward.Device) (time.Time, error) {
 	j, err := c.job(ctx, rollout.Command{RolloutID: h.RolloutID, DeviceID: spare.ID})
 	if err != nil {
 		return time.Time{}, err
@@ -305,11 +306,15 @@ func (c *Control) sendBack(ctx context.Context, h firmward.Rehearsal, rel firmwa
 	if err := c.keepRehearsal(ctx, h); err != nil {
 		return time.Time{}, err
 	}
-	if ev, err := c.revert(ctx, j); err != nil {
+	ev, err := c.revert(ctx, j)
+	if err != nil {
 		return time.Time{}, err
-	} else if ev.Kind == rollout.RevertFailed {
-		h.Checks = append(h.Checks, firmward.StagingCheck{Name: "rollback", Before: rel.Version, Verdict: firmward.CheckFailed, Why: "it does not go back: " + ev.Why})
-		return time.Time{}, c.conclude(ctx, h, rel, spare)
+	}
+	if ev.Kind == rollout.RevertFailed { // its answer may have been lost: what it runs then decides
+		h.Said = ev.Why
+		if err := c.keepRehearsal(ctx, h); err != nil {
+			return time.Time{}, err
+		}
 	}
 	return h.Since.Add(max(c.able(c.Catalog.Model(spare), nil).Settle, c.Clock.Real(wordTaken))), nil
 }
