@@ -23,7 +23,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  Tests with namespaces and nftables need root and skip without; FIRMWARD_REQUIRE_DAEMONS=1 makes a skip a failure."
-	@echo "  FIRMWARD_TEST_DATA=DIR names real feed documents."
+	@echo "  FIRMWARD_TEST_DATA=DIR names real feed documents, FIRMWARD_TWIN_KERNEL=DIR an unpacked kernel for the virtual twin (docs/staging.md)."
 
 build: ## one static binary, bin/firmward; with the web app if "make web" built it before
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/firmward ./cmd/firmward

@@ -88,7 +88,8 @@ type Rehearsal struct {
 	Before    TestPack
 	After     TestPack
 	Checks    []StagingCheck // of what was rehearsed beside the update: going back, a power cut
-	Tries     int            // how often the pack of this phase found nobody
+	Tries     int            // how often the pack of this phase found nobody, or how often the device was told
+	Said      string         `json:",omitempty"` // what went wrong when it was told to go back last
 }
 
 // RehearsalPhase is where a rehearsal stands.

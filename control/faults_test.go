@@ -3,6 +3,7 @@ package control_test
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"fmt"
 	"net/netip"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"github.com/firmward/firmward/control"
 	"github.com/firmward/firmward/lab"
 	"github.com/firmward/firmward/policy"
+	"github.com/firmward/firmward/twin"
 )
 
 const faultPolicy = `
@@ -78,10 +80,24 @@ type faultStory struct {
 	rel    firmward.Release
 	began  time.Time
 	spares []string
+	twins  []twin.Twin
+	policy string
+}
+
+// outlet is a spare of the lab whose power can be cut.
+type outlet struct {
+	twin.Device
+	device *lab.Device
+}
+
+// CutPower takes the power away and gives it back.
+func (o outlet) CutPower(context.Context) error {
+	o.device.PowerCycle()
+	return nil
 }
 
 func newFaultStory(t *testing.T, file string) *faultStory {
-	return &faultStory{t: t, file: file, lab: newLab(t), ids: map[string]string{}}
+	return &faultStory{t: t, file: file, lab: newLab(t), ids: map[string]string{}, policy: faultPolicy}
 }
 
 func (s *faultStory) fail(format string, args ...any) {
@@ -160,6 +176,9 @@ func (s *faultStory) device(words []string) {
 		_, err = s.lab.AddHue(lab.HueSpec{Place: at, Key: lab.HueKey, Lamps: []lab.HueLamp{{Name: "Sofa"}, {Name: "Desk"}}})
 	}
 	s.must(err)
+	if d, ok := s.lab.Device(words[1]); ok && said["outlet"] != "" {
+		s.twins = append(s.twins, outlet{twin.Device{Place: firmward.PlaceLab, Prefix: netip.PrefixFrom(d.Facts().Addrs[0], 32), Way: s.lab.Attach("home")}, d})
+	}
 }
 
 // settle names the network, scans it and learns who is who.
@@ -167,9 +186,10 @@ func (s *faultStory) settle(change ...func(*control.Config)) {
 	if s.house.Control != nil {
 		return
 	}
-	pol, err := policy.Parse([]byte(faultPolicy), "faults.yaml")
+	pol, err := policy.Parse([]byte(s.policy), "faults.yaml")
 	s.must(err)
 	s.house = live(s.t, s.lab.Attach("home"), "home", map[netip.Prefix]firmward.Profile{home: firmward.ProfileHome}, func(cfg *control.Config) {
+		cfg.Twins = s.twins
 		cfg.Policies, cfg.Serve = pol, netip.AddrPortFrom(home.Addr().Next().Next(), 8390)
 		for _, f := range change {
 			f(cfg)

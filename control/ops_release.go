@@ -274,7 +274,7 @@ func (c *Control) SteerRollout(ctx context.Context, who firmward.Person, id, ord
 
 func (c *Control) steer(ctx context.Context, id, actor, order, why string) error {
 	err := c.change(ctx, id, func(tx *store.Tx, r *firmward.Rollout) error {
-		if r.Rehearsal {
+		if r.Rehearsal && actor != self {
 			return firmward.Errorf(firmward.Invalid, "this is a rehearsal on a spare: steer the rollout that waits for it")
 		}
 		if order == "halt" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -15,10 +16,11 @@ import (
 )
 
 const (
-	packAgain   = time.Minute // house time until a pack that found nobody runs again
-	packTries   = 3           // how often
-	forwardSoak = time.Minute // how long a spare is watched after it went forward once more
-	backLooks   = 3           // settle times within which a spare that was told to go back must be back
+	packAgain   = time.Minute     // house time until a pack that found nobody runs again
+	packTries   = 3               // how often
+	forwardSoak = time.Minute     // how long a spare is watched after it went forward once more
+	wordTaken   = 2 * time.Second // of real time, until a spare that was told to go back no longer runs what it ran
+	backLooks   = 3               // settle times within which a spare that was told to go back must be back
 )
 
 // stageStep takes every open rehearsal one step on.
@@ -54,6 +56,13 @@ func (c *Control) rehearseOn(ctx context.Context, h firmward.Rehearsal) (next ti
 		return c.packBefore(ctx, h, rel, spare)
 	case firmward.RehearseUpdate:
 		t, over, err := c.rehearsed(ctx, h.RolloutID)
+		if err == nil && !over && t.State == firmward.TargetPending && !rel.Withdrawn.IsZero() {
+			t.State, t.Why = firmward.TargetSkipped, "the release was withdrawn: "+rel.WhyGone
+			if err = c.verdict(ctx, h, rel, spare, t, nil); err == nil {
+				err = c.abandonRehearsal(ctx, h.RolloutID, t.Why)
+			}
+			return next, err
+		}
 		if err != nil || !over {
 			return next, err
 		}
@@ -193,11 +202,7 @@ func (c *Control) backWithin(settle time.Duration) time.Duration {
 // cutPower takes the spare's power away while it runs the new version, once, and looks until it runs that again.
 func (c *Control) cutPower(ctx context.Context, h firmward.Rehearsal, rel firmward.Release, spare firmward.Device) (time.Time, error) {
 	now, settle := c.Clock.Now(), c.able(c.Catalog.Model(spare), nil).Settle
-	if h.Tries == 0 {
-		h.Tries, h.Since = 1, now
-		if err := c.keepRehearsal(ctx, h); err != nil {
-			return time.Time{}, err
-		}
+	if h.Tries == 0 { // a crash before it is saved cuts twice, which says no less
 		cutter, ok := c.twinOf(spare).(twin.PowerCutter)
 		if !ok {
 			return time.Time{}, firmward.Errorf(firmward.Internal, "the power of "+spare.Name+" cannot be cut any more")
@@ -205,7 +210,8 @@ func (c *Control) cutPower(ctx context.Context, h firmward.Rehearsal, rel firmwa
 		if err := cutter.CutPower(ctx); err != nil {
 			return time.Time{}, err
 		}
-		return now.Add(c.Clock.Real(time.Second)), nil
+		h.Tries, h.Since = 1, c.Clock.Now()
+		return h.Since.Add(c.Clock.Real(time.Second)), c.keepRehearsal(ctx, h)
 	}
 	seen, err := c.look(ctx, spare)
 	if err != nil {
@@ -246,7 +252,7 @@ func (c *Control) noWayBack(rel firmward.Release, spare firmward.Device) string 
 // goBack tells the spare to go back and looks until it did. It is told again only when a look has shown that it still runs the new
 // version after it had time to settle: to be told twice would bring it forward.
 func (c *Control) goBack(ctx context.Context, h firmward.Rehearsal, rel firmward.Release, spare firmward.Device) (time.Time, error) {
-	settle := c.able(c.Catalog.Model(spare), nil).Settle
+	settle := max(c.able(c.Catalog.Model(spare), nil).Settle, c.Clock.Real(wordTaken))
 	seen, err := c.look(ctx, spare)
 	if err != nil {
 		return time.Time{}, err
@@ -272,6 +278,8 @@ func (c *Control) goBack(ctx context.Context, h firmward.Rehearsal, rel firmward
 		return time.Time{}, err
 	case h.Tries > 0 && now.Before(h.Since.Add(settle)):
 		return h.Since.Add(settle), nil
+	case h.Tries == 1 && seen.Reachable && seen.Version == rel.Version && now.Before(h.Since.Add(c.backWithin(settle))):
+		return c.sendBack(ctx, h, spare) // a crash may have kept the first word from it
 	case h.Tries > 0 && now.Before(h.Since.Add(c.backWithin(settle))):
 		return now.Add(settle), nil
 	case h.Tries > 0:
@@ -281,25 +289,34 @@ func (c *Control) goBack(ctx context.Context, h firmward.Rehearsal, rel firmward
 		}
 		h.Checks = append(h.Checks, firmward.StagingCheck{
 			Name: "rollback", Before: rel.Version, After: seen.Version, Verdict: firmward.CheckFailed,
-			Why: fmt.Sprintf("it was told to go back to %s and %s", h.From, what),
+			Why: strings.TrimSuffix(fmt.Sprintf("it was told to go back to %s and %s: %s", h.From, what, h.Said), ": "),
 		})
 		return time.Time{}, c.conclude(ctx, h, rel, spare)
 	}
+	return c.sendBack(ctx, h, spare)
+}
+
+// sendBack tells the spare to go back.
+func (c *Control) sendBack(ctx context.Context, h firmward.Rehearsal, spare firmward.Device) (time.Time, error) {
 	j, err := c.job(ctx, rollout.Command{RolloutID: h.RolloutID, DeviceID: spare.ID})
 	if err != nil {
 		return time.Time{}, err
 	}
-	h.Tries, h.Since = 1, now // saved before it is sent
+	h.Tries, h.Since = h.Tries+1, c.Clock.Now() // saved before it is sent
 	if err := c.keepRehearsal(ctx, h); err != nil {
 		return time.Time{}, err
 	}
-	if ev, err := c.revert(ctx, j); err != nil {
+	ev, err := c.revert(ctx, j)
+	if err != nil {
 		return time.Time{}, err
-	} else if ev.Kind == rollout.RevertFailed {
-		h.Checks = append(h.Checks, firmward.StagingCheck{Name: "rollback", Before: rel.Version, Verdict: firmward.CheckFailed, Why: "it does not go back: " + ev.Why})
-		return time.Time{}, c.conclude(ctx, h, rel, spare)
 	}
-	return now.Add(settle), nil
+	if ev.Kind == rollout.RevertFailed { // its answer may have been lost: what it runs then decides
+		h.Said = ev.Why
+		if err := c.keepRehearsal(ctx, h); err != nil {
+			return time.Time{}, err
+		}
+	}
+	return h.Since.Add(max(c.able(c.Catalog.Model(spare), nil).Settle, c.Clock.Real(wordTaken))), nil
 }
 
 // compare asks what became of the spare.

@@ -113,11 +113,12 @@ func (v *VM) power() error {
 	if err != nil {
 		return err
 	}
+	// The disk need not outlive this host, only the machine: what that wrote is kept when it is killed (cache=unsafe).
 	args := []string{
 		"netns", "exec", v.space.Name, "qemu-system-x86_64", "-accel", "tcg", "-machine", "pc", "-m", "128", "-nodefaults", "-no-user-config", "-display", "none",
 		"-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
 		"-serial", "file:" + v.path("console"), "-kernel", v.kernel, "-initrd", v.path("initrd"), "-append", "console=ttyS0 quiet panic=1 no_timer_check mitigations=off",
-		"-drive", "id=d,if=none,format=raw,file=" + v.path("disk"), "-device", "virtio-blk-pci,drive=d",
+		"-drive", "id=d,if=none,format=raw,cache=unsafe,file=" + v.path("disk"), "-device", "virtio-blk-pci,drive=d",
 		"-netdev", "tap,id=n,script=no,downscript=no,ifname=" + tap, "-device", "virtio-net-pci,netdev=n,romfile=,mac=" + mac,
 	}
 	v.machine, err = run(exec.Command(ip, args...))

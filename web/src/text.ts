@@ -262,7 +262,12 @@ export const text = {
   notTakingPart: 'Not taking part, and why',
   staging: 'Staging',
   notStaged: 'Not tried on a spare: the canary carries the risk.',
-  stagingResult: { passed: 'passed', failed: 'failed', 'not-staged': 'not staged' },
+  stagingResult: { passed: 'passed', failed: 'failed', 'not-staged': 'not staged', running: 'under way' },
+  stagingVerdicts: 'What was rehearsed',
+  stagingExpired: 'expired',
+  stagingUntil: (when: string) => `stands until ${when}`,
+  notMirrored: 'Not mirrored',
+  stagingReached: 'Tried to reach, and was kept from',
   policy: (name: string) => `Limits of policy ${name}`,
   limits: (p: Schemas['RolloutPolicy']) =>
     [p.window && `window ${p.window}`, `at most ${p.maxInFlight} at once`, p.ramp && `${p.ramp.start} to ${p.ramp.max} with success`, p.perSite && `${p.perSite} of a site`,

@@ -69,10 +69,26 @@ function Detail({ detail: d }: { detail: Schemas['RolloutDetail'] }) {
         <h2 id="staging">{text.staging}</h2>
         {d.staging.length === 0 && <p className="dim">{text.notStaged}</p>}
         <ul className="plain">
+          {(r.covered ?? []).map((c) => (
+            <li key={`${c.model} ${c.hardware} ${c.version} ${c.verdict} ${c.why}`} className="card">
+              <p className="row">
+                <Mark tone={({ passed: 'good', failed: 'bad', 'not-staged': 'warn', running: 'busy' } as const)[c.result]}>{text.stagingResult[c.result]}</Mark>
+                <span><strong>{text.nDevices(c.devices)}</strong>, {c.model} {c.hardware} {c.version}: {c.why}</span>
+              </p>
+              {(c.differences ?? []).map((said) => <p key={said} className="dim small">{said}</p>)}
+            </li>
+          ))}
+        </ul>
+        {d.staging.length > 0 && <h3>{text.stagingVerdicts}</h3>}
+        <ul className="plain">
           {d.staging.map((s) => (
-            <li key={s.at + s.model} className="card row">
-              <Mark tone={({ passed: 'good', failed: 'bad', 'not-staged': 'warn' } as const)[s.result]}>{text.stagingResult[s.result]}</Mark>
-              <span>{s.model} {s.hardware}: {s.why}</span> <span className="dim small">{asMinute(s.at)}</span>
+            <li key={s.id} className="card">
+              <p className="row">
+                <Mark tone={s.expired ? 'warn' : ({ passed: 'good', failed: 'bad', 'not-staged': 'warn' } as const)[s.result]}>{s.expired ? text.stagingExpired : text.stagingResult[s.result]}</Mark>
+                <span>{s.model} {s.hardware}: {s.why}</span> {s.at && <span className="dim small">{asMinute(s.at)}</span>} {s.expires && s.result === 'passed' && <span className="dim small">{text.stagingUntil(asMinute(s.expires))}</span>}
+              </p>
+              {(s.notMirrored ?? []).length > 0 && <p className="dim small">{text.notMirrored}: {(s.notMirrored ?? []).join('; ')}</p>}
+              {(s.reached ?? []).length > 0 && <p className="dim small">{text.stagingReached}: {(s.reached ?? []).join('; ')}</p>}
             </li>
           ))}
         </ul>
