@@ -12,10 +12,12 @@ BENCH     ?= .
 BENCHTIME ?= 1s
 FUZZTIME  ?= 10s
 SOAK      ?= 5
+YEARS     ?= 1000
+SEEDS     ?= 100000
 
 ARCHS     ?= amd64 arm64
 
-.PHONY: help build release web demo test check race peers web-test nmap bench soak fuzz cover clean
+.PHONY: help build release web demo test check race years peers web-test nmap bench soak soak-sim fuzz cover clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,7 +44,7 @@ web/node_modules/.package-lock.json: web/package-lock.json
 demo: ## the main job on simulated devices, as any user
 	CGO_ENABLED=0 $(GO) run ./cmd/firmward demo
 
-test: check web-test race peers ## everything that CI runs
+test: check web-test race years peers ## everything that CI runs
 
 check: ## format, vet, modernisation and static checks: each must be silent
 	@echo "gofumpt";     out=$$($(GO) tool gofumpt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "$$out"; echo "run: $(GO) tool gofumpt -w FILE"; exit 1; }
@@ -52,6 +54,9 @@ check: ## format, vet, modernisation and static checks: each must be silent
 
 race: ## all tests with the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -timeout $(TIMEOUT) $(PKGS)
+
+years: ## 1,000 simulated years of a fleet and 5,000 fleets under fire, every invariant after every step (YEARS=1000)
+	FIRMWARD_SIM_YEARS=$(YEARS) FIRMWARD_SIM_FLEETS=5000 $(GO) test -count 1 -v -run '^(TestFleetYears|TestFleets)$$' ./rollout/sim | grep -v '^=== '
 
 web-test: ## walk through the web app of the real program in Chromium (SHOTS=DIR keeps the screenshots)
 	@missing=$$(for p in node npm chromium; do command -v $$p >/dev/null || echo $$p; done); \
@@ -79,6 +84,9 @@ bench: ## measured tables: start, memory, build, feeds, store, index, API (BENCH
 
 soak: ## the slow ones again and again: kills, walls, both databases (SOAK=times)
 	CGO_ENABLED=1 $(GO) test -race -count $(SOAK) -timeout 120m ./control/... ./enforce/... ./wire/... ./rollout/... ./store/... ./discover/...
+
+soak-sim: ## many random fleets and years of them, for half an hour (SEEDS=100000; every tenth is a whole year)
+	FIRMWARD_SIM_FLEETS=$(SEEDS) FIRMWARD_SIM_YEARS=$$(($(SEEDS) / 10)) $(GO) test -count 1 -v -timeout 6h -run '^(TestFleetYears|TestFleets)$$' ./rollout/sim | grep -v '^=== '
 
 fuzz: ## every fuzz target for a short time (FUZZTIME=10s)
 	@$(GO) test -list '^Fuzz' $(PKGS) | awk '/^Fuzz/ { names[++n] = $$1 } /^ok/ { for (i = 1; i <= n; i++) print $$2, names[i]; n = 0 }' | \

@@ -37,7 +37,17 @@ type RolloutPolicy struct {
 	Channels         []string      // release channels that it takes; empty: any
 	EmergencySoak    time.Duration // upper bound of both soaks when something exploited is hastened; 0: never hastened
 	RequireStaged    bool          // refuse targets whose release was not staged (else: shown, the canary carries the risk)
-	HoldCore         bool          // core network gear is held back
+	HoldCore         bool          // core network gear is held back for good, unless one of HoldBacks says for how long
+	HoldBacks        []HoldBack    `json:",omitempty"` // the first whose Select matches a device counts
+}
+
+// HoldBack lets releases mature before some devices get them.
+type HoldBack struct {
+	Select    Filter         // which devices
+	Source    string         // the selector as it was written; empty: every device
+	Wait      time.Duration  // after the vendor published the release
+	Exploited *time.Duration // in place of Wait while something that the release closes is being exploited; nil: Wait all the same
+	Release   bool           // and only while the device's owner has released it
 }
 
 // Takes reports whether the policy takes releases of a channel.

@@ -115,15 +115,24 @@ func (c *Control) touchFamily(ctx context.Context, family string) error {
 // carry it halt.
 func (c *Control) WithdrawRelease(ctx context.Context, who firmward.Person, id, why string) (firmward.Release, error) {
 	var rel firmward.Release
+	var halted []string
 	err := c.Store.Tx(ctx, func(tx *store.Tx) error {
 		var err error
 		if rel, err = tx.WithdrawRelease(ctx, id, why, c.Clock.Now()); err != nil {
+			return err
+		}
+		if halted, err = c.recall(ctx, tx, who, rel); err != nil {
 			return err
 		}
 		return c.leaf(ctx, tx, who.Name, "release-withdraw", id, map[string]string{"why": why})
 	})
 	if err != nil {
 		return rel, err
+	}
+	for _, id := range halted {
+		if err := c.touchTargets(ctx, id); err != nil {
+			return rel, err
+		}
 	}
 	return rel, c.touchFamily(ctx, rel.Family)
 }

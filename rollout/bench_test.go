@@ -1,11 +1,13 @@
 package rollout_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/rollout"
+	"github.com/firmward/firmward/topology"
 )
 
 var services = []firmward.ServiceState{{Probe: "video", OK: true}, {Probe: "web", OK: true}}
@@ -82,6 +84,36 @@ func TestAdvanceAllocatesNothing(t *testing.T) {
 			out = rollout.Advance(&in, out[:0])
 		}); n > 0 {
 			t.Errorf("%s in %s: %.0f allocations", tc.event.Kind, tc.state, n)
+		}
+	}
+}
+
+// BenchmarkPick chooses among a page of 1,000 that wait at gateways of 50, while 5,000 other devices are being changed.
+func BenchmarkPick(b *testing.B) {
+	var relations []firmward.Relation
+	claims := rollout.Claims{Device: map[string]string{}, Site: map[string]int{}, Domain: map[string]int{}}
+	id := func(i int) string { return fmt.Sprintf("device-%06d", i) }
+	for i := range 100_000 {
+		if i%50 > 0 {
+			relations = append(relations, firmward.Relation{From: id(i), To: id(i - i%50), Kind: firmward.Behind})
+		}
+	}
+	topo := topology.New(relations)
+	slots := make([]rollout.Slot, 1000)
+	for i := range slots {
+		slots[i] = rollout.Slot{Target: firmward.Target{DeviceID: id(i * 10)}, Candidate: rollout.Candidate{Device: firmward.Device{ID: id(i * 10), Site: fmt.Sprint(i / 20)}}, Local: monday}
+	}
+	for i := range 5000 {
+		claims.Device[id(50_000+i*10)] = "ro"
+	}
+	p := usual
+	p.MaxInFlight, p.PerDomain, p.PerSite = 5100, 2, 5
+	r := firmward.Rollout{State: firmward.RolloutRunning, Wave: 1, InFlight: 5000, Policy: p}
+	b.ReportAllocs()
+	for b.Loop() {
+		picks, not := rollout.Pick(&r, slots, claims, topo, false)
+		if len(picks) != 100 || len(not) != 900 {
+			b.Fatal(len(picks), len(not))
 		}
 	}
 }

@@ -31,6 +31,10 @@ func Most(r *firmward.Rollout) (n int, which string) {
 	return n, which
 }
 
+func full(n int, whose string) string {
+	return devices(n) + " " + plural(n, "is", "are") + " being changed, that is the limit" + whose
+}
+
 // local counts who is changed at each site and in each transport domain: claims of all rollouts, and the picks of this page.
 type local struct {
 	perSite, perDomain int
@@ -46,14 +50,14 @@ func newLocal(p firmward.RolloutPolicy, claims Claims, topo topology.Map) local 
 // full names the site or the transport domain that has no room for one more.
 func (l local) full(d *firmward.Device) (code, why string) {
 	if n := l.claims.Site[d.Site] + l.site[d.Site]; l.perSite > 0 && n >= l.perSite {
-		return CapSite, fmt.Sprintf("%d devices of its site are being changed, that is the limit", n)
+		return CapSite, fmt.Sprintf("%s of its site %s being changed, that is the limit", devices(n), plural(n, "is", "are"))
 	}
 	if l.perDomain == 0 {
 		return "", ""
 	}
 	for _, name := range l.topo.Domains(d.ID) {
 		if n := l.claims.Domain[name] + l.domain[name]; n >= l.perDomain {
-			return CapDomain, fmt.Sprintf("%d devices %s are being changed, that is the limit", n, name)
+			return CapDomain, fmt.Sprintf("%s %s %s being changed, that is the limit", devices(n), name, plural(n, "is", "are"))
 		}
 	}
 	return "", ""

@@ -26,7 +26,7 @@ func untold(r *firmward.Rollout) {
 	r.Inconclusive++
 	if limit := r.Policy.Inconclusive; over(limit, r.Inconclusive) && r.State == firmward.RolloutRunning {
 		r.State = firmward.RolloutPaused
-		r.Why = fmt.Sprintf("inconclusive: %d devices could not be tried, the limit is %d", r.Inconclusive, *limit)
+		r.Why = fmt.Sprintf("inconclusive: %s could not be tried, the limit is %d", devices(r.Inconclusive), *limit)
 	}
 }
 
@@ -43,9 +43,9 @@ func budget(r *firmward.Rollout, t *firmward.Target) string {
 	case t.Code == "other-device":
 		return "another device answered at a target's address"
 	case over(p.FailureCount, r.Failed):
-		return fmt.Sprintf("%d devices failed, the budget is %d", r.Failed, *p.FailureCount)
+		return fmt.Sprintf("%s failed, the budget is %d", devices(r.Failed), *p.FailureCount)
 	case over(p.SilenceCount, r.Silent):
-		return fmt.Sprintf("%d devices are silent, the budget is %d", r.Silent, *p.SilenceCount)
+		return fmt.Sprintf("%s %s silent, the budget is %d", devices(r.Silent), plural(r.Silent, "is", "are"), *p.SilenceCount)
 	case r.Failed <= p.FailureFloor:
 	case p.Confidence > 0 && surelyOver(r.Failed, r.Started, p.FailureBudget, p.Confidence):
 		return fmt.Sprintf("%d of %d started devices failed: with %d %% confidence more than the budget of %d %%", r.Failed, r.Started, p.Confidence, p.FailureBudget)
@@ -65,7 +65,7 @@ func beyond(r *firmward.Rollout) bool { return r.Failed*100 > r.Policy.FailureBu
 func unsure(r *firmward.Rollout, c WaveCount) string {
 	p := &r.Policy
 	if want := min(p.SoakMin, c.Ended); c.Good-c.Unsoaked < want {
-		return fmt.Sprintf("%d devices of %s were healthy after the soak, the policy wants %d", c.Good-c.Unsoaked, waveName(r.Wave), want)
+		return fmt.Sprintf("%s of %s %s healthy after the soak, the policy wants %d", devices(c.Good-c.Unsoaked), waveName(r.Wave), plural(c.Good-c.Unsoaked, "was", "were"), want)
 	}
 	switch few := tooFew(r.Started, p.FailureBudget, p.Confidence); {
 	case p.Confidence == 0:

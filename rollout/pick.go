@@ -57,7 +57,7 @@ func Pick(r *firmward.Rollout, slots []Slot, claims Claims, topo topology.Map, s
 			claims.Model[s.Candidate.Device.Model]+models[s.Candidate.Device.Model] >= r.Policy.PerModelInFlight:
 			code, why = CapModel, fmt.Sprintf("at most %d of a model at one time", r.Policy.PerModelInFlight)
 		case r.InFlight+len(picks) >= most:
-			code, why = CapInFlight, fmt.Sprintf("%d devices are being changed, that is the limit%s", r.InFlight+len(picks), whose)
+			code, why = CapInFlight, full(r.InFlight+len(picks), whose)
 		default:
 			code, why = here.full(&s.Candidate.Device)
 		}
@@ -77,6 +77,11 @@ func Pick(r *firmward.Rollout, slots []Slot, claims Claims, topo topology.Map, s
 		chosen[id] = true
 	}
 	return picks, not
+}
+
+// Begin is the event that starts whom Pick has chosen.
+func Begin(s Slot) Event {
+	return Event{Kind: Start, StartBy: s.StartBy, Why: s.Candidate.Held.Hurried}
 }
 
 // inTurn gives the order in which slots are asked: leaves first, gateways last, and the less critical before the more critical.
@@ -104,6 +109,8 @@ const (
 	CapModel      = "model-cap"
 )
 
+const askOwner = "its owner has not released it for this time (devices set NAME --released-from TIME --released-to TIME)"
+
 // hold gives reasons that concern one target alone.
 func hold(r *firmward.Rollout, s *Slot, claims Claims, stopAll bool) (code, why string) {
 	d := &s.Candidate.Device
@@ -118,8 +125,12 @@ func hold(r *firmward.Rollout, s *Slot, claims Claims, stopAll bool) (code, why 
 		return RefuseClaimed, "another rollout changes it now: " + by
 	case s.Group != "" && claims.Group[s.Group] != "":
 		return RefusePeer, "its redundant peer is being changed"
+	case s.Local.Before(s.Candidate.Held.Until):
+		return RefuseHeld, fmt.Sprintf("held back until %s: %s", stamp(s.Candidate.Held.Until.In(s.Local.Location())), s.Candidate.Held.Why)
 	case inUse(d) && !d.Released.Contains(s.Local):
-		return RefuseUnreleased, "in clinical or process use: its owner has not released it for this time (devices set NAME --released-from TIME --released-to TIME)"
+		return RefuseUnreleased, "in clinical or process use: " + askOwner
+	case s.Candidate.Held.Release && !d.Released.Contains(s.Local):
+		return RefuseUnreleased, "policy " + r.Policy.Name + " wants a person's word for it: " + askOwner
 	}
 	return "", ""
 }

@@ -112,6 +112,8 @@ func Withdraw(r *firmward.Rollout, why string) bool {
 
 func withdrawn(r *firmward.Rollout) string { return "the release was withdrawn: " + r.Withdrawn }
 
+func devices(n int) string { return fmt.Sprintf("%d %s", n, plural(n, "device", "devices")) }
+
 func plural(n int, one, many string) string {
 	if n == 1 {
 		return one

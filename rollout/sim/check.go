@@ -18,8 +18,9 @@ func (w *World) fail(format string, args ...any) {
 
 // started checks what must hold when a target starts.
 func (w *World) started(r *Run, p rollout.Slot) {
-	t, shut := p.Target, ""
-	if dev := r.byID[p.Target.DeviceID].dev; w.Check {
+	t, dev, shut := p.Target, r.byID[p.Target.DeviceID].dev, ""
+	held := dev.held()
+	if w.Check {
 		shut = w.closed(r, dev, w.local(dev))
 	}
 	switch {
@@ -30,6 +31,10 @@ func (w *World) started(r *Run, p rollout.Slot) {
 		w.fail("%s starts although its family fell in one event and nobody has said that it goes on", t.DeviceID)
 	case shut != "":
 		w.fail("%s starts although %s", t.DeviceID, shut)
+	case w.Now.Before(held.Until):
+		w.fail("%s starts before %s, while its release is held back", t.DeviceID, held.Until)
+	case held.Release && !dev.Facts.Released.Contains(w.Now):
+		w.fail("%s starts and nobody has released it for that", t.DeviceID)
 	case r.State != firmward.RolloutRunning || w.StopAll:
 		w.fail("%s starts although the rollout is %s, red button %v", t.DeviceID, r.State, w.StopAll)
 	case t.Wave > r.Wave:
@@ -79,7 +84,9 @@ func (w *World) installing(r *Run, s *slot) {
 	if d.flashes == nil {
 		d.flashes = map[string]int{}
 	}
-	d.flashes[r.ID]++
+	if d.flashes[r.ID]++; d.flashes[r.ID] == 1 {
+		d.ranFirst = d.Facts.Firmware
+	}
 	unread := d.unread == r.ID
 	d.unread = r.ID
 	why := ""
@@ -90,7 +97,7 @@ func (w *World) installing(r *Run, s *slot) {
 	case !w.Check:
 	case r.recalled:
 		w.fail("%s gets an image that was withdrawn", s.DeviceID)
-	case d.halfway != "" && d.flashes[r.ID] > 1:
+	case d.halfway != "" && d.halfway != d.ranFirst && d.flashes[r.ID] > 1:
 		w.fail("%s gets its image again while it runs the small one of the first time", s.DeviceID)
 	case why != "":
 		w.fail("%s gets an image although %s", s.DeviceID, why)
@@ -204,7 +211,7 @@ func (w *World) check() {
 					continue
 				}
 				flying++
-				if w.Now.After(s.Deadline.Add(patience)) {
+				if w.Now.After(s.Deadline.Add(patience)) && w.Now.After(s.Deadline.Add(patience+w.outage(s.Deadline))) {
 					w.fail("%s is %s long after its deadline: silence must become failure", s.DeviceID, s.State)
 				}
 				if by := busy[s.DeviceID]; by != "" {
@@ -245,7 +252,7 @@ func (w *World) check() {
 	}
 }
 
-// patience is how long after its deadline a device may still be waited for: an answer may be three hours late.
+// patience is how long after its deadline a device may still be waited for while firmward runs: an answer may be three hours late.
 const patience = 12 * time.Hour
 
 // Stuck names what neither ended nor waits for a person or a time, after everything has been run.

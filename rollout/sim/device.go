@@ -38,11 +38,12 @@ const (
 	PowerCut                      // loses its power while it writes: with one slot it is dead for good, with two it is back with the old version
 	Minimal                       // takes a small image first and by itself the wanted one after it; PowerCut hits it in between
 	DiesLate                      // dies three days after the update
+	Skewed                        // its clock is wrong: it says five minutes more than it has until it falls back
 )
 
 var habits = [...]string{
 	"unreachable", "unfit", "refuses", "unsent", "breaks-off", "nothing", "old-version", "silent", "dead-service", "dead-man",
-	"way-back", "no-hold", "commit-fails", "no-fall", "stranger", "mute", "dies", "slow", "bricks", "power-cut", "minimal", "dies-late",
+	"way-back", "no-hold", "commit-fails", "no-fall", "stranger", "mute", "dies", "slow", "bricks", "power-cut", "minimal", "dies-late", "skewed",
 }
 
 // ParseHabit finds a habit by its name.
@@ -84,29 +85,31 @@ type Device struct {
 	Able      *rollout.Abilities // the same
 	Zone      *time.Location     // of its site; nil: that of the world
 	Freezes   []firmward.Freeze  // of its site; nil: those of the world
+	Held      rollout.Held       // where Candidate is nil
 
-	image   fate      // what the image that is sent would do to it
-	got     Habit     // what the image that it took last does to it
-	gone    bool      // dead for good: firmward's image, its vendor or a date did that
-	halfway string    // version of the small image that it runs on its way
-	wholeAt time.Time // when it runs the wanted one; zero: never
-	aim     string    // the version wanted then
-	before  string    // version in the other slot
-	trial   bool
-	fallAt  time.Time
-	darkTo  time.Time
-	diesAt  time.Time
-	touched bool // an installation was taken
-	fell    bool // it went back by itself to what it ran before
-	dead    bool // its service
-	busyTo  time.Time
-	boot    time.Duration  // until it is back; 0: bootTime
-	asked   time.Duration  // that a question takes; 0: askTime
-	sent    time.Duration  // that sending the image takes; 0: installTime
-	alive   bool           // its service answered before the start
-	sawNew  bool           // a look really saw the wanted version, at work if it was before
-	flashes map[string]int // images sent, per rollout
-	unread  string         // the rollout that sent an image and has not looked since
+	image    fate      // what the image that is sent would do to it
+	got      Habit     // what the image that it took last does to it
+	gone     bool      // dead for good: firmward's image, its vendor or a date did that
+	halfway  string    // version of the small image that it runs on its way
+	wholeAt  time.Time // when it runs the wanted one; zero: never
+	aim      string    // the version wanted then
+	before   string    // version in the other slot
+	trial    bool
+	fallAt   time.Time
+	darkTo   time.Time
+	diesAt   time.Time
+	touched  bool // an installation was taken
+	fell     bool // it went back by itself to what it ran before
+	dead     bool // its service
+	busyTo   time.Time
+	boot     time.Duration  // until it is back; 0: bootTime
+	asked    time.Duration  // that a question takes; 0: askTime
+	sent     time.Duration  // that sending the image takes; 0: installTime
+	alive    bool           // its service answered before the start
+	sawNew   bool           // a look really saw the wanted version, at work if it was before
+	flashes  map[string]int // images sent, per rollout
+	ranFirst string         // what it ran when a rollout sent it its first image
+	unread   string         // the rollout that sent an image and has not looked since
 }
 
 var card = firmward.Model{
@@ -119,7 +122,14 @@ func (d *Device) candidate() rollout.Candidate {
 		c.Device = d.Facts
 		return c
 	}
-	return rollout.Candidate{Device: d.Facts, Model: card, HasDriver: true, Runs: d.Runs, Path: d.Path, Staging: d.Verdict}
+	return rollout.Candidate{Device: d.Facts, Model: card, HasDriver: true, Runs: d.Runs, Path: d.Path, Staging: d.Verdict, Held: d.Held}
+}
+
+func (d *Device) held() rollout.Held {
+	if d.Candidate != nil {
+		return d.Candidate.Held
+	}
+	return d.Held
 }
 
 func (d *Device) abilities() rollout.Abilities {
@@ -219,6 +229,7 @@ func (d *Device) look(want string, now time.Time) rollout.Seen {
 	}
 	s := rollout.Seen{
 		Reachable: true, SameDevice: !(d.touched && d.is(Stranger)), Version: d.Facts.Firmware, Uncommitted: d.trial,
+		Busy:     d.halfway != "" && !d.wholeAt.IsZero(),
 		Services: service(!d.dead),
 	}
 	if d.touched && d.is(Mute) {
@@ -226,6 +237,9 @@ func (d *Device) look(want string, now time.Time) rollout.Seen {
 	}
 	if d.trial {
 		s.FallsBackIn = max(0, d.fallAt.Sub(now))
+		if d.is(Skewed) {
+			s.FallsBackIn += 5 * time.Minute
+		}
 	}
 	if s.Version == want && (!d.dead || !d.alive) {
 		d.sawNew = true

@@ -21,7 +21,7 @@ func (w *World) Drift(id string, unseen bool, change func(*firmward.Device)) {
 	change(&d.Facts)
 	w.tell(id, "drifts", d.Facts.Model+" "+d.Facts.Firmware)
 	if !unseen {
-		w.learn(d)
+		w.up(func() { w.learn(d) })
 	}
 }
 

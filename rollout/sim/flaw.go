@@ -50,7 +50,7 @@ func (w *World) fall(at time.Time) {
 	}
 	if when := sweepAfter(at); !w.sweeps[when] {
 		w.sweeps[when] = true
-		w.At(when, w.sweep)
+		w.At(when, func() { w.up(w.sweep) })
 	}
 }
 
@@ -95,7 +95,7 @@ func (w *World) Push(vendor, version string, hits func(firmward.Device) bool) {
 		d.trial, d.before = false, ""
 		w.fall(d.diesAt)
 		if !d.gone {
-			w.learn(d)
+			w.up(func() { w.learn(d) })
 		}
 	}
 	w.tell(vendor, "pushes", fmt.Sprintf("%s to %d devices", version, n))
@@ -104,6 +104,10 @@ func (w *World) Push(vendor, version string, hits func(firmward.Device) bool) {
 
 // Withdraw lets a vendor take a release back.
 func (w *World) Withdraw(vendor, version, why string) {
+	if w.off() { // it is heard when firmward is back
+		w.up(func() { w.Withdraw(vendor, version, why) })
+		return
+	}
 	w.tell(vendor, "withdraws", version+": "+why)
 	for i := range w.Depot {
 		if w.Depot[i].Version == version {
@@ -127,7 +131,7 @@ func (w *World) Withdraw(vendor, version, why string) {
 
 // sweep looks at all devices, as firmward does again and again, and asks the engine whether many of one family fell.
 func (w *World) sweep() {
-	delete(w.sweeps, w.Now)
+	delete(w.sweeps, w.Now.Truncate(sweepTime))
 	watched := map[string]int{}
 	var fallen []rollout.Fallen
 	for _, id := range w.everyone() {

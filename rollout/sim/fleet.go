@@ -15,12 +15,31 @@ func Random(seed uint64, begin time.Time) *World { return random(seed, begin, so
 func random(seed uint64, begin time.Time, e engine) *World {
 	w := New(begin, seed)
 	w.Check, w.engine = true, e
-	w.Odds = Odds{CrashBefore: w.dice("before", 60), CrashAfter: w.dice("after", 60), Twice: w.dice("twice", 60), Late: w.dice("late", 40)}
+	w.Odds = Odds{CrashBefore: w.dice("before", 60), CrashAfter: w.dice("after", 60), Twice: w.dice("twice", 60), Late: w.dice("late", 40), Kill: max(0, w.dice("kill", 160)-80)}
+	order := w.settlers()
+	rel := firmward.Release{ID: "rel-2", Family: "f", Models: []string{"M0", "M1"}, Hardware: [][]string{{"*"}, {"*"}, {"h0"}, {"h0", "h1"}}[w.dice("revisions", 4)], Version: "2.0.0"}
+	w.trouble("", "2.0.0", 4000)
+	w.persons(w.Plan("ro1", "anna", rel, w.policy("one"), order), "one", 4000)
+	if w.dice("second rollout", 3) == 0 {
+		if w.dice("the same again", 3) > 0 { // else the image that the first one carries, under another policy
+			rel.ID, rel.Version = "rel-3", "3.0.0"
+		}
+		w.persons(w.Plan("ro2", "dora", rel, w.policy("two"), order), "two", 4000)
+	}
+	w.beside("", order, 3000)
+	if w.dice("zone", 2) == 0 {
+		w.Zone = zones[w.dice("which zone", len(zones))]
+	}
+	w.stops("", 3000)
+	return w
+}
+
+// settlers makes a small fleet with its topology, and gives the ids of its devices.
+func (w *World) settlers() []string {
 	n := 2 + w.dice("devices", 14)
 	bad := w.dice("bad", 60) // per cent of devices with a habit
 	order := make([]string, n)
 	var relations []firmward.Relation
-	models := map[string]bool{}
 	for i := range order {
 		id := fmt.Sprintf("d%02d", i)
 		order[i] = id
@@ -29,7 +48,7 @@ func random(seed uint64, begin time.Time, e engine) *World {
 			Firmware: "1.0.0", Network: "192.0.2.0/24", Family: "f", Zone: firmward.ZoneHome, Criticality: w.dice(id+"criticality", 5), Lab: w.dice(id+"lab", 2) == 0,
 			Site: fmt.Sprintf("s%d", w.dice(id+"site", 2)),
 		}, Path: []string{"push", "pull"}[w.dice(id+"path", 4)/3]}
-		models[d.Facts.Model] = true
+		w.mature(d, w.Now)
 		if w.dice(id+"bad", 100) < bad {
 			d.Habit = 1<<w.dice(id+"habit", len(habits)) | 1<<w.dice(id+"second", len(habits))
 		}
@@ -47,19 +66,49 @@ func random(seed uint64, begin time.Time, e engine) *World {
 		}
 	}
 	w.Topo = topology.New(relations)
-	rel := firmward.Release{ID: "rel-2", Family: "f", Models: []string{"M0", "M1"}, Hardware: [][]string{{"*"}, {"*"}, {"h0"}, {"h0", "h1"}}[w.dice("revisions", 4)], Version: "2.0.0"}
-	w.trouble(begin)
-	w.persons(w.Plan("ro1", "anna", rel, w.policy("one"), order), "one")
-	if w.dice("second rollout", 3) == 0 {
-		if w.dice("the same again", 3) > 0 { // else the image that the first one carries, under another policy
-			rel.ID, rel.Version = "rel-3", "3.0.0"
+	return order
+}
+
+// trouble lets an image be flawed, and vendors do what vendors do within so many minutes. name goes before the names of the dice.
+func (w *World) trouble(name, version string, minutes int) {
+	begin := w.Now
+	roll := func(what string, sides int) int { return w.dice(name+what, sides) }
+	at := func(what string) time.Time { return begin.Add(time.Duration(roll(what+" at", minutes)) * time.Minute) }
+	model := []string{"", "M0", "M1"}[roll("whose", 3)]
+	if roll("flaw", 3) == 0 {
+		f := Flaw{Model: model, Habit: []Habit{Bricks, PowerCut, Minimal, Minimal | PowerCut, Minimal | PowerCut, DiesLate, Dies, DeadService, OldVersion, 0}[roll("which flaw", 10)]}
+		switch roll("flaw of", 4) {
+		case 0:
+			f.Path = []string{"push", "pull"}[roll("flawed path", 2)]
+		case 1:
+			f.Hardware = "h1"
+		case 2:
+			f.Version = version
 		}
-		w.persons(w.Plan("ro2", "dora", rel, w.policy("two"), order), "two")
+		if f.Habit == 0 {
+			f.Dies = at("date")
+		}
+		w.Flaws = append(w.Flaws, f)
 	}
-	for i := range w.dice("drifts", 4) {
-		name := fmt.Sprint("drift", i)
-		id := order[w.dice(name+"who", n)]
-		w.At(begin.Add(time.Duration(w.dice(name+"at", 3000))*time.Minute), func() {
+	hits := func(d firmward.Device) bool { return model == "" || d.Model == model }
+	if roll("content", 8) == 0 {
+		w.At(at("content"), func() { w.Strike("vendor", hits) })
+	}
+	if roll("push", 8) == 0 {
+		w.At(at("push"), func() { w.Push("vendor", version, hits) })
+	}
+	if roll("withdrawn", 8) == 0 {
+		w.At(at("withdrawn"), func() { w.Withdraw("vendor", version, "it bricks devices") })
+	}
+}
+
+// beside lets somebody change devices beside firmward within so many minutes.
+func (w *World) beside(name string, order []string, minutes int) {
+	begin := w.Now
+	for i := range w.dice(name+"drifts", 4) {
+		name := fmt.Sprint(name, "drift", i)
+		id := order[w.dice(name+"who", len(order))]
+		w.At(begin.Add(time.Duration(w.dice(name+"at", minutes))*time.Minute), func() {
 			unseen := w.dice(name+"seen", 2) == 0
 			w.Drift(id, unseen, func(d *firmward.Device) {
 				if !unseen && w.dice(name+"what", 4) == 0 { // a model that nobody has seen is refused by the look before the start
@@ -70,52 +119,35 @@ func random(seed uint64, begin time.Time, e engine) *World {
 			})
 		})
 	}
-	if w.dice("zone", 2) == 0 {
-		w.Zone = zones[w.dice("which zone", len(zones))]
-	}
-	if w.dice("site freeze", 4) == 0 {
-		day := w.Now.AddDate(0, 0, w.dice("site frozen", 3)).Format(time.DateOnly)
-		f := firmward.Freeze{Name: "stocktaking", From: day, To: day, By: "carl"}
-		w.At(begin.Add(time.Duration(w.dice("site freeze at", 3000))*time.Minute), func() { w.Freeze(f) })
-	}
-	if w.dice("button", 3) == 0 {
-		press := w.dice("press", 3000)
-		w.At(begin.Add(time.Duration(press)*time.Minute), func() { w.Press("carl", true) })
-		w.At(begin.Add(time.Duration(press+w.dice("release", 600))*time.Minute), func() { w.Press("carl", false) })
-	}
-	return w
 }
 
-// trouble lets images be flawed, and vendors do what vendors do.
-func (w *World) trouble(begin time.Time) {
-	at := func(what string) time.Time {
-		return begin.Add(time.Duration(w.dice(what+" at", 4000)) * time.Minute)
+// stops lets people freeze the site and press the red button, for a while each, within so many minutes.
+func (w *World) stops(name string, minutes int) {
+	begin := w.Now
+	roll := func(what string, sides int) int { return w.dice(name+what, sides) }
+	if roll("site freeze", 4) == 0 {
+		day := begin.AddDate(0, 0, roll("site frozen", 3)).Format(time.DateOnly)
+		f := firmward.Freeze{Name: name + "stocktaking", From: day, To: day, By: "carl"}
+		w.At(begin.Add(time.Duration(roll("site freeze at", minutes))*time.Minute), func() { w.Freeze(f) })
 	}
-	model := []string{"", "M0", "M1"}[w.dice("whose", 3)]
-	if w.dice("flaw", 3) == 0 {
-		f := Flaw{Model: model, Habit: []Habit{Bricks, PowerCut, Minimal, Minimal | PowerCut, Minimal | PowerCut, DiesLate, Dies, DeadService, OldVersion, 0}[w.dice("which flaw", 10)]}
-		switch w.dice("flaw of", 4) {
-		case 0:
-			f.Path = []string{"push", "pull"}[w.dice("flawed path", 2)]
-		case 1:
-			f.Hardware = "h1"
-		case 2:
-			f.Version = "2.0.0"
-		}
-		if f.Habit == 0 {
-			f.Dies = at("date")
-		}
-		w.Flaws = append(w.Flaws, f)
+	if roll("button", 3) == 0 {
+		press := roll("press", minutes)
+		w.At(begin.Add(time.Duration(press)*time.Minute), func() { w.Press("carl", true) })
+		w.At(begin.Add(time.Duration(press+roll("release", 600))*time.Minute), func() { w.Press("carl", false) })
 	}
-	hits := func(d firmward.Device) bool { return model == "" || d.Model == model }
-	if w.dice("content", 8) == 0 {
-		w.At(at("content"), func() { w.Strike("vendor", hits) })
+}
+
+// mature lets some devices wait for a release to mature, and some of those for the word of their owner.
+func (w *World) mature(d *Device, begin time.Time) {
+	id := d.Facts.ID
+	at := func(what string) time.Time { return begin.Add(time.Duration(w.dice(id+what, 3000)) * time.Minute) }
+	if w.dice(id+"held", 5) == 0 {
+		d.Held.Until = at("held until")
 	}
-	if w.dice("push", 8) == 0 {
-		w.At(at("push"), func() { w.Push("vendor", "2.0.0", hits) })
-	}
-	if w.dice("withdrawn", 8) == 0 {
-		w.At(at("withdrawn"), func() { w.Withdraw("vendor", "2.0.0", "it bricks devices") })
+	if w.dice(id+"word", 8) == 0 {
+		d.Held.Release = true
+		from := at("released")
+		d.Facts.Released = firmward.Span{From: from, To: from.AddDate(9, 0, 0)} // else it may wait for ever, as it must
 	}
 }
 
@@ -129,12 +161,12 @@ var zones = func() (out []*time.Location) {
 	return append(out, time.UTC)
 }()
 
-// persons lets people start a rollout and interfere with it.
-func (w *World) persons(r *Run, name string) {
+// persons lets people start a rollout and interfere with it within so many minutes.
+func (w *World) persons(r *Run, name string, minutes int) {
 	w.At(w.Now, func() { w.Steer(r, r.Author, "start", "") })
 	for i := range w.dice(name+"orders", 12) {
 		id := fmt.Sprint(name, "order", i)
-		at := w.Now.Add(time.Duration(w.dice(id+"at", 4000)) * time.Minute)
+		at := w.Now.Add(time.Duration(w.dice(id+"at", minutes)) * time.Minute)
 		who := []string{"anna", "bert", "carl"}[w.dice(id+"who", 3)]
 		order := []string{"approve", "approve", "approve", "pause", "resume", "resume", "start", "stop"}[w.dice(id+"what", 8)]
 		wave := w.dice(id+"wave", 3)
@@ -148,11 +180,20 @@ func (w *World) persons(r *Run, name string) {
 	}
 }
 
+// calm ends all trouble between firmward and its devices, and starts it if it was killed.
+func (w *World) calm() {
+	w.Odds = Odds{}
+	if w.off() {
+		w.backAt = w.Now
+		w.back()
+	}
+	w.Press("carl", false)
+}
+
 // Calm ends all trouble outside the devices: no faults, no red button, and persons who approve and
 // resume everything again and again. What does not come to an end now never will.
 func (w *World) Calm() error {
-	w.Odds = Odds{}
-	w.Press("carl", false)
+	w.calm()
 	for range 10 { // each device that is found changed takes approvals back once more
 		for _, r := range w.runs {
 			for wave := range r.Waves {

@@ -39,6 +39,7 @@ func (w *World) opens(r *Run, waiting []*slot) (next time.Time) {
 	}
 	for _, s := range waiting {
 		sooner(s.dev.Facts.Released.From)
+		sooner(s.dev.held().Until)
 		if zone := s.dev.Zone; !seen[zone] {
 			seen[zone] = true
 			sooner(rollout.Due(r.Policy, w.local(s.dev), w.freezes(s.dev)))
@@ -49,6 +50,9 @@ func (w *World) opens(r *Run, waiting []*slot) (next time.Time) {
 
 // Freeze lets nothing start at the site for a time; Unfreeze lifts that.
 func (w *World) Freeze(f firmward.Freeze) {
+	if w.deaf(f.By, "freeze") {
+		return
+	}
 	w.Freezes = append(w.Freezes, f)
 	w.tell(f.By, "freeze", f.String())
 	w.wake()
@@ -56,6 +60,9 @@ func (w *World) Freeze(f firmward.Freeze) {
 
 // Unfreeze lifts the freeze of a name.
 func (w *World) Unfreeze(who, name string) {
+	if w.deaf(who, "unfreeze") {
+		return
+	}
 	w.Freezes = slices.DeleteFunc(slices.Clone(w.Freezes), func(f firmward.Freeze) bool { return f.Name == name })
 	w.tell(who, "unfreeze", name)
 	w.wake()

@@ -4,7 +4,9 @@
 // around a store and real devices: it saves what Advance decides, carries commands out on simulated
 // devices, and hands their outcomes back, also lost, repeated and late. After every step the
 // invariants of a rollout are checked against the simulated truth (see check.go); that they catch what they
-// should is shown by engines with deliberate bugs (bug_test.go). Everything follows from the world's content
+// should is shown by engines with deliberate bugs (bug_test.go). Devices have habits (device.go), images have flaws and vendors push, strike and
+// withdraw (flaw.go), firmward is killed after any write (kill.go); a fleet lives through a year of all that (year.go). A forecast over a large
+// fleet is played with less of a shell (large.go). Everything follows from the world's content
 // and one seed, so a failure can be repeated by its seed alone.
 package sim
 
@@ -35,6 +37,7 @@ type Odds struct {
 	CrashAfter  int // firmward stops after it was carried out; its outcome is lost
 	Twice       int // the outcome arrives twice
 	Late        int // the outcome arrives up to three hours late
+	Kill        int // firmward is killed right after a write, per mille of writes, and is back within three hours
 }
 
 // World is a fleet with rollouts. Fill the fields, then call Add and Run.
@@ -56,18 +59,22 @@ type World struct {
 	Steps    int // things that happened so far
 	PeakDown int // most devices that were dark at one time, those behind them included
 
-	engine  engine
-	devices map[string]*Device
-	ids     []string // of devices, sorted; see everyone
-	runs    []*Run
-	claims  rollout.Claims
-	queue   queue
-	seq     int
-	issued  map[string]bool           // command ids
-	down    map[string]int            // devices that are dark; how often, where several carry one
-	sweeps  map[time.Time]bool        // that will be
-	fallen  map[string]rollout.Fallen // devices that fell, as the sweeps saw it
-	broken  error                     // first broken invariant
+	engine     engine
+	devices    map[string]*Device
+	ids        []string // of devices, sorted; see everyone
+	runs       []*Run
+	claims     rollout.Claims
+	queue      queue
+	seq        int
+	issued     map[string]bool           // command ids
+	down       map[string]int            // devices that are dark; how often, where several carry one
+	sweeps     map[time.Time]bool        // that will be
+	fallen     map[string]rollout.Fallen // devices that fell, as the sweeps saw it
+	backAt     time.Time                 // when firmward is back after it was killed
+	kills      int
+	downs      []firmward.Span        // when it did not run
+	modelPaces map[modelKey]modelPace // drawn so far
+	broken     error                  // first broken invariant
 }
 
 // Run is one rollout in a world.
@@ -202,7 +209,7 @@ func (w *World) settle() {
 	for range 10_000 {
 		busy := false
 		for _, r := range w.runs {
-			if r.dirty {
+			if r.dirty && !w.off() {
 				r.dirty = false
 				busy = true
 				w.turn(r)
@@ -218,6 +225,9 @@ func (w *World) settle() {
 
 // Steer gives a person's order to a rollout.
 func (w *World) Steer(r *Run, who, order, why string) {
+	if w.deaf(who, order) {
+		return
+	}
 	was := r.State
 	err := rollout.Steer(&r.Rollout, order, why, w.Now)
 	if err != nil {
@@ -232,6 +242,9 @@ func (w *World) Steer(r *Run, who, order, why string) {
 
 // Approve records a person's consent to a wave.
 func (w *World) Approve(r *Run, who string, wave int) {
+	if w.deaf(who, "approve") {
+		return
+	}
 	was := r.State
 	r.Approvals = append(r.Approvals, firmward.Approval{Actor: who, Wave: wave, At: w.Now})
 	r.yes = append(r.yes, consent{who, wave})
@@ -242,6 +255,9 @@ func (w *World) Approve(r *Run, who string, wave int) {
 
 // Hasten shortens the soaks of a rollout because of an advisory that is exploited.
 func (w *World) Hasten(r *Run, who, advisory string) {
+	if w.deaf(who, "hasten") {
+		return
+	}
 	why := advisory + " is being exploited"
 	if err := rollout.Hasten(&r.Rollout, why, rollout.Hurry{Exploited: []string{advisory}}, w.Now); err != nil {
 		why = "refused: " + err.Error()
@@ -252,6 +268,9 @@ func (w *World) Hasten(r *Run, who, advisory string) {
 
 // Press presses or releases the red button.
 func (w *World) Press(who string, on bool) {
+	if w.deaf(who, "stop-all") {
+		return
+	}
 	w.StopAll = on
 	w.tell(who, map[bool]string{true: "stop-all", false: "stop-all-end"}[on], "")
 	w.wake()
@@ -267,120 +286,13 @@ func (w *World) steered(r *Run, was firmward.RolloutState) {
 	if r.State == firmward.RolloutHalted || r.State == firmward.RolloutPaused {
 		r.resumed = false
 	}
-	if r.State != firmward.RolloutStopped && r.State != firmward.RolloutFinished {
-		return
-	}
-	for _, wave := range r.waves {
-		for _, s := range wave {
-			if s.State == firmward.TargetPending || s.State == firmward.TargetClaimed {
-				w.apply(r, s, rollout.Event{Kind: rollout.Abandon})
-			}
-		}
-	}
+	w.abandon(r)
 }
 
-// turn asks the gate, lets devices be looked at after their soak, and starts whoever may start.
-func (w *World) turn(r *Run) {
-	if w.Willing {
-		r.yes = append(r.yes, agree(&r.Rollout, w.Now)...)
-	}
-	was, wave, why := r.State, r.Wave, r.Why
-	count := rollout.WaveCount{}
-	if r.Wave < len(r.counts) {
-		count = r.counts[r.Wave]
-		if r.Wave == 0 && count.Pending+count.InFlight == 0 {
-			count.Bare = rollout.Count(targets(r.waves[r.Wave])).Bare
-		}
-	}
-	look, due := w.engine.gate(&r.Rollout, count, w.Now)
-	switch {
-	case r.State != was:
-		w.gated(r, wave, was)
-		w.steered(r, was)
-	case r.Wave != wave:
-		w.gated(r, wave, was)
-		w.tell(r.ID, "wave", r.Why)
-		r.dirty = true
-	case r.Why != why:
-		w.tell(r.ID, string(r.State), r.Why)
-	}
-	if look {
-		for _, s := range r.waves[r.Wave] {
-			if s.State == firmward.TargetSucceeded && s.SoakedAt.IsZero() {
-				w.apply(r, s, rollout.Event{Kind: rollout.SoakDue})
-			}
-		}
-	}
-	if due.After(w.Now) && !due.Equal(r.gateDue) {
-		r.gateDue = due
-		w.At(due, func() { r.dirty = true })
-	}
-	if r.State == firmward.RolloutRunning {
-		w.start(r)
-	}
+func over(r *Run) bool {
+	return r.State == firmward.RolloutStopped || r.State == firmward.RolloutFinished
 }
 
-func targets(slots []*slot) []firmward.Target {
-	out := make([]firmward.Target, len(slots))
-	for i, s := range slots {
-		out[i] = s.Target
-	}
-	return out
-}
-
-// start lets Pick choose among the pending targets of the open wave, page by page, until nobody more
-// has room.
-func (w *World) start(r *Run) {
-	if r.Wave >= len(r.pending) {
-		return
-	}
-	list, at := r.pending[r.Wave], 0
-	for at < len(list) && r.InFlight < r.Policy.MaxInFlight && r.State == firmward.RolloutRunning {
-		room := r.Policy.MaxInFlight - r.InFlight
-		end := min(len(list), at+min(pageSize, 2*room+8))
-		left, full := w.startPage(r, list[at:end])
-		gone := end - at - len(left) // close the gap from the left: the rest of the list is long
-		copy(list[end-len(left):end], left)
-		copy(list[gone:], list[:at])
-		list, at = list[gone:], end-gone
-		if full {
-			break
-		}
-	}
-	r.pending[r.Wave] = list
-}
-
-// startPage starts whom Pick chooses of one page. full tells that the rollout's own cap is reached.
-func (w *World) startPage(r *Run, page []*slot) (left []*slot, full bool) {
-	var slots []rollout.Slot
-	for _, s := range page {
-		if s.State == firmward.TargetPending {
-			slots = append(slots, rollout.Slot{Target: s.Target, Candidate: s.dev.candidate(), Local: w.local(s.dev), Freezes: w.freezes(s.dev), Group: w.Topo.Group(s.DeviceID)})
-		}
-	}
-	picks, not := w.engine.pick(&r.Rollout, slots, w.claims, w.Topo, w.StopAll)
-	for _, n := range not {
-		s := r.byID[n.DeviceID]
-		if s.Why != n.Why {
-			s.Why, s.Code = n.Why, n.Code
-			w.tell(n.DeviceID, "waits", n.Why)
-		}
-		left = append(left, s)
-		full = full || n.Code == rollout.CapInFlight
-	}
-	if change := w.opens(r, left); !change.IsZero() && !change.Equal(r.openDue) {
-		w.At(change, func() { r.dirty = true })
-		r.openDue = change
-	}
-	for _, p := range picks {
-		w.started(r, p)
-		w.apply(r, r.byID[p.Target.DeviceID], rollout.Event{Kind: rollout.Start, StartBy: p.StartBy})
-	}
-	return left, full
-}
-
-func (w *World) tell(who, what, why string) {
-	if w.Trace != nil {
-		w.Trace(who, what, why)
-	}
+func (s *slot) untouched() bool {
+	return s.State == firmward.TargetPending || s.State == firmward.TargetClaimed
 }
