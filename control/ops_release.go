@@ -130,9 +130,7 @@ func (c *Control) WithdrawRelease(ctx context.Context, who firmward.Person, id, 
 		return rel, err
 	}
 	for _, id := range halted {
-		if err := c.touchTargets(ctx, id); err != nil {
-			return rel, err
-		}
+		c.touchTargets(id)
 	}
 	return rel, c.touchFamily(ctx, rel.Family)
 }
