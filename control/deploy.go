@@ -25,6 +25,7 @@ func (c *Control) deployStep(ctx context.Context) (time.Time, error) {
 	var due time.Time
 	for _, r := range rollouts {
 		if quiet(r) {
+			delete(c.rounds, r.ID)
 			continue
 		}
 		if r.Staging == "running" {

@@ -22,7 +22,6 @@ import (
 func (c *Control) startSome(ctx context.Context, id string) (next time.Time, more bool, err error) {
 	p, err := c.picking(ctx, id)
 	if err != nil || p == nil {
-		delete(c.rounds, id)
 		return next, false, err
 	}
 	at := c.rounds[id]
@@ -169,8 +168,9 @@ func (c *Control) start(ctx context.Context, p *picking, picks []rollout.Slot) (
 	if p.rollout, err = c.Store.Rollout(ctx, p.rollout.ID); err != nil {
 		return false, err
 	}
+	before := p.edition
 	p.claims, p.edition, err = c.claims(ctx)
-	return p.rollout.State != firmward.RolloutRunning, err
+	return p.rollout.State != firmward.RolloutRunning || p.edition > before+1, err // one was ours
 }
 
 // candidateSlots are targets as Pick sees them.

@@ -31,9 +31,9 @@ func TestServers(t *testing.T) {
 // serversShare: two servers take one rollout to its end together. Both look at devices, none is sent two images, never are more in
 // flight than the policy takes, and the header counts what its targets say.
 func serversShare(t *testing.T, url string) {
-	const n = 100
+	const n = 80
 	p := newPlugs(t)
-	p.slow = 500 * time.Millisecond // so that the second, which looks for work once a lease time, finds some
+	p.slow = 600 * time.Millisecond // so that the second, which looks for work once a lease time, finds some
 	a := openFleet(t, url, n, p, quickly(time.Now()))
 	b := fleetIn(t, url, p, quickly(a.Clock.Start))
 	var mu sync.Mutex
@@ -96,7 +96,7 @@ func fleetEnded(t *testing.T, c *control.Control, id string, n int, p *plugs) {
 // serverDies: of two servers the one that does the work is killed without warning. The other takes over what it
 // had leased once the lease is over, and looks what became of what it had sent: no device gets a second image.
 func serverDies(t *testing.T, url string) {
-	const n = 40
+	const n = 24
 	p := newPlugs(t)
 	c := openFleet(t, url, n, p, quickly(time.Now()))
 	c.Weighed()
