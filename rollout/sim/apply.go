@@ -26,7 +26,7 @@ func (w *World) apply(r *Run, s *slot, ev rollout.Event) {
 	if s.State == firmward.TargetPending && before.State != firmward.TargetPending {
 		r.pending[s.Wave] = append(r.pending[s.Wave], s)
 	}
-	if !s.SoakedAt.Equal(before.SoakedAt) {
+	if !s.SoakedAt.Equal(before.SoakedAt) && count.Unsoaked == 0 {
 		r.dirty = true // its gate may have waited for that
 	}
 	if s.State != before.State {

@@ -43,7 +43,7 @@ func (l *large) apply(i int32, ev rollout.Event) {
 	if t.State == firmward.TargetPending && before != firmward.TargetPending {
 		l.lines[r.wave].join(i)
 	}
-	if r.is.has(soaked) != soakedBefore {
+	if r.is.has(soaked) != soakedBefore && count.Unsoaked == 0 {
 		l.dirty = true // its gate may have waited for that
 	}
 	if t.State != before {
