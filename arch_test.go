@@ -134,11 +134,11 @@ func edge(path, from, to, imp string) string {
 	switch {
 	case from == "lab":
 		return fmt.Sprintf("%s imports %s: the lab imports nothing of firmward", path, imp)
-	case imp == module+"/wire/netns" && from != "cmd" && path != module+"/wire/wiretest":
-		return fmt.Sprintf("%s imports %s: firmward works in networks and makes none (the demo and tests do)", path, imp)
+	case imp == module+"/wire/netns" && from != "cmd" && from != "twin" && path != module+"/wire/wiretest":
+		return fmt.Sprintf("%s imports %s: firmward works in networks and makes none (the demo, tests and twins do)", path, imp)
 	case to == "lab" && from != "cmd":
 		return fmt.Sprintf("%s imports %s: only the front door starts the lab (tests may)", path, imp)
-	case to == "lab" || from == to && from != "discover" && from != "feed" && from != "driver" && from != "enforce":
+	case to == "lab" || from == to && from != "discover" && from != "feed" && from != "driver" && from != "enforce" && from != "twin":
 		return ""
 	}
 	a, okA := floors[from]

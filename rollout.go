@@ -37,7 +37,18 @@ type RolloutPolicy struct {
 	Channels         []string      // release channels that it takes; empty: any
 	EmergencySoak    time.Duration // upper bound of both soaks when something exploited is hastened; 0: never hastened
 	RequireStaged    bool          // refuse targets whose release was not staged (else: shown, the canary carries the risk)
-	HoldCore         bool          // core network gear is held back
+	StagingValid     time.Duration // how long a staging verdict stands; 0: package staging's default
+	HoldCore         bool          // core network gear is held back for good, unless one of HoldBacks says for how long
+	HoldBacks        []HoldBack    `json:",omitempty"` // the first whose Select matches a device counts
+}
+
+// HoldBack lets releases mature before some devices get them.
+type HoldBack struct {
+	Select    Filter         // which devices
+	Source    string         // the selector as it was written; empty: every device
+	Wait      time.Duration  // after the vendor published the release
+	Exploited *time.Duration // in place of Wait while something that the release closes is being exploited; nil: Wait all the same
+	Release   bool           // and only while the device's owner has released it
 }
 
 // Takes reports whether the policy takes releases of a channel.
@@ -76,13 +87,14 @@ type Rollout struct {
 	Wave         int         // wave that is open; 0 is the canary wave
 	Waves        int         // number of waves including the canary wave
 	WaveOpen     time.Time
-	SoakFrom     time.Time // when the last target of the open wave ended; zero before
-	Staging      string    // verdict: passed, failed, not-staged, running
-	Rehearsal    bool      // a staging run on a spare, not production
-	Unsure       bool      // it paused because the open wave showed too little; a person may say that it suffices
-	Withdrawn    string    `json:",omitempty"` // why its release was taken back: it can only be stopped
-	Waived       int       // waves before this one may be left although they showed too little: a person said so
-	Sizes        []int     // targets of each wave as planned
+	SoakFrom     time.Time      // when the last target of the open wave ended; zero before
+	Staging      string         // verdict: passed, failed, not-staged, running
+	Covered      []StagingCover `json:",omitempty"` // how many of its devices which verdict stood for when staging ended, or when it was planned
+	Rehearsal    bool           // a staging run on a spare, not production
+	Unsure       bool           // it paused because the open wave showed too little; a person may say that it suffices
+	Withdrawn    string         `json:",omitempty"` // why its release was taken back: it can only be stopped
+	Waived       int            // waves before this one may be left although they showed too little: a person said so
+	Sizes        []int          // targets of each wave as planned
 	Total        int
 	Started      int
 	Succeeded    int
@@ -196,17 +208,4 @@ type ServiceState struct {
 	Probe string
 	OK    bool
 	Note  string
-}
-
-// StagingVerdict binds a test result to exactly what was tested.
-type StagingVerdict struct {
-	ReleaseID string
-	SHA256    string
-	Path      string // delivery path: "push", "pull"
-	Model     string
-	Hardware  string
-	Result    string // passed, failed, not-staged
-	Why       string
-	SpareID   string // device that was used, empty when not-staged
-	At        time.Time
 }

@@ -9,12 +9,16 @@ import (
 	"github.com/firmward/firmward/topology"
 )
 
-// claims are those of all rollouts, as Pick counts them.
-func (c *Control) claims(ctx context.Context) (rollout.Claims, error) {
-	held, err := c.Store.ClaimsOf(ctx, "")
-	out := rollout.Claims{Device: map[string]string{}, Group: map[string]string{}, Model: map[string]int{}, Site: map[string]int{}, Domain: map[string]int{}}
+// claims are those of all rollouts, as Pick counts them, and their edition.
+func (c *Control) claims(ctx context.Context) (rollout.Claims, int64, error) {
+	out := rollout.Claims{Device: map[string]string{}, Group: map[string]string{}, Site: map[string]int{}, Domain: map[string]int{}}
+	edition, err := c.Store.Edition(ctx, store.EditionClaims)
 	if err != nil {
-		return out, err
+		return out, 0, err
+	}
+	held, err := c.Store.ClaimsOf(ctx, "")
+	if err != nil {
+		return out, 0, err
 	}
 	for _, cl := range held {
 		switch cl.Kind {
@@ -26,31 +30,18 @@ func (c *Control) claims(ctx context.Context) (rollout.Claims, error) {
 			out.Domain[cl.Name]++
 		case store.ClaimDevice:
 			out.Device[cl.Device] = cl.Rollout
-			d, err := c.Store.Device(ctx, cl.Device)
-			if err != nil {
-				return out, err
-			}
-			if !d.Lab {
-				out.Model[d.Model]++
-			}
 		}
 	}
-	return out, nil
+	out.Model, err = c.Store.ClaimedModels(ctx)
+	return out, edition, err
 }
 
-// claim writes what a device holds while it is changed: itself, its redundancy group, and a place at its site and in each of its
-// transport domains. What Pick saw may have changed since: then a claim is refused.
-func claim(ctx context.Context, tx *store.Tx, topo topology.Map, d firmward.Device, r firmward.Rollout) error {
-	if err := tx.Claim(ctx, d.ID, topo.Group(d.ID), r.ID); err != nil {
-		return err
-	}
-	if err := tx.Share(ctx, d.ID, r.ID, store.Share{Kind: store.ClaimSite, Name: d.Site, Most: r.Policy.PerSite}); err != nil {
-		return err
-	}
+// claimant is what a device holds while it is changed: itself, its redundancy group, and a place at its site and in each of its
+// transport domains.
+func claimant(topo topology.Map, d firmward.Device, r firmward.Rollout) store.Claimant {
+	out := store.Claimant{Device: d.ID, Group: topo.Group(d.ID), Shares: []store.Share{{Kind: store.ClaimSite, Name: d.Site, Most: r.Policy.PerSite}}}
 	for _, name := range topo.Domains(d.ID) {
-		if err := tx.Share(ctx, d.ID, r.ID, store.Share{Kind: store.ClaimDomain, Name: name, Most: r.Policy.PerDomain}); err != nil {
-			return err
-		}
+		out.Shares = append(out.Shares, store.Share{Kind: store.ClaimDomain, Name: name, Most: r.Policy.PerDomain})
 	}
-	return nil
+	return out
 }

@@ -30,6 +30,7 @@ import (
 	"github.com/firmward/firmward/policy"
 	"github.com/firmward/firmward/secrets"
 	"github.com/firmward/firmward/store"
+	"github.com/firmward/firmward/twin"
 	"github.com/firmward/firmward/wire"
 )
 
@@ -43,6 +44,7 @@ type Config struct {
 	Drivers   []driver.Driver
 	Sources   []feed.Source
 	Enforcers []enforce.Enforcer
+	Twins     []twin.Twin // places for rehearsals that are no ordinary network; their prefixes are named like others
 	Depot     *depot.Depot
 	// Serve is where devices that fetch their image reach the depot, an address of this host that they
 	// can route to. Zero: devices that pull are refused with the reason.
@@ -69,6 +71,7 @@ type Control struct {
 
 	mu       sync.Mutex
 	dirty    map[string]bool // devices to assess and decide again
+	turned   map[string]bool // rollouts whose devices are to be decided again
 	all      bool            // every device is dirty
 	scans    map[string]*Scan
 	weighed  time.Time // when every device was weighed last
@@ -77,16 +80,22 @@ type Control struct {
 	byProbe  map[string]discover.Probe
 	byDriver map[string]driver.Driver
 	matcher  matcher
-	imports  sync.Map    // *importing: imports of many documents that are under way
-	atOnce   int         // devices that one transaction of restate writes at most
-	fetches  sync.Map    // names of feeds that are being fetched
-	paces    paces       // how long updates took
-	walls    sync.Mutex  // one change of the desired state of walls at a time
-	stale    atomic.Bool // something was imported that not all findings reflect; the store knows it anyhow
-	halted   atomic.Bool // the red button was pressed in this process; the store may learn it a little later
-	unsealed atomic.Bool // leaves were written since the last sealing
-	untold   atomic.Bool // events were emitted since recipients were last looked at
-	deaf     atomic.Bool // it was said that the right to listen is missing
+	eyes     func(context.Context, firmward.Device) (seenNow, error) // look, or what stands for it in a test
+	inbox    inbox                                                   // outcomes on their way into the store
+	sending  marks                                                   // commands that are about to be sent
+	edges    edges                                                   // what hangs on what
+	rounds   map[string]round                                        // how far those who wait in a rollout were asked; of loopDeploy alone
+	woken    atomic.Int64                                            // how often loopDeploy was woken
+	imports  sync.Map                                                // *importing: imports of many documents that are under way
+	atOnce   int                                                     // devices that one transaction of restate writes at most
+	fetches  sync.Map                                                // names of feeds that are being fetched
+	walls    sync.Mutex                                              // one change of the desired state of walls at a time
+	stale    atomic.Bool                                             // something was imported that not all findings reflect; the store knows it anyhow
+	halted   atomic.Bool                                             // the red button was pressed in this process; the store may learn it a little later
+	unsealed atomic.Bool                                             // leaves were written since the last sealing
+	untold   atomic.Bool                                             // events were emitted since recipients were last looked at
+	deaf     atomic.Bool                                             // it was said that the right to listen is missing
+	paces    paces                                                   // how long updates took
 }
 
 // New checks the configuration.
@@ -108,16 +117,18 @@ func New(cfg Config) (*Control, error) {
 	cfg.Clock = cfg.Clock.orReal()
 	c := &Control{
 		Config: cfg, owner: store.NewID("owner"), pacer: wire.NewPacer(),
-		dirty: map[string]bool{}, all: true, atOnce: restateAtOnce, scans: map[string]*Scan{}, wakes: map[string]chan struct{}{}, ears: map[netip.Prefix]error{},
+		dirty: map[string]bool{}, turned: map[string]bool{}, rounds: map[string]round{}, all: true, atOnce: restateAtOnce, scans: map[string]*Scan{}, wakes: map[string]chan struct{}{}, ears: map[netip.Prefix]error{},
 		byProbe: map[string]discover.Probe{}, byDriver: map[string]driver.Driver{},
 	}
+	c.eyes = c.look
+	c.inbox.waiting, c.inbox.busy = map[string][]happening{}, map[string]bool{}
 	for _, p := range cfg.Probes {
 		c.byProbe[p.Info().Name] = p
 	}
 	for _, d := range cfg.Drivers {
 		c.byDriver[d.Info().Name] = d
 	}
-	for _, name := range []string{loopObserve, loopDecide, loopDeploy, loopDispatch, loopContain, loopAudit, loopNotify, loopListen, loopFetch} {
+	for _, name := range []string{loopObserve, loopDecide, loopDeploy, loopDispatch, loopContain, loopAudit, loopNotify, loopListen, loopFetch, loopStage} {
 		c.wakes[name] = make(chan struct{}, 1)
 	}
 	c.grant = depot.NewServer(cfg.Depot, c.Clock.Now, c.served)
@@ -135,6 +146,7 @@ const (
 	loopNotify   = "notify"
 	loopListen   = "listen"
 	loopFetch    = "fetch"
+	loopStage    = "stage"
 )
 
 // Run runs the loops until ctx ends. It takes over what an earlier run of the same data left behind.
@@ -147,7 +159,7 @@ func (c *Control) Run(ctx context.Context) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	for name, step := range map[string]func(context.Context) (time.Time, error){
-		loopDecide: c.decideStep, loopDeploy: c.deployStep,
+		loopDecide: c.decideStep, loopDeploy: c.deployStep, loopStage: c.stageStep,
 		loopContain: c.containStep, loopAudit: c.auditStep, loopNotify: c.notifyStep,
 	} {
 		g.Go(func() error { return c.loop(ctx, name, step) })
@@ -165,8 +177,14 @@ func (c *Control) Run(ctx context.Context) error {
 	return nil
 }
 
-// idle is how long a loop that nothing is due for waits before it looks all the same.
-const idle = time.Hour
+// idle is how long a loop that nothing is due for waits before it looks all the same: where servers share a database, no longer than
+// what another one left behind stays leased.
+func (c *Control) idle() time.Duration {
+	if c.Store.Shared() {
+		return c.Clock.Real(c.Lease)
+	}
+	return time.Hour
+}
 
 // loop calls step whenever it is woken or due. An error is logged once per change of its text and
 // tried again a little later: a loop never ends because one turn failed.
@@ -187,9 +205,9 @@ func (c *Control) loop(ctx context.Context, name string, step func(context.Conte
 		} else {
 			last = ""
 		}
-		wait := idle
+		wait := c.idle()
 		if !due.IsZero() {
-			wait = min(idle, max(0, due.Sub(now)))
+			wait = min(wait, max(0, due.Sub(now)))
 		}
 		timer := c.Clock.Timer(wait)
 		select {
@@ -206,6 +224,9 @@ func (c *Control) loop(ctx context.Context, name string, step func(context.Conte
 // wake asks loops to look now.
 func (c *Control) wake(names ...string) {
 	for _, name := range names {
+		if name == loopDeploy {
+			c.woken.Add(1)
+		}
 		select {
 		case c.wakes[name] <- struct{}{}:
 		default:

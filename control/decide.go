@@ -34,8 +34,8 @@ func (c *Control) decideStep(ctx context.Context) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("assess by fingerprints: %w", err)
 	}
 	c.mu.Lock()
-	all, marked := c.all, c.dirty
-	c.all, c.dirty = false, map[string]bool{}
+	all, marked, turned := c.all, c.dirty, c.turned
+	c.all, c.dirty, c.turned = false, map[string]bool{}, map[string]bool{}
 	c.mu.Unlock()
 	if all {
 		if err := c.eachDevice(ctx, store.DeviceFilter{}, func(d firmward.Device) error {
@@ -57,6 +57,18 @@ func (c *Control) decideStep(ctx context.Context) (time.Time, error) {
 		c.mu.Lock()
 		c.weighed = c.Clock.Now()
 		c.mu.Unlock()
+	}
+	for id := range turned {
+		if all {
+			break
+		}
+		for d, err := range store.All(func(p store.Page) ([]string, string, error) { return c.Store.TargetDevices(ctx, id, p) }) {
+			if err != nil {
+				c.touchTargets(id)
+				return time.Time{}, err
+			}
+			marked[d] = true
+		}
 	}
 	ids := make([]string, 0, len(marked))
 	for id := range marked {
@@ -211,7 +223,7 @@ func staleWork(open []firmward.WorkOrder, step firmward.NextStep) []firmward.Wor
 func (c *Control) facts(ctx context.Context, d firmward.Device) (remedy.Facts, error) {
 	now := c.Clock.Now()
 	model := c.Catalog.Model(d)
-	drv, hasDriver := c.installer(model)
+	_, hasDriver := c.installer(model)
 	f := remedy.Facts{Device: d, Model: model, HasDriver: hasDriver, Policy: c.Policies.RiskFor(d)}
 	var errs [11]error
 	f.Gateways, errs[10] = c.gateways(ctx, d.ID)
@@ -252,7 +264,7 @@ func (c *Control) facts(ctx context.Context, d firmward.Device) (remedy.Facts, e
 		pol, _ := c.Policies.For(d)
 		f.Takes = pol.Takes
 		f.Refusal = func(r firmward.Release) (string, string) {
-			cand, err := c.candidate(ctx, r, d, string(drv.Info().Path))
+			cand, err := c.candidate(ctx, r, d)
 			if err != nil {
 				return string(firmward.Internal), err.Error()
 			}

@@ -2,17 +2,18 @@ package control
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/rollout"
 	"github.com/firmward/firmward/store"
-	"github.com/firmward/firmward/topology"
 )
 
-// deployStep turns every rollout one step: what is due in its targets, then its gate, then who starts.
+// deployStep turns every rollout one step: what is due in its targets, then its gate, then who starts. Those that have ended are
+// cleared up.
 func (c *Control) deployStep(ctx context.Context) (time.Time, error) {
 	if err := c.resolveDoubt(ctx, c.Clock.Now()); err != nil {
 		return time.Time{}, err
@@ -35,9 +36,17 @@ func (c *Control) deployStep(ctx context.Context) (time.Time, error) {
 		if err != nil {
 			return time.Time{}, fmt.Errorf("rollout %s: %w", r.ID, err)
 		}
-		if !next.IsZero() && (due.IsZero() || next.Before(due)) {
-			due = next
+		due = earlier(due, next)
+	}
+	over, err := c.Store.RolloutsToEnd(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	for _, id := range over {
+		if err := c.abandon(ctx, id); err != nil {
+			return time.Time{}, fmt.Errorf("end of rollout %s: %w", id, err)
 		}
+		due = c.Clock.Now()
 	}
 	return due, nil
 }
@@ -64,42 +73,49 @@ func quiet(r firmward.Rollout) bool {
 // turn takes one rollout as far as it goes now and says when it is due again.
 func (c *Control) turn(ctx context.Context, id string) (time.Time, error) {
 	for range 100 { // each pass may open a wave; bounded against a rule that never settles
-		now := c.Clock.Now()
-		targets, err := c.targets(ctx, id)
-		if err != nil {
+		if err := c.tick(ctx, id); err != nil {
 			return time.Time{}, err
-		}
-		for _, t := range targets {
-			if t.State.InFlight() && !t.NextDue.IsZero() && !t.NextDue.After(now) {
-				if err := c.apply(ctx, id, t.DeviceID, rollout.Event{Kind: rollout.Tick}, nil); err != nil {
-					return time.Time{}, err
-				}
-			}
 		}
 		again, due, err := c.gate(ctx, id)
 		if err != nil {
 			return time.Time{}, err
 		}
-		next, started, err := c.startSome(ctx, id)
+		next, more, err := c.startSome(ctx, id)
 		if err != nil {
 			return time.Time{}, err
 		}
-		if again || started > 0 {
+		if again || more {
 			continue
 		}
-		due = earlier(due, next)
-		targets, err = c.targets(ctx, id)
-		if err != nil {
-			return time.Time{}, err
-		}
-		for _, t := range targets {
-			if t.State.InFlight() {
-				due = earlier(due, t.NextDue)
-			}
-		}
-		return due, nil
+		flying, err := c.Store.NextTarget(ctx, id)
+		return earlier(earlier(due, next), flying), err
 	}
 	return c.Clock.Now().Add(time.Minute), nil
+}
+
+// tick lets time pass for the targets in flight that are due. One that is due again at once is left to the next turn.
+func (c *Control) tick(ctx context.Context, id string) error {
+	now := c.Clock.Now()
+	ticked := map[string]bool{}
+	for {
+		due, err := c.Store.DueTargets(ctx, id, now, foldAtOnce+len(ticked))
+		if err != nil {
+			return err
+		}
+		var some []happening
+		for _, t := range due {
+			if !ticked[t.DeviceID] && len(some) < foldAtOnce {
+				ticked[t.DeviceID] = true
+				some = append(some, happening{device: t.DeviceID, event: rollout.Event{Kind: rollout.Tick}})
+			}
+		}
+		if len(some) == 0 {
+			return nil
+		}
+		if err := errors.Join(c.fold(ctx, id, 0, some...)...); err != nil {
+			return err
+		}
+	}
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -116,136 +132,12 @@ func (c *Control) targets(ctx context.Context, id string) ([]firmward.Target, er
 	})
 }
 
-// apply gives one event to the engine and saves what it decides: header, target, commands, leaf and
-// the end of the command that the event answers, in one transaction. A header that changed meanwhile is
-// read again. finished is the command that the event answers, nil for events without one.
-func (c *Control) apply(ctx context.Context, rolloutID, deviceID string, ev rollout.Event, finished *store.Command) error {
-	for range 20 {
-		err := c.applyOnce(ctx, rolloutID, deviceID, ev, finished)
-		if firmward.CodeOf(err) != firmward.Conflict {
-			return err
-		}
-	}
-	return firmward.Errorf(firmward.Conflict, "the rollout changes too fast to be saved")
-}
-
-func (c *Control) applyOnce(ctx context.Context, rolloutID, deviceID string, ev rollout.Event, finished *store.Command) error {
-	d, err := c.Store.Device(ctx, deviceID)
-	if err != nil {
-		return err
-	}
-	able, err := c.abilities(ctx, d)
-	if err != nil {
-		return err
-	}
-	var topo topology.Map
-	if ev.Kind == rollout.Start {
-		if topo, err = c.topology(ctx); err != nil {
-			return err
-		}
-	}
-	var commands []rollout.Command
-	var ended, steered bool
-	err = c.Store.Tx(ctx, func(tx *store.Tx) error {
-		commands = commands[:0]
-		r, err := tx.Rollout(ctx, rolloutID)
-		if err != nil {
-			return err
-		}
-		t, err := tx.Target(ctx, rolloutID, deviceID)
-		if err != nil {
-			return err
-		}
-		before, stateBefore := t, r.State
-		if ev.Kind == rollout.Start {
-			if err := claim(ctx, tx, topo, d, r); err != nil {
-				return err
-			}
-		}
-		in := rollout.Input{Now: c.Clock.Now(), Rollout: &r, Target: &t, Abilities: able, Event: ev}
-		commands = rollout.Advance(&in, commands)
-		if finished != nil {
-			if err := tx.FinishCommand(ctx, finished.ID, string(ev.Kind), in.Now); err != nil {
-				return err
-			}
-		}
-		if before.State.InFlight() && !t.State.InFlight() {
-			if err := tx.Unclaim(ctx, deviceID, rolloutID); err != nil {
-				return err
-			}
-			ended = true
-		}
-		if u, ok := rollout.Took(before, t, d); ok {
-			if err := tx.PutUpdateTime(ctx, u); err != nil {
-				return err
-			}
-		}
-		if err := tx.PutTarget(ctx, t); err != nil {
-			return err
-		}
-		if _, err := tx.PutRollout(ctx, r); err != nil {
-			return err
-		}
-		for _, cmd := range commands {
-			payload, err := json.Marshal(cmd)
-			if err != nil {
-				return err
-			}
-			if err := tx.Enqueue(ctx, store.Command{ID: cmd.ID, Kind: string(cmd.Verb), Subject: rolloutID, Payload: payload, Created: in.Now}); err != nil {
-				return err
-			}
-		}
-		steered = r.State != stateBefore
-		return c.tell(ctx, tx, d, r, stateBefore, t, before)
-	})
-	if err != nil {
-		return err
-	}
-	if len(commands) > 0 {
-		c.wake(loopDispatch)
-	}
-	if ended || steered || ev.Kind == rollout.Start {
-		c.touch(deviceID)
-	}
-	if steered {
-		return c.touchTargets(ctx, rolloutID)
-	}
-	return nil
-}
-
-// tell writes leaf and event of a change in a target, and of one in the header.
-func (c *Control) tell(ctx context.Context, tx *store.Tx, d firmward.Device, r firmward.Rollout, was firmward.RolloutState, t, before firmward.Target) error {
-	if t.State != before.State {
-		if err := c.leaf(ctx, tx, self, "target-"+string(t.State), d.ID, map[string]string{
-			"rollout": r.ID, "command": t.Command, "why": t.Why, "code": t.Code, "from": t.From, "want": t.Want,
-		}); err != nil {
-			return err
-		}
-		if err := c.emit(ctx, tx, "target", r.ID, fmt.Sprintf("%s: %s (%s)", d.Name, t.State, t.Why)); err != nil {
-			return err
-		}
-	}
-	if r.State != was {
-		if err := c.leaf(ctx, tx, self, "rollout-"+string(r.State), r.ID, map[string]string{"why": r.Why}); err != nil {
-			return err
-		}
-		return c.emit(ctx, tx, "rollout", r.ID, fmt.Sprintf("rollout %s: %s", r.State, r.Why))
-	}
-	return nil
-}
-
 // touchTargets marks every device of a rollout: its header changed, so their steps may have.
-func (c *Control) touchTargets(ctx context.Context, id string) error {
-	targets, err := c.targets(ctx, id)
-	if err != nil {
-		return err
-	}
-	ids := make([]string, len(targets))
-	for i, t := range targets {
-		ids[i] = t.DeviceID
-	}
-	c.touch(ids...)
-	return nil
+func (c *Control) touchTargets(id string) {
+	c.mu.Lock()
+	c.turned[id] = true
+	c.mu.Unlock()
+	c.wake(loopDecide)
 }
 
 // gate asks whether the next wave opens, and lets the open wave's good devices be looked at when
@@ -260,7 +152,7 @@ func (c *Control) gate(ctx context.Context, id string) (again bool, due time.Tim
 			return err
 		}
 		before := r
-		count, err := c.countWave(ctx, tx, r)
+		count, err := countWave(ctx, tx.Reader, r)
 		if err != nil {
 			return err
 		}
@@ -302,49 +194,113 @@ func (c *Control) gate(ctx context.Context, id string) (again bool, due time.Tim
 	if !look {
 		return again || steered, due, nil
 	}
-	targets, err := c.targets(ctx, id)
-	if err != nil {
-		return false, due, err
+	return again, due, c.soak(ctx, id, wave)
+}
+
+// soak has the devices of a wave looked at that have succeeded and were not looked at since.
+func (c *Control) soak(ctx context.Context, id string, wave int) error {
+	for now := c.Clock.Now(); ; {
+		targets, err := c.Store.SoakTargets(ctx, id, wave, now, foldAtOnce)
+		if err != nil || len(targets) == 0 {
+			return err
+		}
+		some := make([]happening, len(targets))
+		for i, t := range targets {
+			some[i] = happening{device: t.DeviceID, event: rollout.Event{Kind: rollout.SoakDue}}
+		}
+		if err := errors.Join(c.fold(ctx, id, 0, some...)...); err != nil {
+			return err
+		}
 	}
-	for _, t := range targets {
-		if t.Wave == wave && t.State == firmward.TargetSucceeded && t.SoakedAt.IsZero() {
-			if err := c.apply(ctx, id, t.DeviceID, rollout.Event{Kind: rollout.SoakDue}, nil); err != nil {
-				return false, due, err
+}
+
+// countWave tells how the open wave of a running rollout stands. While something is to do in it, it says no more than that.
+func countWave(ctx context.Context, from store.Reader, r firmward.Rollout) (rollout.WaveCount, error) {
+	var c rollout.WaveCount
+	if r.State != firmward.RolloutRunning {
+		return c, nil
+	}
+	switch waits, flies, err := from.Unended(ctx, r.ID, r.Wave); {
+	case err != nil:
+		return c, err
+	case waits:
+		c.Pending++
+		return c, nil
+	case flies:
+		c.InFlight++
+		return c, nil
+	}
+	if r.Wave == 0 { // few, and their models count
+		all, err := store.Every(func(p store.Page) ([]firmward.Target, string, error) {
+			return from.Targets(ctx, r.ID, store.TargetFilter{Wave: &r.Wave}, p)
+		})
+		return rollout.Count(all), err
+	}
+	counts, err := from.CountWave(ctx, r.ID, r.Wave)
+	for _, n := range counts {
+		c.Ended += n.N
+		if n.State == firmward.TargetSucceeded {
+			c.Good += n.N
+			if !n.Soaked {
+				c.Unsoaked += n.N
 			}
 		}
 	}
-	return again, due, nil
+	return c, err
 }
 
-func (c *Control) countWave(ctx context.Context, tx *store.Tx, r firmward.Rollout) (rollout.WaveCount, error) {
-	all, err := store.Every(func(p store.Page) ([]firmward.Target, string, error) {
-		return tx.Targets(ctx, r.ID, store.TargetFilter{Wave: &r.Wave}, p)
-	})
-	return rollout.Count(all), err
-}
-
-// endIfOver ends the targets that nothing was sent to once a rollout has stopped for good, and has
-// a rehearsal's end turned into its verdict.
+// endIfOver ends the targets that nothing was sent to once a rollout has stopped for good, the first of many now, the others by the
+// loop, and has a rehearsal's end turned into its verdict.
 func (c *Control) endIfOver(ctx context.Context, id string) error {
 	r, err := c.Store.Rollout(ctx, id)
 	if err != nil {
 		return err
 	}
 	if r.Rehearsal {
-		c.wake(loopDeploy) // a rollout waits for its verdict
+		c.wake(loopStage)
 	}
-	if r.State == firmward.RolloutStopped || r.State == firmward.RolloutFinished {
-		targets, err := c.targets(ctx, id)
-		if err != nil {
+	c.touchTargets(id)
+	if r.State != firmward.RolloutStopped && r.State != firmward.RolloutFinished {
+		return nil
+	}
+	claimed, err := store.Every(func(p store.Page) ([]firmward.Target, string, error) {
+		return c.Store.Targets(ctx, id, store.TargetFilter{State: firmward.TargetClaimed}, p)
+	})
+	if err != nil {
+		return err
+	}
+	for some := range slices.Chunk(claimed, foldAtOnce) {
+		if err := c.end(ctx, id, some); err != nil {
 			return err
 		}
-		for _, t := range targets {
-			if t.State == firmward.TargetPending || t.State == firmward.TargetClaimed {
-				if err := c.apply(ctx, id, t.DeviceID, rollout.Event{Kind: rollout.Abandon}, nil); err != nil {
-					return err
-				}
-			}
+	}
+	return c.abandon(ctx, id)
+}
+
+// abandonAtOnce bounds the targets of a rollout that are ended before other work gets its turn.
+const abandonAtOnce = 4 * foldAtOnce
+
+// abandon ends targets of a rollout that wait for their turn.
+func (c *Control) abandon(ctx context.Context, id string) error {
+	waits, err := c.Store.Waiting(ctx, id, abandonAtOnce)
+	if err != nil {
+		return err
+	}
+	for some := range slices.Chunk(waits, foldAtOnce) {
+		if err := c.end(ctx, id, some); err != nil {
+			return err
 		}
 	}
-	return c.touchTargets(ctx, id)
+	if len(waits) == abandonAtOnce {
+		c.wake(loopDeploy)
+	}
+	return nil
+}
+
+func (c *Control) end(ctx context.Context, id string, targets []firmward.Target) error {
+	some := make([]happening, len(targets))
+	for i, t := range targets {
+		some[i] = happening{device: t.DeviceID, event: rollout.Event{Kind: rollout.Abandon}}
+	}
+	return errors.Join(c.fold(ctx, id, 0, some...)...)
 }

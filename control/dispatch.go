@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,6 +20,9 @@ import (
 // parallelCommands bounds how many commands are carried out together.
 const parallelCommands = 32
 
+// unsavedOutcomes bounds the commands that are carried out or whose outcome is on its way into the store.
+const unsavedOutcomes = 4 * foldAtOnce
+
 // installLimit is the least wall time that an installation gets, whatever the house clock does.
 const installLimit = 30 * time.Second
 
@@ -27,10 +31,11 @@ const installLimit = 30 * time.Second
 func (c *Control) dispatch(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
-	room := make(chan struct{}, parallelCommands)
+	var working sync.Map // ids of commands that are being carried out here: a lease that ran out meanwhile is only renewed
+	room, unsaved := make(chan struct{}, parallelCommands), make(chan struct{}, unsavedOutcomes)
 	return c.loop(ctx, loopDispatch, func(ctx context.Context) (time.Time, error) {
 		for {
-			free := cap(room) - len(room)
+			free := min(cap(room)-len(room), cap(unsaved)-len(unsaved))
 			if free == 0 {
 				return c.Clock.Now().Add(c.Clock.Real(time.Second)), nil
 			}
@@ -43,10 +48,14 @@ func (c *Control) dispatch(ctx context.Context) error {
 				return c.nextCommand(ctx)
 			}
 			for _, cmd := range leased {
+				if _, already := working.LoadOrStore(cmd.ID, true); already {
+					continue
+				}
 				room <- struct{}{}
+				unsaved <- struct{}{}
 				running.Go(func() {
-					defer func() { <-room; c.wake(loopDispatch) }()
-					c.perform(ctx, cmd)
+					defer func() { working.Delete(cmd.ID); <-unsaved; c.wake(loopDispatch) }()
+					c.perform(ctx, cmd, func() { <-room; c.wake(loopDispatch) })
 				})
 			}
 		}
@@ -63,16 +72,18 @@ func (c *Control) nextCommand(ctx context.Context) (time.Time, error) {
 	return due, err
 }
 
-// perform carries one command out and reports its outcome. The lease is kept alive meanwhile.
-func (c *Control) perform(ctx context.Context, cmd store.Command) {
+// perform carries one command out, says so, and reports its outcome. The lease is kept alive meanwhile.
+func (c *Control) perform(ctx context.Context, cmd store.Command, done func()) {
 	var order rollout.Command
 	if err := json.Unmarshal(cmd.Payload, &order); err != nil {
+		done()
 		c.Log.ErrorContext(ctx, "command cannot be read", "command", cmd.ID, "error", err)
 		return
 	}
 	stop := c.keepLease(ctx, cmd)
+	defer stop()
 	ev, err := c.act(ctx, order, cmd)
-	stop()
+	done()
 	if ctx.Err() != nil {
 		return // shutting down: the outcome is unknown and found again by the lease
 	}
@@ -84,7 +95,7 @@ func (c *Control) perform(ctx context.Context, cmd store.Command) {
 		ev = failure(order.Verb, err.Error())
 	}
 	ev.Command = order.ID
-	if err := c.apply(ctx, order.RolloutID, order.DeviceID, ev, &cmd); err != nil {
+	if err := c.report(ctx, order.RolloutID, happening{device: order.DeviceID, event: ev, finished: cmd.ID}); err != nil {
 		if ctx.Err() != nil {
 			return
 		}
@@ -190,14 +201,14 @@ func (c *Control) act(ctx context.Context, o rollout.Command, cmd store.Command)
 	case rollout.DoRevert:
 		return c.revert(ctx, j)
 	}
-	seen, err := c.look(ctx, j.device)
+	seen, err := c.eyes(ctx, j.device)
 	return rollout.Event{Kind: rollout.Looked, Seen: seen.Seen}, err
 }
 
 // preflight looks at the device as it is, then lets rules and driver say no before a byte of the image
 // is sent.
 func (c *Control) preflight(ctx context.Context, j job) (rollout.Event, error) {
-	seen, err := c.look(ctx, j.device)
+	seen, err := c.eyes(ctx, j.device)
 	if err != nil {
 		return rollout.Event{}, err
 	}
@@ -210,7 +221,7 @@ func (c *Control) preflight(ctx context.Context, j job) (rollout.Event, error) {
 	if j.device, err = c.Store.Device(ctx, j.device.ID); err != nil { // the look may have taught us
 		return rollout.Event{}, err
 	}
-	cand, err := c.candidate(ctx, j.release, j.device, string(j.driver.Info().Path))
+	cand, err := c.candidate(ctx, j.release, j.device)
 	if err != nil {
 		return rollout.Event{}, err
 	}
@@ -304,8 +315,8 @@ func (c *Control) install(ctx context.Context, j job, cmd store.Command) (rollou
 			return rollout.Event{Kind: rollout.NotSent, Code: rollout.RefuseFreeze, Why: why}, nil
 		}
 	}
-	if err := c.Store.MarkSent(ctx, cmd.ID, c.owner, c.Clock.Now()); err != nil {
-		return rollout.Event{}, fmt.Errorf("%w: %w", errLost, err)
+	if err := c.markSent(ctx, cmd.ID); err != nil {
+		return rollout.Event{}, err
 	}
 	limit := max(installLimit, c.Clock.Wall(j.rollout.Policy.Deadline))
 	ictx, cancel := context.WithTimeout(ctx, limit)
@@ -408,6 +419,9 @@ func (c *Control) short(ctx context.Context, j job, do func(context.Context, wir
 
 // resolveDoubt hands commands whose outcome was lost to the engine.
 func (c *Control) resolveDoubt(ctx context.Context, now time.Time) error {
+	if found, err := c.Store.Lost(ctx, now); err != nil || !found {
+		return err
+	}
 	var lost []store.Command
 	err := c.Store.Tx(ctx, func(tx *store.Tx) error {
 		var err error
@@ -417,14 +431,19 @@ func (c *Control) resolveDoubt(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	of := map[string][]happening{} // by rollout
 	for _, cmd := range lost {
 		var o rollout.Command
 		if err := json.Unmarshal(cmd.Payload, &o); err != nil {
 			return err
 		}
-		if err := c.apply(ctx, o.RolloutID, o.DeviceID, rollout.Event{Kind: rollout.Lost, Command: cmd.ID}, nil); err != nil {
-			return err
+		of[o.RolloutID] = append(of[o.RolloutID], happening{device: o.DeviceID, event: rollout.Event{Kind: rollout.Lost, Command: cmd.ID}})
+	}
+	var errs []error
+	for id, all := range of {
+		for some := range slices.Chunk(all, foldAtOnce) {
+			errs = append(errs, c.fold(ctx, id, 0, some...)...)
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }

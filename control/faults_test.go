@@ -153,7 +153,7 @@ func (s *faultStory) device(words []string) {
 	case "relay":
 		_, err = s.lab.AddTasmota(lab.TasmotaSpec{Place: at})
 	case "router":
-		_, err = s.lab.AddOpenWrt(lab.OpenWrtSpec{Place: at, Password: lab.RouterPassword})
+		_, err = s.lab.AddOpenWrt(lab.OpenWrtSpec{Place: at, Password: lab.RouterPassword, Broker: said["broker"] != ""})
 	case "gateway":
 		_, err = s.lab.AddGateway(lab.GatewaySpec{Place: at})
 	case "bridge":
@@ -306,6 +306,9 @@ func (s *faultStory) act(words []string) {
 	case "scan":
 		s.settle()
 		s.look()
+	case "factory":
+		s.settle()
+		s.must(s.house.SetCredential(s.house.ctx, anna, control.Credential{Family: words[1], Site: "home", User: "root", Password: words[2], Factory: true}))
 	case "offer":
 		d, _ := s.lab.Device(words[1])
 		d.Offer(words[2], nil)
@@ -328,6 +331,22 @@ func (s *faultStory) check(who, want string) {
 		if n := len(s.house.leaves(kind)); strconv.Itoa(n) != rest {
 			s.fail("%d leaves %s, want %s", n, kind, rest)
 		}
+		return
+	}
+	switch who {
+	case "verdict":
+		s.verdict(kind, rest)
+		return
+	case "check":
+		s.checked(kind, rest)
+		return
+	case "mirrored":
+		if not := strings.Join(s.judged().NotMirrored, "; "); !strings.Contains(not, want) {
+			s.fail("not mirrored: %s", not)
+		}
+		return
+	case "differs":
+		s.differs(want)
 		return
 	}
 	if who == "total" {

@@ -21,7 +21,11 @@ import (
 // groups that may be asked too.
 func (c *Control) door(network firmward.Network, class firmward.Class, purpose string, secret wire.Secret, limit time.Duration, groups ...netip.AddrPort) (wire.Network, *transcript) {
 	tr := &transcript{purpose: purpose}
-	return wire.Guarded(c.Network, wire.Guard{
+	way := c.Network
+	if t, ok := c.twinIn(network.Prefix); ok {
+		way = t.Network()
+	}
+	return wire.Guarded(way, wire.Guard{
 		Allow: func(a netip.Addr) error {
 			if !network.Prefix.Contains(a) {
 				return firmward.Errorf(firmward.Refused, "nobody named a network with "+a.String()+" (networks add)")

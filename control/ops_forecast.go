@@ -50,6 +50,9 @@ func (c *Control) ForecastRollout(ctx context.Context, in Forecasting) (sim.Fore
 	if k.Topo, err = c.topology(ctx); err != nil {
 		return sim.Forecast{}, k, err
 	}
+	if err := c.hold(ctx, rel, k.Policy, cands); err != nil {
+		return sim.Forecast{}, k, err
+	}
 	places := map[string]placeTime{}
 	for _, cand := range cands {
 		site := cand.Device.Site

@@ -182,6 +182,7 @@ type Credential struct {
 	Site     string
 	User     string
 	Password string
+	Factory  bool // of a family and a site: what its maker sets, with which rehearsals may try whether an image lets it in again
 }
 
 // SetCredential seals and stores a password. It is never shown again and never stands on a leaf. That of one device is sealed
@@ -194,6 +195,8 @@ func (c *Control) SetCredential(ctx context.Context, who firmward.Person, in Cre
 	switch {
 	case in.Password == "":
 		return firmward.Errorf(firmward.Invalid, "the password is empty")
+	case in.Factory && in.Device != "":
+		return firmward.Errorf(firmward.Invalid, "the maker's password is that of a family at a site: name these, not a device")
 	case in.Device != "":
 		d, err := c.find(ctx, in.Device)
 		if err != nil {
@@ -214,6 +217,9 @@ func (c *Control) SetCredential(ctx context.Context, who firmward.Person, in Cre
 		}
 		if _, err := knownSite(ctx, c.Store.Reader, in.Site); err != nil {
 			return err
+		}
+		if in.Factory {
+			scope = factoryScope(in.Family, in.Site)
 		}
 	}
 	sealed, err := c.Secrets.Seal(scope, secret)

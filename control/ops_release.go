@@ -130,9 +130,7 @@ func (c *Control) WithdrawRelease(ctx context.Context, who firmward.Person, id, 
 		return rel, err
 	}
 	for _, id := range halted {
-		if err := c.touchTargets(ctx, id); err != nil {
-			return rel, err
-		}
+		c.touchTargets(id)
 	}
 	return rel, c.touchFamily(ctx, rel.Family)
 }
@@ -170,11 +168,9 @@ func (c *Control) PlanRollout(ctx context.Context, who firmward.Person, releaseI
 		p.Targets[i].RolloutID = r.ID
 	}
 	err = c.Store.Tx(ctx, func(tx *store.Tx) error {
-		staged, err := c.stage(ctx, tx, r, rel, p.Targets)
-		if err != nil {
+		if err := c.stage(ctx, tx, &r, rel, p.Targets); err != nil {
 			return err
 		}
-		r.Staging = staged
 		if p.Rollout, err = tx.PutRollout(ctx, r); err != nil {
 			return err
 		}
@@ -186,14 +182,14 @@ func (c *Control) PlanRollout(ctx context.Context, who firmward.Person, releaseI
 			return err
 		}
 		detail := map[string]string{
-			"release": rel.ID, "policy": pol.Name, "targets": fmt.Sprint(len(p.Targets)), "refused": fmt.Sprint(len(p.Refusals)), "staging": staged,
+			"release": rel.ID, "policy": pol.Name, "targets": fmt.Sprint(len(p.Targets)), "refused": fmt.Sprint(len(p.Refusals)), "staging": r.Staging,
 		}
 		for _, a := range allowed {
 			detail["allowed-"+a.Risk] = a.Why
 		}
 		return c.leaf(ctx, tx, who.Name, "rollout-plan", r.ID, detail)
 	})
-	c.wake(loopDeploy)
+	c.wake(loopDeploy, loopStage)
 	return p, err
 }
 
@@ -209,24 +205,26 @@ func (c *Control) candidates(ctx context.Context, releaseID, policyName string, 
 	if err != nil {
 		return rel, pol, nil, err
 	}
-	var cands []rollout.Candidate
 	inUse := false
-	err = c.eachDevice(ctx, store.DeviceFilter{Family: rel.Family, Retired: &inUse, Where: filter}, func(d firmward.Device) error {
-		path := ""
-		if drv, ok := c.installer(c.Catalog.Model(d)); ok {
-			path = string(drv.Info().Path)
-		}
-		cand, err := c.candidate(ctx, rel, d, path)
-		if err != nil {
-			return err
-		}
-		cand, err = c.withWay(ctx, cand, rels)
-		cand.Allowed = allowed
-		cands = append(cands, cand)
-		return err
+	devices, err := store.Every(func(p store.Page) ([]firmward.Device, string, error) {
+		return c.Store.Devices(ctx, store.DeviceFilter{Family: rel.Family, Retired: &inUse, Where: filter}, p)
 	})
 	if err != nil {
 		return rel, pol, nil, err
+	}
+	cands := make([]rollout.Candidate, 0, len(devices)) // large ones: they are not copied again
+	for some := range slices.Chunk(devices, 1000) {
+		page, err := c.candidatesOf(ctx, rel, some)
+		if err == nil {
+			err = c.withWays(ctx, page, rels)
+		}
+		if err != nil {
+			return rel, pol, nil, err
+		}
+		cands = append(cands, page...)
+	}
+	for i := range cands {
+		cands[i].Allowed = allowed
 	}
 	if len(cands) == 0 {
 		return rel, pol, nil, firmward.Errorf(firmward.NotFound, "no device of family "+rel.Family+" is known that the selection matches")
@@ -250,30 +248,20 @@ func (c *Control) candidates(ctx context.Context, releaseID, policyName string, 
 	return rel, pol, cands, nil
 }
 
-// change saves a change of a rollout's header, read again when somebody else was faster.
+// change saves a change of a rollout's header. Write transactions run one after another, so nobody is faster.
 func (c *Control) change(ctx context.Context, id string, f func(*store.Tx, *firmward.Rollout) error) error {
-	for range 20 {
-		err := c.Store.Tx(ctx, func(tx *store.Tx) error {
-			r, err := tx.Rollout(ctx, id)
-			if err != nil {
-				return err
-			}
-			version := r.Version
-			if err := f(tx, &r); err != nil {
-				return err
-			}
-			if r.Version != version {
-				return nil
-			}
-			_, err = tx.PutRollout(ctx, r)
-			return err
-		})
-		stale := firmward.CodeOf(err) == firmward.Conflict && strings.Contains(fmt.Sprint(err), "changed since")
-		if !stale {
+	return c.Store.Tx(ctx, func(tx *store.Tx) error {
+		r, err := tx.Rollout(ctx, id)
+		if err != nil {
 			return err
 		}
-	}
-	return firmward.Errorf(firmward.Conflict, "the rollout changes too fast to be saved")
+		version := r.Version
+		if err := f(tx, &r); err != nil || r.Version != version {
+			return err
+		}
+		_, err = tx.PutRollout(ctx, r)
+		return err
+	})
 }
 
 // SteerRollout carries out a person's order: start, pause, resume, stop.

@@ -2,7 +2,10 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -11,112 +14,264 @@ import (
 	"github.com/firmward/firmward/topology"
 )
 
-// startSome asks who of the open wave may start now and starts them. next is when a window opens.
-func (c *Control) startSome(ctx context.Context, id string) (next time.Time, started int, err error) {
+// startSome asks who of the open wave may start now and starts them. next is when to ask again; more says that another pass may start
+// more.
+//
+// Those who wait are asked page by page, from where the last turn stopped, once around: so everyone's turn comes, however many before
+// them wait for something else. A round of many pages is spread over turns, so that other rollouts get theirs.
+func (c *Control) startSome(ctx context.Context, id string) (next time.Time, more bool, err error) {
+	p, err := c.picking(ctx, id)
+	if err != nil || p == nil {
+		delete(c.rounds, id)
+		return next, false, err
+	}
+	at := c.rounds[id]
+	if !at.cut {
+		at = round{after: at.after, began: at.after, wrapped: at.after == "", woken: c.woken.Load()}
+	}
+	for range pagesAtOnce {
+		pending, err := c.Store.WaitingTargets(ctx, id, p.rollout.Wave, at.after, pendingAtOnce)
+		if err != nil {
+			return next, false, err
+		}
+		room, err := c.startOf(ctx, p, pending)
+		next = earlier(next, p.next)
+		switch {
+		case err != nil || p.moved:
+			return next, p.moved, err
+		case !room || p.stop: // the next turn goes on with those who are left of this page
+			at.cut = false
+			c.rounds[id] = at
+			return next, p.started > 0, nil
+		case at.over(pending):
+			delete(c.rounds, id)
+			if at.woken != c.woken.Load() && at.cut { // something has changed for those who were asked in earlier turns
+				next = p.now
+			}
+			return next, p.started > 0, nil
+		}
+	}
+	at.cut = true
+	c.rounds[id] = at
+	return p.now, false, nil
+}
+
+// round is how far the targets of a rollout that wait were asked.
+type round struct {
+	after   string // the device that was asked last
+	began   string // where the round began: after this device
+	wrapped bool   // it is before that place
+	cut     bool   // it goes on where it stopped, else another begins there
+	woken   int64  // how often the loop was woken before it began
+}
+
+// over moves past a page and reports whether all were asked.
+func (r *round) over(page []firmward.Target) bool {
+	if len(page) == pendingAtOnce {
+		r.after = page[len(page)-1].DeviceID
+		return r.wrapped && r.began != "" && r.after >= r.began
+	}
+	r.after = ""
+	again := r.wrapped
+	r.wrapped = true
+	return again
+}
+
+// pagesAtOnce bounds the pages of one rollout that one turn asks.
+const pagesAtOnce = 8
+
+// pendingAtOnce bounds the page of targets that Pick sees.
+const pendingAtOnce = 1000
+
+// picking is what the picks of one turn of a rollout rest on.
+type picking struct {
+	rollout firmward.Rollout
+	release firmward.Release
+	stop    bool
+	topo    topology.Map
+	claims  rollout.Claims
+	edition int64 // of claims
+	now     time.Time
+	places  map[string]placeTime
+	next    time.Time // when a window opens or a release of a device begins
+	started int
+	moved   bool // others started something meanwhile
+}
+
+// picking reads what picks rest on; nil when nobody can start.
+func (c *Control) picking(ctx context.Context, id string) (*picking, error) {
 	r, err := c.Store.Rollout(ctx, id)
 	if err != nil || r.State != firmward.RolloutRunning {
-		return next, 0, err
+		return nil, err
 	}
-	rel, err := c.Store.Release(ctx, r.ReleaseID)
+	p := &picking{rollout: r, now: c.Clock.Now(), places: map[string]placeTime{}}
+	if p.release, err = c.Store.Release(ctx, r.ReleaseID); err != nil {
+		return nil, err
+	}
+	if !p.release.Withdrawn.IsZero() {
+		return nil, c.steer(ctx, id, self, "halt", "the release was withdrawn: "+p.release.WhyGone)
+	}
+	if most, _ := rollout.Most(&r); r.InFlight >= most {
+		return nil, nil
+	}
+	if waits, _, err := c.Store.Unended(ctx, id, r.Wave); err != nil || !waits {
+		return nil, err
+	}
+	if p.stop, err = c.stopped(ctx); err != nil {
+		return nil, err
+	}
+	if p.topo, err = c.topology(ctx); err != nil {
+		return nil, err
+	}
+	p.claims, p.edition, err = c.claims(ctx)
+	return p, err
+}
+
+// startOf starts who may start of a page of targets, and writes the reason why not now for the others. room says that more could
+// start.
+func (c *Control) startOf(ctx context.Context, p *picking, pending []firmward.Target) (room bool, err error) {
+	slots, err := c.candidateSlots(ctx, p, pending)
 	if err != nil {
-		return next, 0, err
+		return false, err
 	}
-	if !rel.Withdrawn.IsZero() {
-		return next, 0, c.steer(ctx, id, self, "halt", "the release was withdrawn: "+rel.WhyGone)
+	picks, refusals := rollout.Pick(&p.rollout, slots, p.claims, p.topo, p.stop)
+	for some := range slices.Chunk(picks, foldAtOnce) {
+		if p.moved, err = c.start(ctx, p, some); err != nil || p.moved {
+			return false, err
+		}
 	}
-	stop, err := c.stopped(ctx)
+	if err := c.noteWaiting(ctx, refusals, pending); err != nil {
+		return false, err
+	}
+	most, _ := rollout.Most(&p.rollout)
+	return p.rollout.InFlight < most, nil
+}
+
+// start starts picked targets and reads anew what the next picks rest on.
+func (c *Control) start(ctx context.Context, p *picking, picks []rollout.Slot) (moved bool, err error) {
+	some := make([]happening, len(picks))
+	for i, s := range picks {
+		some[i] = happening{device: s.Target.DeviceID, event: rollout.Begin(s)}
+	}
+	for _, err := range c.fold(ctx, p.rollout.ID, p.edition, some...) {
+		switch {
+		case err == nil:
+			p.started++
+		case errors.Is(err, errOvertaken):
+			moved = true
+		case firmward.CodeOf(err) != firmward.Conflict:
+			return false, err
+		}
+	}
+	if moved {
+		return true, nil
+	}
+	if p.rollout, err = c.Store.Rollout(ctx, p.rollout.ID); err != nil {
+		return false, err
+	}
+	p.claims, p.edition, err = c.claims(ctx)
+	return p.rollout.State != firmward.RolloutRunning, err
+}
+
+// candidateSlots are targets as Pick sees them.
+func (c *Control) candidateSlots(ctx context.Context, p *picking, pending []firmward.Target) ([]rollout.Slot, error) {
+	devices, err := devicesOf(ctx, c.Store.Reader, pending)
 	if err != nil {
-		return next, 0, err
+		return nil, err
 	}
-	wave := r.Wave
-	pending, _, err := c.Store.Targets(ctx, id, store.TargetFilter{Wave: &wave, State: firmward.TargetPending}, store.Page{Limit: 1000})
-	if err != nil || len(pending) == 0 {
-		return next, 0, err
+	cands, err := c.candidatesOf(ctx, p.release, devices)
+	if err == nil {
+		err = c.hold(ctx, p.release, p.rollout.Policy, cands)
 	}
-	topo, err := c.topology(ctx)
 	if err != nil {
-		return next, 0, err
+		return nil, err
 	}
-	var slots []rollout.Slot
-	now, places := c.Clock.Now(), map[string]placeTime{}
-	for _, t := range pending {
-		d, err := c.Store.Device(ctx, t.DeviceID)
-		if err != nil {
-			return next, 0, err
-		}
-		path := ""
-		if drv, ok := c.installer(c.Catalog.Model(d)); ok {
-			path = string(drv.Info().Path)
-		}
-		cand, err := c.candidate(ctx, rel, d, path)
-		if err != nil {
-			return next, 0, err
-		}
-		at, ok := places[d.Site]
+	slots := make([]rollout.Slot, len(pending))
+	for i, t := range pending {
+		d := devices[i]
+		at, ok := p.places[d.Site]
 		if !ok {
-			if at, err = c.placeTime(ctx, d.Site, now); err != nil {
-				return next, 0, err
+			if at, err = c.placeTime(ctx, d.Site, p.now); err != nil {
+				return nil, err
 			}
-			places[d.Site] = at
-			next = earlier(next, rollout.Due(r.Policy, at.local, at.freezes))
+			p.places[d.Site] = at
+			p.next = earlier(p.next, rollout.Due(p.rollout.Policy, at.local, at.freezes))
 		}
-		slots = append(slots, rollout.Slot{Target: t, Candidate: cand, Local: at.local, Freezes: at.freezes, Group: topo.Group(d.ID)})
-		if from := d.Released.From; from.After(now) {
-			next = earlier(next, from)
-		}
-	}
-	claims, err := c.claims(ctx)
-	if err != nil {
-		return next, 0, err
-	}
-	picks, refusals := rollout.Pick(&r, slots, claims, topo, stop)
-	for _, s := range picks {
-		err := c.apply(ctx, id, s.Target.DeviceID, rollout.Event{Kind: rollout.Start, StartBy: s.StartBy}, nil)
-		if err != nil && firmward.CodeOf(err) != firmward.Conflict {
-			return next, started, err
-		}
-		if err == nil {
-			started++
+		slots[i] = rollout.Slot{Target: t, Candidate: cands[i], Local: at.local, Freezes: at.freezes, Group: p.topo.Group(d.ID)}
+		for _, from := range []time.Time{d.Released.From, cands[i].Held.Until} {
+			if from.After(p.now) {
+				p.next = earlier(p.next, from)
+			}
 		}
 	}
-	return next, started, c.noteWaiting(ctx, refusals, pending)
+	return slots, nil
 }
 
 // noteWaiting writes the reason why not now where it changed.
 func (c *Control) noteWaiting(ctx context.Context, refusals []rollout.Refusal, pending []firmward.Target) error {
-	byDevice := map[string]firmward.Target{}
+	why := map[string]string{}
 	for _, t := range pending {
-		byDevice[t.DeviceID] = t
+		why[t.DeviceID] = t.Why
 	}
-	var changed []string
-	err := c.Store.Tx(ctx, func(tx *store.Tx) error {
-		for _, ref := range refusals {
-			t := byDevice[ref.DeviceID]
-			if t.Why == ref.Why {
-				continue
-			}
-			t, err := tx.Target(ctx, t.RolloutID, ref.DeviceID)
+	said := map[string]rollout.Refusal{}
+	var ids []string
+	for _, ref := range refusals {
+		if why[ref.DeviceID] != ref.Why {
+			said[ref.DeviceID] = ref
+			ids = append(ids, ref.DeviceID)
+		}
+	}
+	for some := range slices.Chunk(ids, foldAtOnce) {
+		var changed []firmward.Target
+		err := c.Store.Tx(ctx, func(tx *store.Tx) error {
+			changed = changed[:0]
+			targets, err := tx.TargetsIn(ctx, pending[0].RolloutID, some)
 			if err != nil {
 				return err
 			}
-			if t.State != firmward.TargetPending {
-				continue
+			for _, t := range targets {
+				if t.State == firmward.TargetPending {
+					t.Why, t.Code = said[t.DeviceID].Why, said[t.DeviceID].Code
+					changed = append(changed, t)
+				}
 			}
-			t.Why, t.Code = ref.Why, ref.Code
-			if err := tx.PutTarget(ctx, t); err != nil {
-				return err
-			}
-			changed = append(changed, ref.DeviceID)
+			return tx.PutTargets(ctx, changed)
+		})
+		if err != nil {
+			return err
 		}
-		return nil
-	})
-	c.touch(changed...)
-	return err
+		for _, t := range changed {
+			c.touch(t.DeviceID)
+		}
+	}
+	return nil
 }
 
+// topology gives the edges between devices; they are read again when one has changed.
 func (c *Control) topology(ctx context.Context) (topology.Map, error) {
+	edition, err := c.Store.Edition(ctx, store.EditionRelations)
+	if err != nil {
+		return topology.Map{}, err
+	}
+	c.edges.Lock()
+	defer c.edges.Unlock()
+	if c.edges.known && c.edges.edition == edition {
+		return c.edges.Map, nil
+	}
 	all, err := store.Every(func(p store.Page) ([]firmward.Relation, string, error) { return c.Store.Relations(ctx, p) })
-	return topology.New(all), err
+	if err != nil {
+		return topology.Map{}, err
+	}
+	c.edges.Map, c.edges.edition, c.edges.known = topology.New(all), edition, true
+	return c.edges.Map, nil
+}
+
+// edges keeps what hangs on what as it was at an edition of it.
+type edges struct {
+	sync.Mutex
+	topology.Map
+	edition int64
+	known   bool
 }
 
 // placeTime is a time on the clock of a site, with the freezes that people set there.
@@ -171,28 +326,4 @@ func (c *Control) able(m firmward.Model, took []firmward.UpdateTime) rollout.Abi
 		a.CanRevert = back && m.Rollback.Value == string(info.Rollback)
 	}
 	return a
-}
-
-// candidate is a device as the engine sees it.
-func (c *Control) candidate(ctx context.Context, rel firmward.Release, d firmward.Device, path string) (rollout.Candidate, error) {
-	m := c.Catalog.Model(d)
-	_, has := c.installer(m)
-	cand := rollout.Candidate{Device: d, Model: m, HasDriver: has}
-	v, err := c.Store.Staging(ctx, rel.SHA256, path, d.Model, d.Hardware)
-	if err != nil && firmward.CodeOf(err) != firmward.NotFound {
-		return cand, err
-	}
-	if err == nil {
-		cand.Staging = v
-	}
-	exceptions, err := c.Store.ExceptionsFor(ctx, d.ID, c.Clock.Now())
-	if err != nil {
-		return cand, err
-	}
-	for _, e := range exceptions {
-		if e.Kind == firmward.Defer && e.Applies(d.ID, "", c.Clock.Now()) {
-			cand.Deferred = fmt.Sprintf("%s, until %s (%s)", e.Reason, e.Expires.Format(time.DateOnly), e.Author)
-		}
-	}
-	return cand, nil
 }

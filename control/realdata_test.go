@@ -165,7 +165,7 @@ func TestNamesOfNetworks(t *testing.T) {
 }
 
 // wait looks until cond holds, for at most half a minute.
-func wait(t *testing.T, cond func() bool) {
+func wait(t testing.TB, cond func() bool) {
 	t.Helper()
 	deadline := time.NewTimer(30 * time.Second)
 	look := time.NewTicker(20 * time.Millisecond)

@@ -3,143 +3,307 @@ package control
 import (
 	"context"
 	"fmt"
+	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/rollout"
 	"github.com/firmward/firmward/staging"
 	"github.com/firmward/firmward/store"
+	"github.com/firmward/firmward/twin"
 )
 
-// rehearsalSoak is how long a spare is watched after its update before the verdict.
+// rehearsalSoak is how long a spare is watched after its update before the test pack runs again.
 const rehearsalSoak = 10 * time.Minute
 
-// stage gives a rollout its staging verdicts: those that stand already for exactly this image, path,
-// model and revision, and a rehearsal on a spare for each of the others. Where no spare is at hand the
-// verdict is "not-staged". It returns the sum: passed, failed, not-staged or running.
-func (c *Control) stage(ctx context.Context, tx *store.Tx, r firmward.Rollout, rel firmward.Release, targets []firmward.Target) (string, error) {
-	yes := true
-	spares, err := store.Every(func(p store.Page) ([]firmward.Device, string, error) {
-		return tx.Devices(ctx, store.DeviceFilter{Spare: &yes, Family: rel.Family}, p)
-	})
+// stage gives a rollout its staging verdicts: those that stand already for its clusters, and a rehearsal on each representative that has
+// none. Where a cluster has no representative the verdict is "not-staged". It writes into r what stands for how many devices, and the
+// sum: passed, failed, not-staged or running.
+func (c *Control) stage(ctx context.Context, tx *store.Tx, r *firmward.Rollout, rel firmward.Release, targets []firmward.Target) error {
+	devices, err := devicesOf(ctx, tx.Reader, targets)
 	if err != nil {
-		return "", err
+		return err
 	}
-	seen := map[string]bool{}
-	var verdicts []firmward.StagingVerdict
-	running := false
-	for _, t := range targets {
-		d, err := tx.Device(ctx, t.DeviceID)
-		if err != nil {
-			return "", err
-		}
-		drv, ok := c.installer(c.Catalog.Model(d))
-		if !ok || seen[d.Model+"\x00"+d.Hardware] {
-			continue
-		}
-		seen[d.Model+"\x00"+d.Hardware] = true
-		path := string(drv.Info().Path)
-		v, err := tx.Staging(ctx, rel.SHA256, path, d.Model, d.Hardware)
-		if err == nil && v.Result != staging.NotStaged {
-			verdicts = append(verdicts, v)
-			continue
-		}
-		if err != nil && firmward.CodeOf(err) != firmward.NotFound {
-			return "", err
-		}
-		spare, ok, why := staging.Pick(rel, d.Model, d.Hardware, d.Site, spares)
-		if !ok {
-			v := staging.Missing(rel, path, d.Model, d.Hardware, why, c.Clock.Now())
-			if err := c.keepVerdict(ctx, tx, r.ID, v); err != nil {
-				return "", err
-			}
-			verdicts = append(verdicts, v)
-			continue
-		}
-		if err := c.rehearse(ctx, tx, r, rel, spare); err != nil {
-			return "", err
-		}
-		running = true
+	clusters, err := c.clusters(ctx, tx.Reader, rel, devices)
+	if err != nil {
+		return err
 	}
-	if running {
-		return "running", nil
+	running, err := c.rehearseAll(ctx, tx, *r, rel, clusters, false)
+	if err != nil {
+		return err
 	}
-	return staging.Sum(verdicts), nil
+	covered, err := c.standing(ctx, tx.Reader, rel, clusters)
+	if err != nil {
+		return err
+	}
+	r.Staging, r.Covered = staging.Sum(verdictsOf(covered)), coverOf(covered)
+	if running > 0 {
+		r.Staging = "running"
+	}
+	return nil
 }
 
-// rehearse opens a rollout of one target, the spare: the same engine, the same driver, the same probes.
-func (c *Control) rehearse(ctx context.Context, tx *store.Tx, parent firmward.Rollout, rel firmward.Release, spare firmward.Device) error {
+// coverOf counts whom each verdict stands for.
+func coverOf(covered []Covered) []firmward.StagingCover {
+	var out []firmward.StagingCover
+	for _, c := range covered {
+		v := firmward.StagingCover{
+			Result: c.Verdict.Result, Devices: len(c.Devices), Model: c.Model, Hardware: c.Hardware, Version: c.Version, Differences: c.Verdict.Differences, Why: c.Verdict.Why,
+		}
+		switch {
+		case c.Verdict.SpareID != "":
+			v.Verdict = staging.ID(c.Verdict)
+		case c.By != nil:
+			v.Result, v.Why, v.Differences = "running", "it is rehearsed on "+c.By.Device.Name, c.By.Differences
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+// rehearseAll opens a rehearsal on every representative whose own verdict does not speak, and writes down which clusters have none. It
+// gives how many are under way. parent is the rollout that waits, or tells with its policy how to rehearse. again rehearses also what has a
+// verdict.
+func (c *Control) rehearseAll(ctx context.Context, tx *store.Tx, parent firmward.Rollout, rel firmward.Release, clusters []staging.Cluster, again bool) (running int, err error) {
+	now := c.Clock.Now()
+	open, err := tx.OpenRehearsals(ctx, rel.ID)
+	if err != nil {
+		return 0, err
+	}
+	for _, rep := range staging.Representatives(clusters) {
+		if slices.ContainsFunc(open, func(h firmward.Rehearsal) bool { return h.DeviceID == rep.Device.ID }) {
+			running++
+			continue
+		}
+		all, err := tx.Stagings(ctx, rel.SHA256, rep.Path, rep.Device.Model, rep.Device.Hardware)
+		if err != nil {
+			return running, err
+		}
+		if !again && slices.ContainsFunc(all, func(v firmward.StagingVerdict) bool {
+			return v.Config.Class == rep.Config.Class && v.From == rep.Device.Firmware && staging.Speaks(v, now)
+		}) {
+			continue
+		}
+		if err := c.rehearse(ctx, tx, parent, rel, rep); err != nil {
+			return running, err
+		}
+		running++
+	}
+	for _, cl := range clusters {
+		if cl.By != nil {
+			continue
+		}
+		all, err := tx.Stagings(ctx, rel.SHA256, cl.Path, cl.Model, cl.Hardware)
+		if err != nil {
+			return running, err
+		}
+		if staging.Speaks(staging.Stand(all, cl.Version, cl.Config, now), now) {
+			continue
+		}
+		if err := c.keepVerdict(ctx, tx, parent.ID, staging.Missing(rel, cl, now)); err != nil {
+			return running, err
+		}
+	}
+	return running, nil
+}
+
+// clusters groups devices and finds each group its representative. How devices are set up is looked at only where there is a spare of
+// their model: elsewhere it decides nothing.
+func (c *Control) clusters(ctx context.Context, r store.Reader, rel firmward.Release, devices []firmward.Device) ([]staging.Cluster, error) {
+	yes := true
+	spares, err := store.Every(func(p store.Page) ([]firmward.Device, string, error) {
+		return r.Devices(ctx, store.DeviceFilter{Spare: &yes, Family: rel.Family}, p)
+	})
+	if err != nil {
+		return nil, err
+	}
+	models := map[string]bool{}
+	var places, members []staging.Member
+	for _, d := range spares {
+		m, err := c.member(ctx, r, d, true)
+		if err != nil {
+			return nil, err
+		}
+		places, models[d.Model] = append(places, m), true
+	}
+	for _, d := range devices {
+		m, err := c.member(ctx, r, d, models[d.Model])
+		if err != nil {
+			return nil, err
+		}
+		members = append(members, m)
+	}
+	return staging.Clusters(rel, members, places), nil
+}
+
+// member is a device as a cluster sees it.
+func (c *Control) member(ctx context.Context, r store.Reader, d firmward.Device, config bool) (staging.Member, error) {
+	m := staging.Member{Device: d, Config: firmward.ConfigClass{Class: staging.Unknown}, Place: c.placeOf(d)}
+	if drv, ok := c.installer(c.Catalog.Model(d)); ok {
+		m.Path = string(drv.Info().Path)
+	}
+	var err error
+	if config {
+		m.Config, err = configOf(ctx, r, d.ID)
+	}
+	return m, err
+}
+
+func configOf(ctx context.Context, r store.Reader, device string) (firmward.ConfigClass, error) {
+	obs, err := r.ObservationsOf(ctx, device)
+	if err != nil {
+		return firmward.ConfigClass{}, err
+	}
+	id, err := r.Identity(ctx, device)
+	if err != nil && firmward.CodeOf(err) != firmward.NotFound {
+		return firmward.ConfigClass{}, err
+	}
+	return staging.Class(obs, id), nil
+}
+
+// placeOf says what kind of place a spare is.
+func (c *Control) placeOf(d firmward.Device) firmward.Place {
+	if !d.Spare {
+		return ""
+	}
+	return c.twinOf(d).Info().Place
+}
+
+// twinOf is the twin that a spare is: one with a segment of its own, or the device itself in the network where it stands.
+func (c *Control) twinOf(d firmward.Device) twin.Twin {
+	prefix, err := netip.ParsePrefix(d.Network)
+	if t, ok := c.twinIn(prefix); ok && err == nil {
+		return t
+	}
+	place := firmward.PlaceSpare
+	if d.Lab {
+		place = firmward.PlaceLab
+	}
+	return twin.Device{Place: place, Prefix: prefix, Way: c.Network}
+}
+
+// twinIn finds the twin whose segment holds a network.
+func (c *Control) twinIn(prefix netip.Prefix) (twin.Twin, bool) {
+	for _, t := range c.Twins {
+		if own := t.Info().Prefix; prefix.IsValid() && prefix.Bits() >= own.Bits() && own.Contains(prefix.Addr()) {
+			return t, true
+		}
+	}
+	return nil, false
+}
+
+// Covered is a cluster with the verdict that stands for it.
+type Covered struct {
+	staging.Cluster
+	Verdict firmward.StagingVerdict
+}
+
+func verdictsOf(covered []Covered) []firmward.StagingVerdict {
+	var out []firmward.StagingVerdict
+	for _, c := range covered {
+		out = append(out, c.Verdict)
+	}
+	return out
+}
+
+// standing finds each cluster the verdict that stands for it.
+func (c *Control) standing(ctx context.Context, r store.Reader, rel firmward.Release, clusters []staging.Cluster) ([]Covered, error) {
+	var out []Covered
+	for _, cl := range clusters {
+		all, err := r.Stagings(ctx, rel.SHA256, cl.Path, cl.Model, cl.Hardware)
+		if err != nil {
+			return nil, err
+		}
+		v := staging.Stand(all, cl.Version, cl.Config, c.Clock.Now())
+		if v.SHA256 == "" { // there is none
+			v.ReleaseID, v.SHA256, v.Path, v.Model, v.Hardware, v.Config = rel.ID, rel.SHA256, cl.Path, cl.Model, cl.Hardware, cl.Config
+		}
+		out = append(out, Covered{cl, v})
+	}
+	return out, nil
+}
+
+// stands finds among the verdicts of its model the one that stands for a device. How the device is set up is looked at only where more than
+// one could.
+func (c *Control) stands(ctx context.Context, all []firmward.StagingVerdict, d firmward.Device) (firmward.StagingVerdict, error) {
+	if len(all) == 0 {
+		return firmward.StagingVerdict{}, nil
+	}
+	config := all[0].Config
+	if len(all) > 1 {
+		var err error
+		if config, err = configOf(ctx, c.Store.Reader, d.ID); err != nil {
+			return firmward.StagingVerdict{}, err
+		}
+	}
+	return staging.Stand(all, d.Firmware, config, c.Clock.Now()), nil
+}
+
+// rehearse opens a rollout of one target, the spare: the same engine, the same driver, the same probes. It waits, planned, until the
+// test pack has seen the spare as it is.
+func (c *Control) rehearse(ctx context.Context, tx *store.Tx, parent firmward.Rollout, rel firmward.Release, on staging.Representative) error {
+	now := c.Clock.Now()
+	reh := firmward.Rehearsal{
+		RolloutID: store.NewID("stage"), ParentID: parent.ID, ReleaseID: rel.ID, DeviceID: on.Device.ID, Place: on.Place, Path: on.Path,
+		From: on.Device.Firmware, Config: on.Config, Valid: staging.Valid(parent.Policy), Phase: firmward.RehearseBefore, Since: now,
+	}
+	why := "rehearsal on " + on.Device.Name
+	if parent.ID != "" {
+		why += " for " + parent.ID
+	}
+	if err := c.openRehearsal(ctx, tx, reh.RolloutID, parent, rel, on.Device, why, firmward.RolloutPlanned, rehearsalSoak); err != nil {
+		return err
+	}
+	if err := tx.PutRehearsal(ctx, reh); err != nil {
+		return err
+	}
+	if err := c.leaf(ctx, tx, self, "staging-begin", reh.RolloutID, map[string]string{
+		"rollout": parent.ID, "spare": on.Device.ID, "release": rel.ID, "place": string(on.Place), "config": on.Config.Class,
+	}); err != nil {
+		return err
+	}
+	c.wake(loopStage)
+	subject := parent.ID
+	if subject == "" {
+		subject = reh.RolloutID
+	}
+	return c.emit(ctx, tx, "rollout", subject, "staging: "+rel.Version+" is rehearsed on "+on.Device.Name)
+}
+
+// openRehearsal writes the rollout of one target of a rehearsal.
+func (c *Control) openRehearsal(ctx context.Context, tx *store.Tx, id string, parent firmward.Rollout, rel firmward.Release, spare firmward.Device, why string, state firmward.RolloutState, soak time.Duration) error {
 	now := c.Clock.Now()
 	p := parent.Policy
-	p.Name, p.Waves, p.CanarySoak, p.Approvals = "rehearsal", firmward.Percents(100), rehearsalSoak, 0
+	p.Name, p.Waves, p.CanarySoak, p.Approvals = "rehearsal", firmward.Percents(100), soak, 0
 	p.Window, p.Windows, p.RequireOwner, p.RequireStaged, p.MaxInFlight = firmward.Window{}, nil, false, false, 1 // its freezes hold there too
 	reh := firmward.Rollout{
-		ID: store.NewID("stage"), ReleaseID: rel.ID, Policy: p, State: firmward.RolloutRunning, Author: parent.Author, Created: now,
-		Why: "rehearsal on " + spare.Name + " for " + parent.ID, Waves: 1, Total: 1, WaveOpen: now, Rehearsal: true,
-		Allowed: parent.Allowed,
+		ID: id, ReleaseID: rel.ID, Policy: p, State: state, Author: parent.Author, Created: now,
+		Why: why, Waves: 1, Total: 1, WaveOpen: now, Rehearsal: true, Allowed: parent.Allowed,
 	}
 	if _, err := tx.PutRollout(ctx, reh); err != nil {
 		return err
 	}
-	if err := tx.PutTargets(ctx, []firmward.Target{{
-		RolloutID: reh.ID, DeviceID: spare.ID, State: firmward.TargetPending, Model: spare.Model, From: spare.Firmware, Want: rel.Version, Why: "rehearsal",
-	}}); err != nil {
-		return err
-	}
-	if err := c.leaf(ctx, tx, self, "staging-begin", reh.ID, map[string]string{"rollout": parent.ID, "spare": spare.ID, "release": rel.ID}); err != nil {
-		return err
-	}
-	return c.emit(ctx, tx, "rollout", parent.ID, "staging: "+rel.Version+" is rehearsed on "+spare.Name)
+	return tx.PutTargets(ctx, []firmward.Target{{
+		RolloutID: id, DeviceID: spare.ID, State: firmward.TargetPending, Model: spare.Model, From: spare.Firmware, Want: rel.Version, Why: "rehearsal",
+	}})
 }
 
-// judgeRehearsal turns the end of a rehearsal into its verdict and lets the rollouts that wait for it go on.
-func (c *Control) judgeRehearsal(ctx context.Context, reh firmward.Rollout) error {
-	targets, err := c.targets(ctx, reh.ID)
-	if err != nil || len(targets) != 1 || !targets[0].State.Final() {
-		return err
-	}
-	rel, err := c.Store.Release(ctx, reh.ReleaseID)
-	if err != nil {
-		return err
-	}
-	spare, err := c.Store.Device(ctx, targets[0].DeviceID)
-	if err != nil {
-		return err
-	}
-	drv, ok := c.installer(c.Catalog.Model(spare))
-	if !ok {
-		return firmward.Errorf(firmward.Internal, "the spare has lost its driver")
-	}
-	v := staging.Judge(rel, string(drv.Info().Path), spare, targets[0], c.Clock.Now())
-	err = c.Store.Tx(ctx, func(tx *store.Tx) error {
-		if old, err := tx.Staging(ctx, v.SHA256, v.Path, v.Model, v.Hardware); err == nil && old.At.After(reh.Created) {
-			return nil // judged already
-		}
-		return c.keepVerdict(ctx, tx, reh.ID, v)
-	})
+// checkStaging ends the waiting of a rollout whose rehearsals have all ended.
+func (c *Control) checkStaging(ctx context.Context, r firmward.Rollout) error {
+	rel, err := c.Store.Release(ctx, r.ReleaseID)
 	if err != nil {
 		return err
 	}
 	return c.settleStaging(ctx, rel)
 }
 
-// checkStaging looks for rehearsals that have ended for a rollout that waits for them.
-func (c *Control) checkStaging(ctx context.Context, r firmward.Rollout) error {
-	all, err := c.rollouts(ctx, store.RolloutFilter{ReleaseID: r.ReleaseID})
-	if err != nil {
+// settleStaging ends the waiting of rollouts of a release once no rehearsal of it is under way.
+func (c *Control) settleStaging(ctx context.Context, rel firmward.Release) error {
+	open, err := c.Store.OpenRehearsals(ctx, rel.ID)
+	if err != nil || len(open) > 0 {
 		return err
 	}
-	for _, reh := range all {
-		if reh.Rehearsal && reh.State != firmward.RolloutRunning {
-			if err := c.judgeRehearsal(ctx, reh); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// settleStaging ends the waiting of rollouts of a release once all their verdicts stand.
-func (c *Control) settleStaging(ctx context.Context, rel firmward.Release) error {
 	rollouts, err := c.rollouts(ctx, store.RolloutFilter{ReleaseID: rel.ID})
 	if err != nil {
 		return err
@@ -152,13 +316,21 @@ func (c *Control) settleStaging(ctx context.Context, rel firmward.Release) error
 		if err != nil {
 			return err
 		}
-		verdicts, open, err := c.verdicts(ctx, rel, targets)
-		if err != nil || open {
+		devices, err := devicesOf(ctx, c.Store.Reader, targets)
+		if err != nil {
 			return err
 		}
-		sum := staging.Sum(verdicts)
+		clusters, err := c.clusters(ctx, c.Store.Reader, rel, devices)
+		if err != nil {
+			return err
+		}
+		covered, err := c.standing(ctx, c.Store.Reader, rel, clusters)
+		if err != nil {
+			return err
+		}
+		sum := staging.Sum(verdictsOf(covered))
 		if err := c.change(ctx, r.ID, func(tx *store.Tx, r *firmward.Rollout) error {
-			r.Staging = sum
+			r.Staging, r.Covered = sum, coverOf(covered)
 			return c.emit(ctx, tx, "rollout", r.ID, "staging verdict: "+sum)
 		}); err != nil {
 			return err
@@ -168,42 +340,88 @@ func (c *Control) settleStaging(ctx context.Context, rel firmward.Release) error
 	return nil
 }
 
-// verdicts collects the verdicts for the models of targets; open says that one is still missing.
-func (c *Control) verdicts(ctx context.Context, rel firmward.Release, targets []firmward.Target) (out []firmward.StagingVerdict, open bool, err error) {
-	seen := map[string]bool{}
-	for _, t := range targets {
-		if t.State == firmward.TargetRefused {
-			continue
-		}
-		d, err := c.Store.Device(ctx, t.DeviceID)
-		if err != nil {
-			return nil, false, err
-		}
-		drv, ok := c.installer(c.Catalog.Model(d))
-		if !ok || seen[d.Model+"\x00"+d.Hardware] {
-			continue
-		}
-		seen[d.Model+"\x00"+d.Hardware] = true
-		v, err := c.Store.Staging(ctx, rel.SHA256, string(drv.Info().Path), d.Model, d.Hardware)
-		switch {
-		case firmward.CodeOf(err) == firmward.NotFound:
-			return nil, true, nil
-		case err != nil:
-			return nil, false, err
-		}
-		out = append(out, v)
-	}
-	return out, false, nil
-}
-
 func (c *Control) keepVerdict(ctx context.Context, tx *store.Tx, subject string, v firmward.StagingVerdict) error {
 	if err := tx.PutStaging(ctx, v); err != nil {
 		return err
 	}
-	if err := c.leaf(ctx, tx, self, "staging-verdict", v.ReleaseID, map[string]string{
-		"result": v.Result, "why": v.Why, "sha256": v.SHA256, "path": v.Path, "model": v.Model, "hardware": v.Hardware, "spare": v.SpareID,
-	}); err != nil {
+	facts := map[string]string{
+		"verdict": staging.ID(v), "result": v.Result, "why": v.Why, "sha256": v.SHA256, "path": v.Path, "model": v.Model, "hardware": v.Hardware,
+		"config": v.Config.Class, "spare": v.SpareID, "place": string(v.Place),
+	}
+	if !v.Expires.IsZero() {
+		facts["expires"] = v.Expires.Format(time.RFC3339)
+	}
+	if err := c.leaf(ctx, tx, self, "staging-verdict", v.ReleaseID, facts); err != nil {
 		return err
 	}
 	return c.emit(ctx, tx, "rollout", subject, fmt.Sprintf("staging of %s on %s: %s (%s)", v.ReleaseID, v.Model, v.Result, v.Why))
+}
+
+// StagingPlan says how a release would be rehearsed: the clusters of the devices that would get it under a policy, each with its
+// representative and the verdict that stands for it by now. Devices that are refused for want of a verdict are among them. Nothing
+// starts and nothing is written.
+func (c *Control) StagingPlan(ctx context.Context, releaseID, policyName string, filter firmward.Filter) ([]Covered, error) {
+	rel, _, devices, err := c.toStage(ctx, releaseID, policyName, filter)
+	if err != nil {
+		return nil, err
+	}
+	clusters, err := c.clusters(ctx, c.Store.Reader, rel, devices)
+	if err != nil {
+		return nil, err
+	}
+	return c.standing(ctx, c.Store.Reader, rel, clusters)
+}
+
+// Rehearse rehearses a release on every representative that has no verdict of its own, or on all of them, without a rollout that waits
+// for it. It gives how many rehearsals are under way.
+func (c *Control) Rehearse(ctx context.Context, who firmward.Person, releaseID, policyName string, again bool) (int, error) {
+	rel, pol, devices, err := c.toStage(ctx, releaseID, policyName, firmward.Filter{})
+	if err != nil {
+		return 0, err
+	}
+	running := 0
+	err = c.Store.Tx(ctx, func(tx *store.Tx) error {
+		clusters, err := c.clusters(ctx, tx.Reader, rel, devices)
+		if err != nil {
+			return err
+		}
+		running, err = c.rehearseAll(ctx, tx, firmward.Rollout{Policy: pol, Author: who.Name}, rel, clusters, again)
+		if err != nil {
+			return err
+		}
+		return c.leaf(ctx, tx, who.Name, "staging-run", rel.ID, map[string]string{"policy": pol.Name, "rehearsals": fmt.Sprint(running)})
+	})
+	c.wake(loopStage, loopDeploy)
+	return running, err
+}
+
+// toStage are the devices that a rehearsal of a release is about.
+func (c *Control) toStage(ctx context.Context, releaseID, policyName string, filter firmward.Filter) (rel firmward.Release, pol firmward.RolloutPolicy, out []firmward.Device, err error) {
+	rel, p, cands, err := c.candidates(ctx, releaseID, policyName, filter)
+	if err != nil {
+		return rel, pol, nil, err
+	}
+	pol = p.RolloutPolicy
+	for i := range cands {
+		cands[i].Staging = firmward.StagingVerdict{Result: staging.Passed} // what is refused for its verdict alone is to be rehearsed
+	}
+	targets, _ := rollout.Plan(rel, pol, cands)
+	devices := map[string]firmward.Device{}
+	for _, cand := range cands {
+		devices[cand.Device.ID] = cand.Device
+	}
+	for _, t := range targets {
+		out = append(out, devices[t.DeviceID])
+	}
+	return rel, pol, out, nil
+}
+
+// StagingByID finds a verdict by its id.
+func (c *Control) StagingByID(ctx context.Context, id string) (firmward.StagingVerdict, error) {
+	for v, err := range store.All(func(p store.Page) ([]firmward.StagingVerdict, string, error) { return c.Store.AllStagings(ctx, p) }) {
+		if err != nil || staging.ID(v) == id {
+			return v, err
+		}
+	}
+	return firmward.StagingVerdict{}, firmward.Errorf(firmward.NotFound, "no staging verdict "+id+" (firmward staging list)")
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/firmward/firmward"
@@ -72,13 +73,32 @@ func checkAllowed(allowed []firmward.Allowance) error {
 
 // withWay adds to a candidate what its way to a release rests on.
 func (c *Control) withWay(ctx context.Context, cand rollout.Candidate, rels []firmward.Release) (rollout.Candidate, error) {
-	id, err := c.Store.Identity(ctx, cand.Device.ID)
-	if err != nil && firmward.CodeOf(err) != firmward.NotFound {
-		return cand, err
-	}
-	cand.Runs, cand.Releases = runs(cand.Device, id), rels
-	return cand, nil
+	one := []rollout.Candidate{cand}
+	err := c.withWays(ctx, one, rels)
+	return one[0], err
 }
+
+// withWays adds to candidates what their ways to a release rest on.
+func (c *Control) withWays(ctx context.Context, cands []rollout.Candidate, rels []firmward.Release) error {
+	ids := make([]string, len(cands))
+	for i := range cands {
+		ids[i] = cands[i].Device.ID
+	}
+	var known map[string]firmward.Identity
+	if slices.ContainsFunc(rels, tellsApart) {
+		var err error
+		if known, err = c.Store.IdentitiesIn(ctx, ids); err != nil {
+			return err
+		}
+	}
+	for i := range cands {
+		cands[i].Runs, cands[i].Releases = runs(cands[i].Device, known[ids[i]]), rels
+	}
+	return nil
+}
+
+// tellsApart reports whether it matters for a release what a device runs beside its version.
+func tellsApart(r firmward.Release) bool { return r.Variant != "" || r.Part != "" || len(r.Needs) > 0 }
 
 // familyReleases gives all releases of a family, withdrawn ones too.
 func (c *Control) familyReleases(ctx context.Context, family string) ([]firmward.Release, error) {

@@ -19,6 +19,7 @@ var roleOf = map[string]firmward.Role{
 	"start-scan": "operator", "get-scan": "viewer", "preview-scan": "viewer",
 	"list-devices": "viewer", "add-device": "operator", "set-device": "operator", "import-devices": "operator", "get-device": "viewer",
 	"merge-devices": "operator", "split-device": "operator", "link-devices": "operator", "unlink-devices": "operator",
+	"list-staging": "viewer", "get-staging": "viewer", "plan-staging": "viewer", "run-staging": "operator",
 	"get-auto-updates": "operator", "set-auto-updates": "operator",
 	"get-device-history": "viewer", "get-device-then": "viewer", "get-device-transmissions": "viewer",
 	"set-credential": "admin", "list-feeds": "viewer", "import-feed": "admin", "fetch-feed": "admin", "set-feed": "admin", "list-advisories": "viewer", "get-advisory": "viewer",

@@ -101,7 +101,7 @@ func New(d Deps) *API {
 	a.huma.UseMiddleware(a.requireRole)
 	for _, routes := range []func(){
 		a.siteRoutes, a.freezeRoutes, a.networkRoutes, a.scanRoutes, a.previewRoutes, a.deviceRoutes, a.deviceRecordRoutes, a.deviceMergeRoutes, a.deviceLinkRoutes, a.credentialRoutes, a.feedRoutes, a.feedFetchRoutes, a.advisoryRoutes,
-		a.findingRoutes, a.explainRoutes, a.exposureRoutes, a.exceptionRoutes, a.nextRoutes, a.releaseRoutes, a.wayRoutes, a.savedConfigRoutes, a.policyRoutes, a.rolloutRoutes, a.forecastRoutes, a.stopAllRoutes,
+		a.findingRoutes, a.explainRoutes, a.exposureRoutes, a.exceptionRoutes, a.nextRoutes, a.releaseRoutes, a.wayRoutes, a.savedConfigRoutes, a.policyRoutes, a.rolloutRoutes, a.stagingRoutes, a.forecastRoutes, a.stopAllRoutes,
 		a.workOrderRoutes, a.containmentRoutes, a.auditRoutes, a.reportRoutes, a.tokenRoutes, a.recipientRoutes, a.backupRoutes, a.eventRoutes, a.versionRoutes,
 	} {
 		routes()

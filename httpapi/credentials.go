@@ -15,6 +15,7 @@ type NewCredential struct {
 	Site     string `json:"site,omitempty"`
 	User     string `json:"user,omitempty"`
 	Password string `json:"password" writeOnly:"true"`
+	Factory  bool   `json:"factory,omitempty" doc:"the maker's password of the family: rehearsals try on a spare whether an image lets it in again, and nothing else uses it"`
 }
 
 func (a *API) credentialRoutes() {
@@ -23,6 +24,6 @@ func (a *API) credentialRoutes() {
 		summary: "Store a password", doc: "It is sealed at once, used for this device or family only, and never shown again.",
 	}, func(ctx context.Context, in *struct{ Body NewCredential }) error {
 		b := in.Body
-		return a.Control.SetCredential(ctx, person(ctx), control.Credential{Device: b.Device, Family: b.Family, Site: b.Site, User: b.User, Password: b.Password})
+		return a.Control.SetCredential(ctx, person(ctx), control.Credential{Device: b.Device, Family: b.Family, Site: b.Site, User: b.User, Password: b.Password, Factory: b.Factory})
 	})
 }

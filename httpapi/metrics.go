@@ -30,6 +30,7 @@ var (
 	descSteps    = prometheus.NewDesc("firmward_next_steps", "Devices by their next step.", []string{"kind", "bucket"}, nil)
 	descRollouts = prometheus.NewDesc("firmward_rollouts", "Rollouts by state.", []string{"state"}, nil)
 	descInFlight = prometheus.NewDesc("firmward_targets_in_flight", "Devices that are being changed now.", nil, nil)
+	descStrays   = prometheus.NewDesc("firmward_outcomes_ignored", "Outcomes of commands that changed nothing: the command is unknown or finished, or the target has gone on without it.", []string{"why"}, nil)
 	descFeedAge  = prometheus.NewDesc("firmward_feed_age_seconds", "Age of the document behind a feed.", []string{"feed"}, nil)
 	descFeedSick = prometheus.NewDesc("firmward_feed_trouble", "1 while a feed is stale or cannot be fetched.", []string{"feed"}, nil)
 	descFeedFail = prometheus.NewDesc("firmward_feed_fetch_failures", "Tries in a row in which fetching a feed failed.", []string{"feed"}, nil)
@@ -134,7 +135,11 @@ func (m *metrics) rollouts(ctx context.Context, gauge func(*prometheus.Desc, flo
 		gauge(descRollouts, float64(n), string(state))
 	}
 	gauge(descInFlight, float64(flying))
-	return nil
+	strays, err := m.api.Store.Strays(ctx)
+	for _, s := range strays {
+		gauge(descStrays, float64(s.N), s.Why)
+	}
+	return err
 }
 
 func (m *metrics) records(ctx context.Context, gauge func(*prometheus.Desc, float64, ...string)) error {

@@ -9,6 +9,7 @@ import (
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/calendar"
 	"github.com/firmward/firmward/policy"
+	"github.com/firmward/firmward/staging"
 )
 
 // RolloutPolicy holds the limits of a rollout.
@@ -39,7 +40,9 @@ type RolloutPolicy struct {
 	Window           string `json:"window" doc:"when devices may be changed, in words; in the site's time zone unless it says another"`
 	RequireOwner     bool   `json:"requireOwner"`
 	RequireStaged    bool   `json:"requireStaged"`
+	StagingValid     string `json:"stagingValid" doc:"how long a staging verdict stands"`
 	HoldCore         bool   `json:"holdCore" doc:"core network gear is held back"`
+	HoldBacks        []Hold `json:"holdBack,omitempty" doc:"how long releases mature before some devices get them; the first that matches a device counts"`
 
 	Channels      []string `json:"channels" doc:"release channels that it takes; empty: any"`
 	EmergencySoak string   `json:"emergencySoak,omitempty" doc:"upper bound of both soaks when a rollout is hastened; absent: never"`
@@ -47,6 +50,25 @@ type RolloutPolicy struct {
 	Windows  []WindowRule   `json:"windows,omitempty"`
 	Freezes  []PolicyFreeze `json:"freezes,omitempty"`
 	Openings []Opening      `json:"openings,omitempty" doc:"the next ones; of a check only"`
+}
+
+// Hold lets releases mature before some devices get them.
+type Hold struct {
+	Select    string `json:"select,omitempty" doc:"CEL over one device; absent: every device"`
+	Wait      string `json:"wait,omitempty" doc:"after the vendor published the release"`
+	Exploited string `json:"exploited,omitempty" doc:"in its place while something that the release closes is being exploited"`
+	Release   bool   `json:"release,omitempty" doc:"and only while the device's owner has released it"`
+}
+
+func holdOf(h firmward.HoldBack) Hold {
+	out := Hold{Select: h.Source, Release: h.Release}
+	if h.Wait > 0 {
+		out.Wait = span(h.Wait)
+	}
+	if h.Exploited != nil {
+		out.Exploited = span(*h.Exploited)
+	}
+	return out
 }
 
 // WindowRule is a maintenance window that opens on the days of a rule.
@@ -104,7 +126,7 @@ func rolloutPolicyOf(p firmward.RolloutPolicy, source string) RolloutPolicy {
 		Name: p.Name, Select: source, Waves: each(p.Waves, waveOf), CanarySoak: span(p.CanarySoak), WaveSoak: span(p.WaveSoak), MaxInFlight: p.MaxInFlight,
 		CanaryInFlight: p.CanaryInFlight, PerModelInFlight: p.PerModelInFlight, FailureBudget: p.FailureBudget, FailureFloor: p.FailureFloor,
 		Approvals: p.Approvals, ApproveWaves: p.ApproveWaves, ApprovalValid: span(p.ApprovalValid), Deadline: span(p.Deadline), CommitWithin: span(p.CommitWithin), Window: p.Hours(),
-		RequireOwner: p.RequireOwner, RequireStaged: p.RequireStaged, HoldCore: p.HoldCore,
+		RequireOwner: p.RequireOwner, RequireStaged: p.RequireStaged, StagingValid: span(staging.Valid(p)), HoldCore: p.HoldCore, HoldBacks: each(p.HoldBacks, holdOf),
 		Channels: list(p.Channels), EmergencySoak: span(p.EmergencySoak), Confidence: p.Confidence, FailureCount: p.FailureCount, SilenceCount: p.SilenceCount,
 		Inconclusive: p.Inconclusive, SoakMin: p.SoakMin, PerSite: p.PerSite, PerDomain: p.PerDomain, Ramp: rampOf(p.Ramp),
 		Windows: each(p.Windows, func(w firmward.WindowRule) WindowRule {
@@ -220,14 +242,41 @@ func (a *API) policyRoutes() {
 		if err != nil || in.Zone == "Local" {
 			return Policies{}, firmward.Errorf(firmward.Invalid, in.Zone+" is no time zone: want an IANA name such as Europe/Berlin")
 		}
-		now := a.Control.Clock.Now()
-		f, err := policy.ParseAt(in.RawBody, fileName(in.Name), now)
-		if firmward.CodeOf(err) == firmward.Internal {
-			err = &firmward.Error{Code: firmward.Invalid, Message: "the policy file is wrong", Err: err}
-		}
+		f, err := a.policyFile(in.RawBody, in.Name)
 		if err != nil {
 			return Policies{}, err
 		}
-		return CheckedPolicies(f, now, []*time.Location{zone})
+		return CheckedPolicies(f, a.Control.Clock.Now(), []*time.Location{zone})
 	})
+	serve(a, spec{
+		method: http.MethodPost, path: "/policies/preview", id: "preview-policies", role: firmward.Viewer, tag: "Policies", summary: "What policies mean for the inventory",
+		doc: "How many devices fall under each rollout policy, and which of them fell under another one some time ago. The body is a policy file as YAML; without one it is about the policies in force. Nothing changes.",
+	}, func(ctx context.Context, in *struct {
+		Name    string `query:"name" default:"policies.yaml" doc:"file name shown in errors"`
+		Since   string `query:"since" default:"24h" doc:"how far back changes are told, such as 36h or 7d"`
+		RawBody []byte `contentType:"application/yaml" required:"false"`
+	},
+	) (PolicyPreview, error) {
+		back, err := policy.ParseDuration(in.Since)
+		if err != nil {
+			return PolicyPreview{}, &firmward.Error{Code: firmward.Invalid, Message: "since", Err: err}
+		}
+		f := a.Control.Policies
+		if len(in.RawBody) > 0 {
+			if f, err = a.policyFile(in.RawBody, in.Name); err != nil {
+				return PolicyPreview{}, err
+			}
+		}
+		p, err := a.Control.PreviewPolicies(ctx, f, a.Control.Clock.Now().Add(-back))
+		return policyPreviewOf(p), err
+	})
+}
+
+// policyFile reads a policy file that somebody sends.
+func (a *API) policyFile(b []byte, name string) (policy.File, error) {
+	f, err := policy.ParseAt(b, fileName(name), a.Control.Clock.Now())
+	if firmward.CodeOf(err) == firmward.Internal {
+		err = &firmward.Error{Code: firmward.Invalid, Message: "the policy file is wrong", Err: err}
+	}
+	return f, err
 }

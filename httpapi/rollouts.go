@@ -28,6 +28,7 @@ type Rollout struct {
 	Waves     int                   `json:"waves"`
 	WaveOpen  time.Time             `json:"waveOpen,omitzero"`
 	Staging   string                `json:"staging,omitempty" enum:"passed,failed,not-staged,running"`
+	Covered   []StagingCover        `json:"covered,omitempty" doc:"how many of its devices which staging verdict stands for"`
 	Rehearsal bool                  `json:"rehearsal" doc:"a staging run on a spare"`
 	WaveSizes []int                 `json:"waveSizes" doc:"devices of each wave as planned, the canaries first"`
 	Unsure    bool                  `json:"unsure,omitempty" doc:"it paused because the open wave shows too little: a person may resume it with a reason"`
@@ -60,7 +61,7 @@ func rolloutOf(r firmward.Rollout) Rollout {
 		ID: r.ID, Release: r.ReleaseID, Policy: rolloutPolicyOf(r.Policy, ""), State: r.State, Why: r.Why, Author: r.Author, Created: r.Created,
 		Approvals: each(r.Approvals, func(v firmward.Approval) Approval { return Approval(v) }), Void: r.Void, Emergency: r.Emergency,
 		Allowed: each(r.Allowed, func(v firmward.Allowance) Allowance { return Allowance(v) }), Wave: r.Wave, Waves: r.Waves, WaveOpen: r.WaveOpen,
-		Staging: r.Staging, Rehearsal: r.Rehearsal, WaveSizes: list(r.Sizes), Unsure: r.Unsure, Total: r.Total, Silent: r.Silent, Untried: r.Inconclusive, Started: r.Started, Succeeded: r.Succeeded, Failed: r.Failed,
+		Staging: r.Staging, Covered: each(r.Covered, coverOf), Rehearsal: r.Rehearsal, WaveSizes: list(r.Sizes), Unsure: r.Unsure, Total: r.Total, Silent: r.Silent, Untried: r.Inconclusive, Started: r.Started, Succeeded: r.Succeeded, Failed: r.Failed,
 		InFlight: r.InFlight, NextDue: r.NextDue,
 	}
 }
@@ -98,22 +99,6 @@ func targetOf(t firmward.Target, device string) Target {
 		Rollout: t.RolloutID, DeviceID: t.DeviceID, Device: device, Wave: t.Wave, State: t.State, Why: t.Why, Code: t.Code, From: t.From, Want: t.Want,
 		Attempt: t.Attempt, Baseline: each(t.Baseline, serviceOf), StartedAt: t.StartedAt, Accepted: t.AcceptedAt, Deadline: t.Deadline, EndedAt: t.EndedAt,
 	}
-}
-
-// StagingVerdict binds a test result to exactly what was tested.
-type StagingVerdict struct {
-	SHA256   string    `json:"sha256"`
-	Path     string    `json:"path" doc:"delivery path"`
-	Model    string    `json:"model"`
-	Hardware string    `json:"hardware,omitempty"`
-	Result   string    `json:"result" enum:"passed,failed,not-staged"`
-	Why      string    `json:"why"`
-	Spare    string    `json:"spare,omitempty" doc:"id of the device that was used"`
-	At       time.Time `json:"at"`
-}
-
-func stagingOf(v firmward.StagingVerdict) StagingVerdict {
-	return StagingVerdict{v.SHA256, v.Path, v.Model, v.Hardware, v.Result, v.Why, v.SpareID, v.At}
 }
 
 // RolloutDetail is a rollout with the devices that take part and those that do not.
@@ -274,6 +259,6 @@ func (a *API) rolloutDetail(ctx context.Context, id string) (RolloutDetail, erro
 	}
 	out.More, out.Refusals = next != "", each(refused, form)
 	verdicts, err := a.Store.StagingsOf(ctx, rel.SHA256)
-	out.Staging = each(verdicts, stagingOf)
+	out.Staging = each(verdicts, a.verdictOf)
 	return out, err
 }

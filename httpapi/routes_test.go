@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -302,14 +303,15 @@ func TestPages(t *testing.T) {
 	h := newHouse(t)
 	h.fill(t, 2)
 	if err := h.store.Tx(t.Context(), func(tx *store.Tx) error {
-		return tx.PutRecipient(t.Context(), firmward.Recipient{Name: "ops", Failures: 2})
+		return errors.Join(tx.PutRecipient(t.Context(), firmward.Recipient{Name: "ops", Failures: 2}), tx.CountStray(t.Context(), "late", 3, time.Now()))
 	}); err != nil {
 		t.Fatal(err)
 	}
 	p := h.serve(t, firmward.Viewer)
 	for path, want := range map[string]string{
-		"/metrics?": "firmward_notices_failing 1",
-		"/":         "All", "/docs": "/api/v1/next", "/style.css": "body", "/openapi.yaml": "openapi: 3.1", "/healthz": `"status":"ok"`,
+		"/metrics?":  "firmward_notices_failing 1",
+		"/metrics?1": `firmward_outcomes_ignored{why="late"} 3`,
+		"/":          "All", "/docs": "/api/v1/next", "/style.css": "body", "/openapi.yaml": "openapi: 3.1", "/healthz": `"status":"ok"`,
 		"/metrics": `firmward_devices{class="plug",site="home"} 2`,
 	} {
 		resp := p.request(http.MethodGet, path, nil)

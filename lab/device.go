@@ -43,7 +43,8 @@ type Device struct {
 	upSince   time.Time
 	flashes   []Flash
 	offer     *offer
-	running   map[string]func() // how to stop each running service
+	running   map[string]func()               // how to stop each running service
+	outside   map[string]func() (shut func()) // real sockets of services that only a flawed image opens
 	timers    map[*timer]bool
 	power     context.Context // ends when the power goes or the device reboots
 	cutPower  context.CancelFunc
@@ -71,6 +72,8 @@ type service struct {
 	port    uint16
 	group   netip.Addr // for udp: what is sent to this multicast group arrives too
 	main    bool       // the service that FaultDeadService kills
+	flaw    string     // an image with it does not start the service, or starts it alone: see opened
+	opened  bool       // it is there only with its flaw
 	stream  func(net.Listener) (stop func())
 	packet  func(net.PacketConn)
 }
@@ -148,6 +151,10 @@ func (d *Device) boot() {
 			continue
 		}
 		d.running[s.name] = d.start(s)
+		if open := d.outside[s.name]; open != nil {
+			end, shut := d.running[s.name], open()
+			d.running[s.name] = func() { shut(); end() }
+		}
 	}
 	if d.onBoot != nil {
 		d.onBoot()
@@ -157,6 +164,9 @@ func (d *Device) boot() {
 // dead tells whether the firmware in the active slot cannot run the service. It needs d.mu.
 func (d *Device) dead(s service) bool {
 	now := d.slots[d.active]
+	if s.flaw != "" && slices.Contains(now.flaws, s.flaw) != s.opened {
+		return true
+	}
 	return s.main && (now.deadMain || slices.Contains(now.flaws, FlawDeadStream) && (d.kind == "camera" || d.kind == "ip-camera"))
 }
 

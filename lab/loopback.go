@@ -70,7 +70,7 @@ func (l *Lab) ServeLoopback(ctx context.Context, basePort int) (PortMap, error) 
 	for _, d := range l.Devices() {
 		for _, i := range d.host.ifaces {
 			for _, s := range d.services {
-				if s.network == "" {
+				if s.network == "" || s.opened {
 					continue
 				}
 				m := PortMapping{Device: d.name, Network: s.network, Virtual: netip.AddrPortFrom(i.addr, s.port), MAC: i.mac.String()}
@@ -96,7 +96,7 @@ func (l *Lab) ServeLoopback(ctx context.Context, basePort int) (PortMap, error) 
 }
 
 // ServeOn lets a device answer at its own addresses and ports on real sockets too: where on opens them, these addresses
-// must exist. All else is as with [Lab.ServeLoopback]. The sockets close when ctx ends or the lab is closed. An error
+// must exist. A port that only a flawed image opens is opened with it. All else is as with [Lab.ServeLoopback]. The sockets close when ctx ends or the lab is closed. An error
 // names the socket that could not be opened; then none stays open.
 func (d *Device) ServeOn(ctx context.Context, on Sockets) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -108,6 +108,10 @@ func (d *Device) ServeOn(ctx context.Context, on Sockets) error {
 				continue
 			}
 			m := PortMapping{Device: d.name, Network: s.network, Virtual: netip.AddrPortFrom(i.addr, s.port)}
+			if s.opened {
+				d.opensWith(ctx, via, on, s.name, m)
+				continue
+			}
 			if _, err := d.lab.serveReal(ctx, via, m, on, m.Virtual.String()); err != nil {
 				cancel()
 				return fmt.Errorf("serve %s %s of %s: %w", s.network, m.Virtual, d.name, err)
@@ -115,6 +119,22 @@ func (d *Device) ServeOn(ctx context.Context, on Sockets) error {
 		}
 	}
 	return nil
+}
+
+// opensWith lets a real socket be there for as long as the service runs.
+func (d *Device) opensWith(ctx context.Context, via *Stack, on Sockets, name string, m PortMapping) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.outside == nil {
+		d.outside = map[string]func() func(){}
+	}
+	d.outside[name] = func() func() {
+		ctx, shut := context.WithCancel(ctx)
+		if _, err := d.lab.serveReal(ctx, via, m, on, m.Virtual.String()); err != nil {
+			shut() // the port stays closed outside; whoever looks for it finds that
+		}
+		return shut
+	}
 }
 
 func (l *Lab) serveReal(ctx context.Context, via *Stack, m PortMapping, on Sockets, want string) (net.Addr, error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -22,6 +23,7 @@ type OpenWrtSpec struct {
 	Plain    bool   // without rpcd-mod-rpcsys: what LuCI alone brings
 	ReadOnly bool   // the account may look and not update
 	TmpKiB   int64  // room for an image; 61440 if zero
+	Broker   bool   // carries the messages of the house too: mosquitto from OpenWrt's packages
 }
 
 // router is a box with OpenWrt. Its state is guarded by the device's mutex. It has one place for firmware.
@@ -68,7 +70,14 @@ func (l *Lab) AddOpenWrt(spec OpenWrtSpec) (*Device, error) {
 	d.model, d.hardware, d.bootTime = spec.Board, spec.Target, routerBoot
 	d.serial = strings.ToUpper(d.host.ifaces[0].mac.String())
 	d.onBoot = func() { c.sessions, c.file = map[string]*ubusSession{}, nil }
-	d.services = []service{{name: "http", network: "tcp", port: 80, main: true, stream: d.serveHTTP(c.handler())}}
+	d.services = []service{
+		{name: "http", network: "tcp", port: 80, main: true, stream: d.serveHTTP(c.handler())},
+		{name: "telnet", network: "tcp", port: 23, flaw: FlawOpenTelnet, opened: true, stream: d.serveConns(c.serveTelnet)},
+	}
+	if spec.Broker {
+		b := &broker{Device: d}
+		d.services = append(d.services, service{name: "mqtt", network: "tcp", port: 1883, flaw: FlawDeadBroker, stream: d.serveConns(b.serve)})
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.boot()
@@ -97,7 +106,36 @@ func (c *router) handler() http.Handler {
 	mux.HandleFunc("POST /ubus", c.serveUbus)
 	mux.HandleFunc("POST /cgi-bin/cgi-upload", c.serveUpload)
 	mux.HandleFunc("POST /cgi-bin/cgi-backup", c.serveBackup)
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c.flawed(FlawSluggish) {
+			_ = c.clock().Wait(r.Context(), 2*time.Second)
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// flawed tells whether the running image has a flaw. It must be called without mu.
+func (c *router) flawed(flaw string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.flawedNow(flaw)
+}
+
+// flawedNow needs mu.
+func (c *router) flawedNow(flaw string) bool { return slices.Contains(c.slots[c.active].flaws, flaw) }
+
+// serveTelnet asks who comes, and lets nobody in.
+func (c *router) serveTelnet(_ context.Context, conn net.Conn) {
+	_, _ = io.WriteString(conn, c.name+" login: ")
+	_, _ = io.Copy(io.Discard, io.LimitReader(conn, 1<<10))
+}
+
+// hostname is what the router calls itself. It needs mu.
+func (c *router) hostname() string {
+	if c.flawedNow(FlawResetConfig) {
+		return "OpenWrt"
+	}
+	return c.name
 }
 
 // serveLogin is the page that asks for the password. It is forbidden, and says nothing of versions.
@@ -108,7 +146,8 @@ func (c *router) serveLogin(w http.ResponseWriter, _ *http.Request) {
 
 // login opens a session. It needs mu, as do the following.
 func (c *router) login(user, password string, life time.Duration) (id string, ok bool) {
-	if user != "root" || password != c.spec.Password {
+	factory := password == RouterFactory && c.flawedNow(FlawFactoryLogin)
+	if user != "root" || password != c.spec.Password && !factory {
 		return "", false
 	}
 	id = fmt.Sprintf("%016x%016x", c.rand.Uint64(), c.rand.Uint64())

@@ -181,7 +181,7 @@ func (c *router) exec(u ubusCall) ([]any, *rpcError, bool) {
 // board is what the router says it is. It needs mu.
 func (c *router) board() map[string]any {
 	return map[string]any{
-		"kernel": "5.10.176", "hostname": c.name, "system": "Qualcomm Atheros QCA9558 ver 1 rev 0", "model": c.spec.Model, "board_name": c.model,
+		"kernel": "5.10.176", "hostname": c.hostname(), "system": "Qualcomm Atheros QCA9558 ver 1 rev 0", "model": c.spec.Model, "board_name": c.model,
 		"rootfs_type": "squashfs", "release": map[string]string{
 			"distribution": "OpenWrt", "version": c.version(), "revision": "r20134-5f15225c1e", "target": c.reportedHardware(),
 			"description": "OpenWrt " + c.version() + " r20134-5f15225c1e",
@@ -274,7 +274,7 @@ func (c *router) serveBackup(w http.ResponseWriter, r *http.Request) {
 	session := r.PostFormValue("sessionid")
 	c.mu.Lock()
 	allowed := c.may(session, "cgi-io", "backup", "read")
-	day := c.now().UTC().Format(time.DateOnly)
+	day, files := c.now().UTC().Format(time.DateOnly), c.settings()
 	c.mu.Unlock()
 	if !allowed {
 		w.WriteHeader(http.StatusForbidden)
@@ -283,11 +283,21 @@ func (c *router) serveBackup(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/x-targz")
 	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=\"backup-%s-%s.tar.gz\"", c.name, day))
-	text := "config system\n\toption hostname '" + c.name + "'\n"
 	z := gzip.NewWriter(w)
 	t := tar.NewWriter(z)
-	_ = t.WriteHeader(&tar.Header{Name: "etc/config/system", Mode: 0o600, Size: int64(len(text))})
-	_, _ = io.WriteString(t, text)
+	for _, f := range files {
+		_ = t.WriteHeader(&tar.Header{Name: f[0], Mode: 0o600, Size: int64(len(f[1]))})
+		_, _ = io.WriteString(t, f[1])
+	}
 	_ = t.Close()
 	_ = z.Close()
+}
+
+// settings are the files that sysupgrade would keep. It needs mu.
+func (c *router) settings() [][2]string {
+	system := [2]string{"etc/config/system", "config system\n\toption hostname '" + c.hostname() + "'\n"}
+	if c.flawedNow(FlawResetConfig) {
+		return [][2]string{system}
+	}
+	return [][2]string{system, {"etc/config/firewall", "config rule\n\toption name 'no guests'\n\toption target 'DROP'\n"}}
 }

@@ -7,6 +7,7 @@ import (
 // Passwords of the further devices of [ThreeSites].
 const (
 	RouterPassword = "lab-router-secret" // user root on gateway-2
+	RouterFactory  = "lab-router-maker"  // what images with FlawFactoryLogin accept too
 )
 
 // The versions that some of them have at first, and images for them.

@@ -42,7 +42,7 @@ func (d *Device) Image(version string, flaws ...string) ([]byte, error) {
 		return nil, fmt.Errorf("make an image for %s: a %s takes none over the network", d.name, d.kind)
 	}
 	for _, flaw := range flaws {
-		if known := []string{FlawDeadStream, FlawBootLoop, FlawWrongChecksum, FlawWrongMagic}; !slices.Contains(known, flaw) {
+		if known := []string{FlawDeadStream, FlawBootLoop, FlawWrongChecksum, FlawWrongMagic, FlawOpenTelnet, FlawDeadBroker, FlawResetConfig, FlawFactoryLogin, FlawSluggish}; !slices.Contains(known, flaw) {
 			return nil, fmt.Errorf("make an image for %s: unknown flaw %q, known are %s", d.name, flaw, strings.Join(known, ", "))
 		}
 	}

@@ -107,7 +107,9 @@ type rolloutYAML struct {
 	Freezes        []freezeYAML `yaml:"freezes"`
 	RequireOwner   *bool        `yaml:"require-owner"`
 	RequireStaged  bool         `yaml:"require-staged"`
+	StagingValid   duration     `yaml:"staging-valid"`
 	HoldCore       *bool        `yaml:"hold-core-network"`
+	HoldBack       []holdYAML   `yaml:"hold-back"`
 	Channels       []string     `yaml:"channels"`
 	EmergencySoak  duration     `yaml:"emergency-soak"`
 }
@@ -146,6 +148,9 @@ func ParseAt(b []byte, name string, now time.Time) (File, error) {
 		seen[p.Name] = true
 		out.Rollout = append(out.Rollout, p)
 	}
+	if what := checkReach(out.Rollout); what != "" {
+		return File{}, wrap(name, errors.New(what))
+	}
 	for _, in := range doc.Risk {
 		p, err := in.policy()
 		if err != nil {
@@ -175,7 +180,7 @@ func (in rolloutYAML) policy(now time.Time) (Rollout, error) {
 		MaxInFlight: in.MaxInFlight, CanaryInFlight: in.CanaryInFlight, PerModelInFlight: 1,
 		FailureBudget: in.FailureBudget, FailureFloor: in.FailureFloor, Approvals: in.Approvals, ApproveWaves: in.ApproveWaves,
 		Deadline: time.Duration(in.Deadline), CommitWithin: time.Duration(in.CommitWithin), Window: in.Window.Window,
-		RequireOwner: in.RequireOwner == nil || *in.RequireOwner, RequireStaged: in.RequireStaged,
+		RequireOwner: in.RequireOwner == nil || *in.RequireOwner, RequireStaged: in.RequireStaged, StagingValid: time.Duration(in.StagingValid),
 		HoldCore: in.HoldCore == nil || *in.HoldCore, ApprovalValid: approvalValid,
 		Channels: in.Channels, EmergencySoak: time.Duration(in.EmergencySoak),
 		Confidence: in.Confidence, FailureCount: in.FailureCount, SilenceCount: in.SilenceCount, Inconclusive: in.Inconclusive, SoakMin: in.SoakMin,
@@ -198,6 +203,16 @@ func (in rolloutYAML) policy(now time.Time) (Rollout, error) {
 		}
 		p.Select = f
 	}
+	for _, h := range in.HoldBack {
+		held, err := h.hold()
+		if err != nil {
+			return p, fmt.Errorf("policy %q: hold-back: %w", in.Name, err)
+		}
+		p.HoldBacks = append(p.HoldBacks, held)
+	}
+	if what := checkHolds(p.HoldBacks); what != "" {
+		return p, fmt.Errorf("policy %q: %s", in.Name, what)
+	}
 	if err := in.hours(&p.RolloutPolicy, now); err != nil {
 		return p, err
 	}
@@ -219,6 +234,8 @@ func checkRollout(p firmward.RolloutPolicy) error {
 		return bad("approval-valid must be positive: nobody's word holds for ever")
 	case p.CanarySoak <= 0:
 		return bad("canary-soak must be positive: a canary that is not watched proves nothing")
+	case p.StagingValid < 0:
+		return bad("staging-valid must not be negative: leave it out for 30 days")
 	case p.EmergencySoak > p.CanarySoak:
 		return bad("emergency-soak must not be longer than canary-soak: it has to be shorter")
 	}
@@ -237,6 +254,8 @@ func checkRollout(p firmward.RolloutPolicy) error {
 
 // duration is a Go duration that also knows days: "14d", "36h", "90m".
 type duration time.Duration
+
+func (d duration) duration() time.Duration { return time.Duration(d) }
 
 // UnmarshalYAML reads the text form.
 func (d *duration) UnmarshalYAML(n *yaml.Node) error {

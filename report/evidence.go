@@ -294,7 +294,7 @@ func (g *gatherer) header(ctx context.Context, id string) error {
 	g.out.fact("release", releaseOf(rel))
 	verdicts, err := g.r.StagingsOf(ctx, rel.SHA256)
 	for _, v := range verdicts {
-		g.out.fact("staging", stagingFact(v))
+		g.out.fact("staging", stagingOf(v))
 	}
 	return err
 }

@@ -185,15 +185,29 @@ type (
 		At        time.Time `json:"at"`
 	}
 	stagingFact struct {
-		ReleaseID string    `json:"release"`
-		SHA256    string    `json:"sha256"`
-		Path      string    `json:"path"`
-		Model     string    `json:"model"`
-		Hardware  string    `json:"hardware"`
-		Result    string    `json:"result"`
-		Why       string    `json:"why,omitempty"`
-		SpareID   string    `json:"spare,omitempty"`
-		At        time.Time `json:"at"`
+		ReleaseID   string         `json:"release"`
+		SHA256      string         `json:"sha256"`
+		Path        string         `json:"path"`
+		Model       string         `json:"model"`
+		Hardware    string         `json:"hardware"`
+		Config      string         `json:"config,omitempty"`
+		From        string         `json:"from,omitempty"`
+		Result      string         `json:"result"`
+		Why         string         `json:"why,omitempty"`
+		SpareID     string         `json:"spare,omitempty"`
+		Place       firmward.Place `json:"place,omitempty"`
+		At          time.Time      `json:"at"`
+		Expires     time.Time      `json:"expires,omitzero"`
+		Checks      []checkFact    `json:"checks,omitempty"`
+		NotMirrored []string       `json:"notMirrored,omitempty"`
+		Reached     []string       `json:"reached,omitempty"`
+	}
+	checkFact struct {
+		Name    string `json:"name"`
+		Before  string `json:"before,omitempty"`
+		After   string `json:"after,omitempty"`
+		Verdict string `json:"verdict"`
+		Why     string `json:"why"`
 	}
 	workFact struct {
 		ID         string             `json:"id"`
@@ -382,4 +396,11 @@ func each[F, T any](from []F, form func(F) T) []T {
 		out = append(out, form(v))
 	}
 	return out
+}
+
+func stagingOf(v firmward.StagingVerdict) stagingFact {
+	return stagingFact{
+		v.ReleaseID, v.SHA256, v.Path, v.Model, v.Hardware, v.Config.Class, v.From, v.Result, v.Why, v.SpareID, v.Place, v.At, v.Expires,
+		each(v.Checks, func(c firmward.StagingCheck) checkFact { return checkFact(c) }), v.NotMirrored, v.Reached,
+	}
 }

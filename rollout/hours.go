@@ -71,7 +71,7 @@ func (h *hours) hold(s *Slot) (startBy time.Time, code, why string) {
 	if h.err != nil {
 		return startBy, RefuseWindow, "the windows of the policy cannot be read: " + h.err.Error()
 	}
-	if h.cal.Always() && len(h.r.Policy.Freezes)+len(s.Freezes) == 0 && !inUse(&s.Candidate.Device) {
+	if h.cal.Always() && len(h.r.Policy.Freezes)+len(s.Freezes) == 0 && !mustBeReleased(&s.Candidate) {
 		return startBy, "", ""
 	}
 	st, err := h.at(s)
@@ -103,13 +103,13 @@ func end(s *Slot, st calendar.State) (at time.Time, code, what string) {
 	if frozen {
 		code, what = RefuseFreeze, fmt.Sprintf("freeze %s begins at %s", st.Next.Name, stamp(at))
 	}
-	if to := s.Candidate.Device.Released.To; inUse(&s.Candidate.Device) && (at.IsZero() || to.Before(at)) {
+	if to := s.Candidate.Device.Released.To; mustBeReleased(&s.Candidate) && (at.IsZero() || to.Before(at)) {
 		at, code, what = to, RefuseUnreleased, "its owner's release ends at "+stamp(to.In(s.Local.Location()))
 	}
 	return at, code, what
 }
 
-// inUse reports whether a device is touched only while its owner has released it.
+// inUse reports whether a device is in clinical or process use.
 func inUse(d *firmward.Device) bool {
 	return d.Zone == firmward.ZoneClinical || d.Zone == firmward.ZonePlant
 }

@@ -79,6 +79,11 @@ func Pick(r *firmward.Rollout, slots []Slot, claims Claims, topo topology.Map, s
 	return picks, not
 }
 
+// Begin is the event that starts whom Pick has chosen.
+func Begin(s Slot) Event {
+	return Event{Kind: Start, StartBy: s.StartBy, Why: s.Candidate.Held.Hurried}
+}
+
 // inTurn gives the order in which slots are asked: leaves first, gateways last, and the less critical before the more critical.
 func inTurn(slots []Slot, topo topology.Map) []int {
 	type turn struct{ depth, criticality, slot int }
@@ -104,6 +109,8 @@ const (
 	CapModel      = "model-cap"
 )
 
+const askOwner = "its owner has not released it for this time (devices set NAME --released-from TIME --released-to TIME)"
+
 // hold gives reasons that concern one target alone.
 func hold(r *firmward.Rollout, s *Slot, claims Claims, stopAll bool) (code, why string) {
 	d := &s.Candidate.Device
@@ -112,14 +119,22 @@ func hold(r *firmward.Rollout, s *Slot, claims Claims, stopAll bool) (code, why 
 		return StopAll, "the red button is pressed: nothing starts anywhere"
 	case r.State != firmward.RolloutRunning:
 		return "not-running", "the rollout is " + string(r.State)
+	case s.Candidate.Staging.Result == "failed" && !r.Rehearsal:
+		return RefuseStaging, "staging failed: " + s.Candidate.Staging.Why
+	case r.Policy.RequireStaged && s.Candidate.Staging.Result != "passed":
+		return RefuseUnstaged, cmp.Or(s.Candidate.Staging.Why, "the policy wants a staging verdict, and there is none")
 	case s.Target.Wave > r.Wave:
 		return "wave", "waits for " + waveName(s.Target.Wave)
 	case by != "":
 		return RefuseClaimed, "another rollout changes it now: " + by
 	case s.Group != "" && claims.Group[s.Group] != "":
 		return RefusePeer, "its redundant peer is being changed"
+	case s.Local.Before(s.Candidate.Held.Until):
+		return RefuseHeld, fmt.Sprintf("held back until %s: %s", stamp(s.Candidate.Held.Until.In(s.Local.Location())), s.Candidate.Held.Why)
 	case inUse(d) && !d.Released.Contains(s.Local):
-		return RefuseUnreleased, "in clinical or process use: its owner has not released it for this time (devices set NAME --released-from TIME --released-to TIME)"
+		return RefuseUnreleased, "in clinical or process use: " + askOwner
+	case s.Candidate.Held.Release && !d.Released.Contains(s.Local):
+		return RefuseUnreleased, "policy " + r.Policy.Name + " wants a person's word for it: " + askOwner
 	}
 	return "", ""
 }

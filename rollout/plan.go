@@ -21,6 +21,7 @@ type Candidate struct {
 	Staging   firmward.StagingVerdict
 	Path      string               // delivery path by which its driver brings the image; empty: not known apart
 	Deferred  string               // reason of an open deferral, empty when there is none
+	Held      Held                 // how long its policy lets the release mature
 	Policy    string               // name of the policy that the device falls under, when that is not the one of the plan
 	Runs      upgrade.State        // its variant and the versions of its parts
 	Releases  []firmward.Release   // of its family: what could lead it to the release
@@ -170,8 +171,8 @@ func Refuse(rel firmward.Release, p firmward.RolloutPolicy, c Candidate) (code, 
 		return RefuseHardware, fmt.Sprintf("the release is for hardware revision %s, this device is %s", strings.Join(rel.Hardware, ", "), d.Hardware)
 	case !p.Takes(rel.Channel):
 		return RefuseChannel, fmt.Sprintf("policy %s takes releases of channel %s, this one is of %s", p.Name, strings.Join(p.Channels, " or "), cmp.Or(rel.Channel, "no known channel"))
-	case p.HoldCore && d.Class.CoreNetwork():
-		return RefuseCore, "core network gear is held back: it takes everything behind it down; release it by a policy of its own"
+	case p.HoldCore && d.Class.CoreNetwork() && !matures(&p, &d):
+		return RefuseCore, "core network gear is held back: it takes everything behind it down; release it by a policy of its own, or say there how long it waits (hold-back)"
 	case c.Model.MayPatch.Value == firmward.VendorMayPatch:
 		return RefuseVendor, "the vendor alone may update it: a work order goes to a person instead"
 	case d.Spare:
@@ -189,7 +190,7 @@ func Refuse(rel firmward.Release, p firmward.RolloutPolicy, c Candidate) (code, 
 	case p.RequireStaged && c.Staging.Result == "passed" && c.Path != "" && c.Staging.Path != "" && c.Staging.Path != c.Path:
 		return RefuseUnstaged, fmt.Sprintf("staged by %s, and this one gets its image by %s: that is another thing to test", c.Staging.Path, c.Path)
 	case p.RequireStaged && c.Staging.Result != "passed":
-		return RefuseUnstaged, "the policy wants a staging verdict for this image, path, model and revision, and there is none"
+		return RefuseUnstaged, "the policy wants a staging verdict for this image, path, model and revision, and there is none (firmward staging run " + rel.ID + ")"
 	}
 	return refuseVersion(rel, p, c)
 }

@@ -83,7 +83,7 @@ type Event struct {
 	Kind    Kind
 	Command string // command id that it answers, empty for Tick, Start, SoakDue, Abandon
 	Code    string // refusal code
-	Why     string
+	Why     string // of Start: what is to be kept about it, as Held.Hurried
 	Seen    Seen
 	StartBy time.Time // of Start: when the image must be on its way, see Pick
 }
@@ -188,13 +188,19 @@ func Advance(in *Input, out []Command) []Command {
 	return out
 }
 
+// asking is why a target is claimed.
+const asking = "asking the device before anything is sent"
+
 func (in *Input) start(out []Command) []Command {
 	t, r := in.Target, in.Rollout
 	t.StartedAt, t.Code, t.StartBy = in.Now, "", in.Event.StartBy
 	t.Deadline = in.Now.Add(r.Policy.Deadline)
 	r.Started++
 	r.InFlight++
-	t.State, t.Why = firmward.TargetClaimed, "asking the device before anything is sent"
+	t.State, t.Why = firmward.TargetClaimed, asking
+	if in.Event.Why != "" {
+		t.Why = asking + "; " + in.Event.Why
+	}
 	return in.send(DoPreflight, out)
 }
 

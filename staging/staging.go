@@ -1,14 +1,22 @@
 // Package staging decides where a release is rehearsed and what the rehearsal proves.
 //
-// A verdict is bound to exactly what was tested: image hash, delivery path, model and hardware
-// revision. Devices in production never serve as staging. Without a spare the verdict is
-// "not-staged": shown, and the canary carries the risk.
+// Devices that shall get a release fall into clusters: one model, hardware revision, version, configuration class and delivery path.
+// Each cluster has at most one representative, a device that is not in use, and what that differs in is named. A rehearsal is a
+// rollout of one target by the production's own engine, driver and probes; before and after it a test pack runs, and Compare says what
+// became of the device.
+//
+// A verdict is bound to exactly what was tested: image hash, delivery path, model, hardware revision and configuration class. It
+// speaks for devices of another version or configuration too, and says so; of another model, revision or path it says nothing. It
+// expires. Devices in production never serve as staging. Without a spare the verdict is "not-staged": shown, and the canary carries
+// the risk.
 package staging
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -21,72 +29,73 @@ const (
 	NotStaged = "not-staged"
 )
 
-// Pick chooses the spare on which a release is rehearsed for one model and hardware revision: same
-// site first, then by name. ok is false when there is none; why says so.
-func Pick(rel firmward.Release, model, hardware, site string, devices []firmward.Device) (spare firmward.Device, ok bool, why string) {
-	var fit []firmward.Device
-	spares := 0
-	for _, d := range devices {
-		if !d.Spare || d.Retired || d.Model != model {
-			continue
-		}
-		spares++
-		if d.Hardware == hardware && rel.FitsModel(d.Model) && rel.FitsHardware(d.Hardware) && d.Network != "" {
-			fit = append(fit, d)
-		}
-	}
-	if len(fit) == 0 {
-		if spares > 0 {
-			return spare, false, fmt.Sprintf("no spare %s of hardware revision %s", model, hardware)
-		}
-		return spare, false, "no spare " + model + " is at hand"
-	}
-	slices.SortFunc(fit, func(a, b firmward.Device) int {
-		return cmp.Or(-cmp.Compare(same(a.Site, site), same(b.Site, site)), cmp.Compare(a.Name, b.Name))
-	})
-	return fit[0], true, ""
+// DefaultValid is how long a verdict stands where no policy says otherwise.
+const DefaultValid = 30 * 24 * time.Hour
+
+// Valid is how long verdicts stand under a policy.
+func Valid(p firmward.RolloutPolicy) time.Duration {
+	return cmp.Or(p.StagingValid, DefaultValid)
 }
 
-func same(a, b string) int {
-	if a == b {
-		return 1
-	}
-	return 0
+// ID names a verdict: what it is bound to, and nothing else, decides it.
+func ID(v firmward.StagingVerdict) string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{v.SHA256, v.Path, v.Model, v.Hardware, v.Config.Class}, "\x00")))
+	return "sv-" + hex.EncodeToString(sum[:6])
 }
 
-// Judge makes the verdict of a rehearsal from the final state of its target. A spare that was
+// Verdict makes the verdict of a rehearsal from the final state of its target and what the test pack compared. A device that was
 // already on the wanted version proves nothing.
-func Judge(rel firmward.Release, path string, spare firmward.Device, t firmward.Target, now time.Time) firmward.StagingVerdict {
+func Verdict(rel firmward.Release, reh firmward.Rehearsal, spare firmward.Device, t firmward.Target, checks []firmward.StagingCheck, now time.Time) firmward.StagingVerdict {
 	v := firmward.StagingVerdict{
-		ReleaseID: rel.ID, SHA256: rel.SHA256, Path: path, Model: spare.Model, Hardware: spare.Hardware,
-		SpareID: spare.ID, At: now, Result: Failed, Why: t.Why,
+		ReleaseID: rel.ID, SHA256: rel.SHA256, Path: reh.Path, Model: spare.Model, Hardware: spare.Hardware, Config: reh.Config, From: reh.From,
+		SpareID: spare.ID, Place: reh.Place, At: now, Expires: now.Add(cmp.Or(reh.Valid, DefaultValid)), Result: Failed, Why: t.Why, Checks: checks,
 	}
 	switch {
 	case t.State == firmward.TargetSucceeded && t.Code == "already-installed":
 		v.Result, v.Why = NotStaged, "the spare ran the release already, so nothing was tested"
 	case t.State == firmward.TargetSucceeded:
-		v.Result = Passed
+		v.Result, v.Why = weigh(checks)
+	case t.State == firmward.TargetFailed || t.State == firmward.TargetRolledBack:
+		if _, why := weigh(checks); len(checks) > 0 {
+			v.Why = why + "; " + t.Why
+		}
 	case t.State == firmward.TargetSkipped || t.State == firmward.TargetRefused:
 		v.Result, v.Why = NotStaged, "the spare could not be used: "+t.Why
 	}
 	return v
 }
 
-// Missing is the verdict where no spare exists.
-func Missing(rel firmward.Release, path, model, hardware, why string, now time.Time) firmward.StagingVerdict {
+// weigh sums checks up: one that failed fails the rehearsal.
+func weigh(checks []firmward.StagingCheck) (result, why string) {
+	var failed []string
+	n := map[string]int{}
+	for _, c := range checks {
+		n[c.Verdict]++
+		if c.Verdict == firmward.CheckFailed {
+			failed = append(failed, c.Why)
+		}
+	}
+	if len(failed) > 0 {
+		return Failed, strings.Join(failed, "; ")
+	}
+	return Passed, fmt.Sprintf("it runs and does what it did: %d checks passed, %d found a change, %d could not be tried",
+		n[firmward.CheckPassed], n[firmward.CheckChanged], n[firmward.CheckNotTried])
+}
+
+// Missing is the verdict for a cluster that has no representative.
+func Missing(rel firmward.Release, c Cluster, now time.Time) firmward.StagingVerdict {
 	return firmward.StagingVerdict{
-		ReleaseID: rel.ID, SHA256: rel.SHA256, Path: path, Model: model, Hardware: hardware,
-		Result: NotStaged, Why: why + "; the canary carries the risk", At: now,
+		ReleaseID: rel.ID, SHA256: rel.SHA256, Path: c.Path, Model: c.Model, Hardware: c.Hardware, Config: c.Config,
+		Result: NotStaged, Why: c.Why + "; the canary carries the risk", At: now,
 	}
 }
 
-// Covers reports whether a verdict speaks of exactly this image, path, model and revision.
+// Covers reports whether a verdict is bound to exactly this image, path, model and revision.
 func Covers(v firmward.StagingVerdict, sha256, path, model, hardware string) bool {
 	return v.SHA256 == sha256 && v.Path == path && v.Model == model && v.Hardware == hardware
 }
 
-// Sum gives one word for a rollout over several models: failed if any failed, passed if all passed,
-// else not-staged.
+// Sum gives one word for a rollout over several clusters: failed if any failed, passed if all passed, else not-staged.
 func Sum(verdicts []firmward.StagingVerdict) string {
 	sum := Passed
 	for _, v := range verdicts {
@@ -103,3 +112,32 @@ func Sum(verdicts []firmward.StagingVerdict) string {
 	}
 	return sum
 }
+
+// NotMirrored names what of the real world is not there in a place; mirrored is what a twin brings of it.
+func NotMirrored(place firmward.Place, mirrored []string) []string {
+	all := []string{
+		"the load and the people of a device in use",
+		"what stands behind it and beside it: gateways, controllers, archives, other makers' devices",
+	}
+	switch place {
+	case firmward.PlaceLab:
+		return append(all, "the device itself: it is a simulated one")
+	case firmward.PlaceVM:
+		all = append(all, "the device itself, its chip, radio and sensors: it is a virtual machine")
+	default:
+		return append(all, "isolation: it stands in a network with others, and nothing kept it from reaching them")
+	}
+	for _, what := range Services() {
+		has := false
+		for _, m := range mirrored {
+			has = has || strings.HasPrefix(m, what)
+		}
+		if !has {
+			all = append(all, what+" of the real place")
+		}
+	}
+	return all
+}
+
+// Services are what a network gives to its devices, and a twin can mirror.
+func Services() []string { return []string{"DHCP", "DNS", "NTP", "MQTT broker", "configuration"} }

@@ -11,11 +11,22 @@ import (
 	"github.com/firmward/firmward/audit"
 )
 
-// Record adds an audit leaf in this transaction. Its Seq is given later, by Sequence. It must hold no secret.
-func (t *Tx) Record(ctx context.Context, l audit.Leaf) error {
-	l = l.Clean()
-	return t.put(ctx, `INSERT INTO audit_leaf (id, at, actor, action, subject, detail)
-		VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM audit_leaf), $1, $2, $3, $4, $5)`, l.At.UnixMicro(), l.Actor, l.Action, l.Subject, js{l.Detail})
+// Record adds audit leaves in this transaction, in order. Their Seq is given later, by Sequence. They must hold no secret.
+func (t *Tx) Record(ctx context.Context, leaves ...audit.Leaf) error {
+	if len(leaves) == 0 {
+		return nil
+	}
+	var last int64
+	if _, err := t.row(ctx, "SELECT COALESCE(MAX(id), 0) FROM audit_leaf", nil, &last); err != nil {
+		return err
+	}
+	rows := load{table: "audit_leaf", columns: []string{"id", "at", "actor", "action", "subject", "detail"}, keys: 1, once: true}
+	for _, l := range leaves {
+		last++
+		l = l.Clean()
+		rows.rows = append(rows.rows, []any{last, l.At.UnixMicro(), l.Actor, l.Action, l.Subject, js{l.Detail}})
+	}
+	return t.fold(ctx, rows)
 }
 
 // sequenceAtOnce bounds the leaves that one transaction of Sequence takes in.
@@ -57,12 +68,13 @@ func (t *Tx) sequence(ctx context.Context, now time.Time, signer *audit.Signer) 
 	if err != nil {
 		return last, 0, err
 	}
+	first := size
+	var placed []int64
+	rows := load{table: "audit_hash", columns: []string{"idx", "hash"}, keys: 1, once: true}
 	stored := tree{ctx: ctx, r: t.Reader, fresh: make(map[int64]tlog.Hash)}
 	for _, w := range waiting {
 		w.leaf.Seq = size
-		if err := t.put(ctx, "UPDATE audit_leaf SET seq = $2 WHERE id = $1", w.id, size); err != nil {
-			return last, 0, err
-		}
+		placed = append(placed, w.id)
 		hashes, err := tlog.StoredHashesForRecordHash(size, w.leaf.Hash(), stored)
 		if err != nil {
 			return last, 0, fmt.Errorf("seal audit leaf %d: %w", size, err)
@@ -70,11 +82,15 @@ func (t *Tx) sequence(ctx context.Context, now time.Time, signer *audit.Signer) 
 		at := tlog.StoredHashIndex(0, size)
 		for i, h := range hashes {
 			stored.fresh[at+int64(i)] = h
-			if err := t.put(ctx, "INSERT INTO audit_hash (idx, hash) VALUES ($1, $2)", at+int64(i), h[:]); err != nil {
-				return last, 0, err
-			}
+			rows.rows = append(rows.rows, []any{at + int64(i), h[:]})
 		}
 		size++
+	}
+	if err := t.place(ctx, placed, first); err != nil {
+		return last, 0, err
+	}
+	if err := t.fold(ctx, rows); err != nil {
+		return last, 0, err
 	}
 	root, err := tlog.TreeHash(size, stored)
 	if err != nil {
@@ -86,6 +102,20 @@ func (t *Tx) sequence(ctx context.Context, now time.Time, signer *audit.Signer) 
 	}
 	err = t.put(ctx, "INSERT INTO audit_checkpoint (size, note, public_key) VALUES ($1, $2, $3)", size, string(last.Note), signer.Public())
 	return last, len(waiting), err
+}
+
+// place gives leaves their places in the log, from first on.
+func (t *Tx) place(ctx context.Context, leaves []int64, first int64) error {
+	if t.d == postgresDialect {
+		_, err := t.w.ExecContext(ctx, "UPDATE audit_leaf SET seq = $2 + v.n - 1 FROM unnest($1::bigint[]) WITH ORDINALITY AS v (id, n) WHERE audit_leaf.id = v.id", leaves, first)
+		return t.d.plain("write", err)
+	}
+	for i, id := range leaves {
+		if err := t.put(ctx, "UPDATE audit_leaf SET seq = $2 WHERE id = $1", id, first+int64(i)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 type waitingLeaf struct {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/store"
+	"github.com/firmward/firmward/store/pgtest"
 )
 
 // BenchmarkPutDevice writes new devices with history, keys and counts, 1000 in a transaction.
@@ -74,7 +75,7 @@ func BenchmarkImportYear(b *testing.B) {
 }
 
 func BenchmarkImportYearPostgres(b *testing.B) {
-	s, err := store.Open(b.Context(), store.Options{URL: startPostgres(b).database(b)})
+	s, err := store.Open(b.Context(), store.Options{URL: pgtest.Start(b).Database(b)})
 	if err != nil {
 		b.Fatal(err)
 	}

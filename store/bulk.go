@@ -22,9 +22,13 @@ type load struct {
 	keys    int
 	rows    [][]any
 	long    bool // rows are long texts: as JSON they would be parsed once a column
+	once    bool // a row that exists is an error
 }
 
 func (l load) conflict() string {
+	if l.once {
+		return ""
+	}
 	set := make([]string, 0, len(l.columns))
 	for _, c := range l.columns[l.keys:] {
 		set = append(set, c+" = excluded."+c)
@@ -64,6 +68,69 @@ func (t *Tx) bulk(ctx context.Context, l load) error {
 		}
 	}
 	return t.d.plain("write "+l.table, t.bulkJSON(ctx, l))
+}
+
+// fold writes a few hundred rows at once: PostgreSQL takes its columns as arrays in one statement, SQLite runs a parsed statement for
+// each row. Values are those of put. Of rows with one key the last wins.
+func (t *Tx) fold(ctx context.Context, l load) error {
+	if len(l.rows) == 0 {
+		return nil
+	}
+	rows := make([][]any, 0, len(l.rows))
+	at := make(map[[3]any]int, len(l.rows)) // no key has more columns
+	for _, row := range l.rows {
+		bound, err := bind(row)
+		if err != nil {
+			return err
+		}
+		var key [3]any
+		copy(key[:], bound[:l.keys])
+		if i, twice := at[key]; twice && !l.once {
+			rows[i] = bound
+			continue
+		}
+		at[key] = len(rows)
+		rows = append(rows, bound)
+	}
+	l.rows = rows
+	if t.d != postgresDialect {
+		for _, row := range l.rows {
+			if _, err := t.w.ExecContext(ctx, l.insert(), row...); err != nil {
+				return t.d.plain("write "+l.table, err)
+			}
+		}
+		return nil
+	}
+	names := strings.Join(l.columns, ", ")
+	arrays, types := l.arrays()
+	_, err := t.w.ExecContext(ctx, "INSERT INTO "+l.table+" ("+names+") SELECT * FROM unnest("+strings.Join(types, ", ")+")"+l.conflict(), arrays...)
+	return t.d.plain("write "+l.table, err)
+}
+
+// arrays gives the rows as columns, and how PostgreSQL must read each.
+func (l load) arrays() (values []any, types []string) {
+	for i, first := range l.rows[0] {
+		var kind string
+		var column any
+		switch first.(type) {
+		case int64:
+			kind, column = "bigint", columnOf[int64](l.rows, i)
+		case []byte:
+			kind, column = "bytea", columnOf[[]byte](l.rows, i)
+		default:
+			kind, column = "text", columnOf[string](l.rows, i)
+		}
+		values, types = append(values, column), append(types, "$"+strconv.Itoa(i+1)+"::"+kind+"[]")
+	}
+	return values, types
+}
+
+func columnOf[T any](rows [][]any, i int) []T {
+	out := make([]T, len(rows))
+	for j, row := range rows {
+		out[j], _ = row[i].(T)
+	}
+	return out
 }
 
 func (t *Tx) bulkCopy(ctx context.Context, l load) error {

@@ -118,6 +118,11 @@ func (r Reader) Device(ctx context.Context, id string) (firmward.Device, error) 
 	return found[0], nil
 }
 
+// DevicesIn gives devices by their ids, sorted. Those that are not there, or were merged into others, are left out.
+func (r Reader) DevicesIn(ctx context.Context, ids []string) ([]firmward.Device, error) {
+	return list(ctx, r, deviceRow, deviceSelect+" WHERE d.id IN ("+r.d.elements("$1")+") ORDER BY d.id", js{ids})
+}
+
 // deviceColumns are the columns of a firmward.Device in the order in which writeDevice and deviceRow name them. Addresses
 // and MACs are joined by spaces.
 const deviceColumns = `id name site network zone class family vendor model hardware serial firmware addrs macs origin owner
@@ -246,4 +251,21 @@ func (r Reader) Identity(ctx context.Context, device string) (firmward.Identity,
 	var id firmward.Identity
 	_, err := r.row(ctx, "SELECT body FROM identity WHERE device = $1", args(device), body{&id})
 	return id, err
+}
+
+// IdentitiesIn gives what is known of who devices are, by their ids.
+func (r Reader) IdentitiesIn(ctx context.Context, devices []string) (map[string]firmward.Identity, error) {
+	type row struct {
+		device string
+		id     firmward.Identity
+	}
+	rows, err := list(ctx, r, func(s scan) (v row, err error) {
+		err = s(&v.device, body{&v.id})
+		return v, err
+	}, "SELECT device, body FROM identity WHERE device IN ("+r.d.elements("$1")+")", js{devices})
+	out := make(map[string]firmward.Identity, len(rows))
+	for _, v := range rows {
+		out[v.device] = v.id
+	}
+	return out, err
 }

@@ -85,6 +85,28 @@ func (r Reader) HistoryOf(ctx context.Context, device string, p Page) ([]FieldCh
 		"seq, device, at, field, before, after, actor, source", changeRow)
 }
 
+// ChangedDevices gives the devices of which something changed at a time or later, the last one first.
+func (r Reader) ChangedDevices(ctx context.Context, since time.Time) ([]string, error) {
+	var out []string
+	seen := map[string]bool{}
+	for c, err := range All(func(p Page) ([]FieldChange, string, error) {
+		return page(ctx, r, keyset{columns: []string{"seq"}, desc: true}, p, filter{}, "device_history",
+			"seq, device, at, field, '', '', actor, source", changeRow)
+	}) {
+		if err != nil {
+			return nil, err
+		}
+		if c.At.Before(since) { // rows stand in the order of their times
+			break
+		}
+		if !seen[c.Device] {
+			seen[c.Device] = true
+			out = append(out, c.Device)
+		}
+	}
+	return out, nil
+}
+
 // DeviceAsOf gives the device as firmward knew it at a time: the fields that changed later are taken back. NotFound when
 // it was not known then. LastSeen stays empty.
 func (r Reader) DeviceAsOf(ctx context.Context, id string, at time.Time) (firmward.Device, error) {

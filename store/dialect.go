@@ -13,8 +13,9 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	_ "github.com/jackc/pgx/v5/stdlib" // registers "pgx"
+	"github.com/jackc/pgx/v5/stdlib"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
@@ -133,15 +134,17 @@ func oneLine(err error) error {
 	return errors.New(strings.Join(parts, " "))
 }
 
-func (s *Store) openPostgres(address string) error {
+func (s *Store) openPostgres(address string, trace pgx.QueryTracer) error {
 	s.d = postgresDialect
+	config, err := pgx.ParseConfig(address)
+	if err != nil {
+		// The error of a malformed URL may hold its password.
+		return firmward.Errorf(firmward.Invalid, "the PostgreSQL URL cannot be read: want postgres://user@host/database")
+	}
+	config.Tracer = trace
 	// Writers wait for each other on connections of their own, so that no reader waits with them.
 	for pool, conns := range map[**sql.DB]int{&s.write: 4, &s.read: 8} {
-		db, err := sql.Open("pgx", address)
-		if err != nil {
-			// The error of a malformed URL may hold its password.
-			return firmward.Errorf(firmward.Invalid, "the PostgreSQL URL cannot be read: want postgres://user@host/database")
-		}
+		db := stdlib.OpenDB(*config)
 		db.SetMaxOpenConns(conns)
 		db.SetMaxIdleConns(conns)
 		*pool = db

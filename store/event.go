@@ -9,17 +9,26 @@ import (
 // eventsKept bounds the events.
 const eventsKept = 10_000
 
-// Emit adds an event and forgets all but the newest 10,000. Seq is given by the store: it grows in the order of
+// Emit adds events and forgets all but the newest 10,000. Seq is given by the store: it grows in the order of
 // commits.
-func (t *Tx) Emit(ctx context.Context, e firmward.Event) error {
-	if _, err := t.row(ctx, "SELECT COALESCE(MAX(seq), 0) + 1 FROM event", nil, &e.Seq); err != nil {
+func (t *Tx) Emit(ctx context.Context, events ...firmward.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	var last int64
+	if _, err := t.row(ctx, "SELECT COALESCE(MAX(seq), 0) FROM event", nil, &last); err != nil {
 		return err
 	}
-	err := t.put(ctx, "INSERT INTO event (seq, at, kind, subject, body) VALUES ($1, $2, $3, $4, $5)", e.Seq, e.At, e.Kind, e.Subject, js{e})
-	if err != nil {
+	l := load{table: "event", columns: []string{"seq", "at", "kind", "subject", "body"}, keys: 1, once: true}
+	for _, e := range events {
+		last++
+		e.Seq = last
+		l.rows = append(l.rows, []any{e.Seq, e.At, e.Kind, e.Subject, js{e}})
+	}
+	if err := t.fold(ctx, l); err != nil {
 		return err
 	}
-	return t.put(ctx, "DELETE FROM event WHERE seq <= $1", e.Seq-eventsKept)
+	return t.put(ctx, "DELETE FROM event WHERE seq <= $1", last-eventsKept)
 }
 
 // EventsAfter gives up to n events (at most 1000) with a Seq greater than seq, oldest first.

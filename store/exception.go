@@ -26,6 +26,12 @@ func (r Reader) ExceptionsFor(ctx context.Context, device string, now time.Time)
 		"SELECT body FROM exception WHERE (device = $1 OR device = '') AND expires > $2 ORDER BY id", device, now)
 }
 
+// ExceptionsIn gives what ExceptionsFor gives, for several devices at once.
+func (r Reader) ExceptionsIn(ctx context.Context, devices []string, now time.Time) ([]firmward.Exception, error) {
+	return list(ctx, r, bodies[firmward.Exception],
+		"SELECT body FROM exception WHERE (device IN ("+r.d.elements("$1")+") OR device = '') AND expires > $2 ORDER BY id", js{devices}, now)
+}
+
 // ExceptionsOf gives all exceptions that were ever made for the device, those for every device included, sorted by id.
 func (r Reader) ExceptionsOf(ctx context.Context, device string) ([]firmward.Exception, error) {
 	return list(ctx, r, bodies[firmward.Exception], "SELECT body FROM exception WHERE device = $1 OR device = '' ORDER BY id", device)

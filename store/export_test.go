@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"strings"
 	"testing"
 
 	"github.com/firmward/firmward"
@@ -58,3 +59,24 @@ func (s *Store) WholeRows(t *testing.T, f firmward.Finding, form firmward.Form) 
 
 // LoseTexts damages the database.
 func (s *Store) LoseTexts(t *testing.T) { pragma(t, s, "DELETE FROM finding_text") }
+
+// Backfill runs the statement of a schema step that begins with some words, as when older rows are brought up to date.
+func (s *Store) Backfill(t *testing.T, file, begins string) {
+	text, err := schemaFiles.ReadFile("schema/" + file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := false
+	for statement := range strings.SplitSeq(s.d.ddl(string(text)), ";") {
+		if statement = strings.TrimSpace(statement); strings.HasPrefix(statement, begins) {
+			pragma(t, s, statement)
+			ran = true
+		}
+	}
+	if !ran {
+		t.Fatalf("%s has no statement that begins with %s", file, begins)
+	}
+}
+
+// ForgetSoaks makes targets as they were before the column soaked.
+func (s *Store) ForgetSoaks(t *testing.T) { pragma(t, s, "UPDATE target SET soaked = 0") }

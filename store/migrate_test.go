@@ -115,3 +115,33 @@ func TestFindingOfBefore(t *testing.T) {
 		t.Errorf("with its text lost it is %+v", f)
 	}
 }
+
+// TestSoaksOfBefore: targets that were looked at after their soak before that had a column are known as such.
+func TestSoaksOfBefore(t *testing.T) {
+	ctx := t.Context()
+	s := open(t, filepath.Join(t.TempDir(), "firmward.db"))
+	at := time.Date(2026, 3, 14, 15, 9, 26, 0, time.UTC)
+	err := s.Tx(ctx, func(tx *store.Tx) error {
+		return tx.PutTargets(ctx, []firmward.Target{
+			{RolloutID: "r", DeviceID: "a", Wave: 1, State: firmward.TargetSucceeded, SoakedAt: at, Why: "healthy"},
+			{RolloutID: "r", DeviceID: "b", Wave: 1, State: firmward.TargetSucceeded, Why: `it said "SoakedAt":"2026"`},
+			{RolloutID: "r", DeviceID: "c", Wave: 1, State: firmward.TargetPending},
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := s.CountWave(ctx, "r", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.ForgetSoaks(t)
+	s.Backfill(t, "0012_fold.sql", "UPDATE target")
+	got, err := s.CountWave(ctx, "r", 1)
+	if err != nil || len(got) != 3 {
+		t.Fatal(got, err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("counted otherwise after the step:\n%s", diff)
+	}
+}

@@ -51,15 +51,14 @@ func commandRow(s scan) (c Command, err error) {
 	return c, err
 }
 
-// Enqueue adds a command. Only ID, Kind, Subject, Payload, NotBefore and Created are taken. Conflict when the id
+// Enqueue adds commands. Only ID, Kind, Subject, Payload, NotBefore and Created are taken. Conflict when an id
 // exists already.
-func (t *Tx) Enqueue(ctx context.Context, c Command) error {
-	n, err := t.exec(ctx, "INSERT INTO command ("+commandColumns+`) VALUES ($1, $2, $3, $4, $5, 'queued', '', 0, 0, $6, 0, 0, '')
-		ON CONFLICT DO NOTHING`, c.ID, c.Kind, c.Subject, string(c.Payload), c.NotBefore, c.Created)
-	if err == nil && n == 0 {
-		err = firmward.Errorf(firmward.Conflict, "command "+c.ID+" exists already")
+func (t *Tx) Enqueue(ctx context.Context, commands ...Command) error {
+	rows := load{table: "command", columns: strings.Split(commandColumns, ", "), keys: 1, once: true}
+	for _, c := range commands {
+		rows.rows = append(rows.rows, []any{c.ID, c.Kind, c.Subject, string(c.Payload), c.NotBefore, string(CommandQueued), "", 0, 0, c.Created, 0, 0, ""})
 	}
-	return err
+	return t.fold(ctx, rows)
 }
 
 // LeaseCommands gives owner up to n queued commands that are due and not leased by anyone, oldest due first, until
@@ -81,18 +80,16 @@ func (s *Store) LeaseCommands(ctx context.Context, owner string, n int, now time
 	return out, err
 }
 
-// MarkSent records, durably and before the effect, that owner is about to carry the command out. Conflict when the lease
-// was lost or ran out, or the command was sent before: then the effect must not happen. It is a transaction
-// of its own.
-func (s *Store) MarkSent(ctx context.Context, id, owner string, now time.Time) error {
-	return s.Tx(ctx, func(tx *Tx) error {
-		n, err := tx.exec(ctx, `UPDATE command SET state = 'sent', sent = $3
-			WHERE id = $1 AND lease_owner = $2 AND state = 'queued' AND lease_until >= $3`, id, owner, now)
-		if err == nil && n == 0 {
-			err = firmward.Errorf(firmward.Conflict, "command "+id+" must not be carried out: its lease was lost, or it was sent before")
-		}
+// MarkSent records, durably and before the effect, that owner is about to carry commands out, and gives the ids of those
+// that it may. Of the others the lease was lost or ran out, or they were sent before: then the effect must not happen. It
+// is a transaction of its own.
+func (s *Store) MarkSent(ctx context.Context, owner string, now time.Time, ids ...string) (may []string, err error) {
+	err = s.Tx(ctx, func(tx *Tx) error {
+		may, err = list(ctx, tx.Reader, texts, `UPDATE command SET state = 'sent', sent = $2
+			WHERE lease_owner = $1 AND state = 'queued' AND lease_until >= $2 AND id IN (`+tx.d.elements("$3")+") RETURNING id", owner, now, js{ids})
 		return err
 	})
+	return may, err
 }
 
 // ExtendLease keeps a lease while long work goes on. Conflict when owner has no lease any more.
@@ -107,17 +104,53 @@ func (s *Store) ExtendLease(ctx context.Context, id, owner string, now, until ti
 	})
 }
 
-// FinishCommand records how a command ended, from any state but done. A command in doubt is finished when its fate was
-// found out.
-func (t *Tx) FinishCommand(ctx context.Context, id, outcome string, now time.Time) error {
-	n, err := t.exec(ctx, `UPDATE command SET state = 'done', outcome = $2, finished = $3, lease_owner = '', lease_until = 0
-		WHERE id = $1 AND state <> 'done'`, id, outcome, now)
-	if err == nil && n == 0 {
-		if _, err = t.Command(ctx, id); err == nil {
-			err = firmward.Errorf(firmward.Conflict, "command "+id+" is finished already")
+// Finish is how a command ended.
+type Finish struct{ ID, Outcome string }
+
+// FinishCommands records how commands ended, from any state but done, and gives the ids of those that it did. The others are
+// finished already or unknown. A command in doubt is finished when its fate was found out.
+func (t *Tx) FinishCommands(ctx context.Context, now time.Time, ends ...Finish) (did map[string]bool, err error) {
+	did = make(map[string]bool, len(ends))
+	if len(ends) == 0 {
+		return did, nil
+	}
+	const set = "UPDATE command SET state = 'done', finished = $1, lease_owner = '', lease_until = 0, outcome = "
+	if t.d == postgresDialect {
+		ids, outcomes := make([]string, len(ends)), make([]string, len(ends))
+		for i, e := range ends {
+			ids[i], outcomes[i] = clean(e.ID), clean(e.Outcome)
+		}
+		rows, err := t.q.QueryContext(ctx, set+"e.outcome FROM unnest($2::text[], $3::text[]) AS e (id, outcome) WHERE command.id = e.id AND state <> 'done' RETURNING command.id",
+			micros(now), ids, outcomes)
+		if err != nil {
+			return did, t.d.plain("write", err)
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var id string
+			if err := rows.Scan(&id); err != nil {
+				return did, t.d.plain("write", err)
+			}
+			did[id] = true
+		}
+		return did, t.d.plain("write", rows.Err())
+	}
+	for _, e := range ends {
+		n, err := t.exec(ctx, set+"$2 WHERE id = $3 AND state <> 'done'", now, e.Outcome, e.ID)
+		if err != nil {
+			return did, err
+		}
+		if n == 1 {
+			did[e.ID] = true
 		}
 	}
-	return err
+	return did, nil
+}
+
+// Lost reports whether a command was sent whose lease ran out without an outcome: InDoubt would find it.
+func (r Reader) Lost(ctx context.Context, now time.Time) (found bool, err error) {
+	err = firstOf(ctx, r, &found, "SELECT 1 FROM command WHERE state = 'sent' AND lease_until < $1 LIMIT 1", now)
+	return found, err
 }
 
 // InDoubt finds the commands that were sent and whose lease ran out without an outcome, marks them in-doubt and gives

@@ -1,140 +1,21 @@
 package store_test
 
 import (
-	"context"
-	"database/sql"
-	"errors"
-	"fmt"
-	"net"
-	"os"
-	"os/exec"
-	"os/user"
-	"path/filepath"
-	"strconv"
-	"strings"
-	"sync/atomic"
-	"syscall"
 	"testing"
 
 	"github.com/firmward/firmward/store"
+	"github.com/firmward/firmward/store/pgtest"
 	"github.com/firmward/firmward/store/storetest"
-	"github.com/firmward/firmward/wire/wiretest/needs"
 )
 
-// server is a PostgreSQL server for one test, on a loopback port.
-type server struct {
-	address string // URL without the database
-	next    atomic.Int64
-}
-
 func TestPostgres(t *testing.T) {
-	server := startPostgres(t)
-	storetest.Run(t, func(t *testing.T) *store.Store { return open(t, server.database(t)) })
-	t.Run("newer schema", func(t *testing.T) { refusesNewerSchema(t, server.database(t)) })
-	t.Run("moved from SQLite", func(t *testing.T) { moves(t, open(t, "memory:"), open(t, server.database(t))) })
-	t.Run("moved to SQLite", func(t *testing.T) { moves(t, open(t, server.database(t)), open(t, "memory:")) })
+	server := pgtest.Start(t)
+	storetest.Run(t, func(t *testing.T) *store.Store { return open(t, server.Database(t)) })
+	t.Run("newer schema", func(t *testing.T) { refusesNewerSchema(t, server.Database(t)) })
+	t.Run("moved from SQLite", func(t *testing.T) { moves(t, open(t, "memory:"), open(t, server.Database(t))) })
+	t.Run("moved to SQLite", func(t *testing.T) { moves(t, open(t, server.Database(t)), open(t, "memory:")) })
 	t.Run("two servers", func(t *testing.T) {
-		url := server.database(t)
+		url := server.Database(t)
 		storetest.Shared(t, open(t, url), open(t, url))
 	})
-}
-
-func (s *server) database(t testing.TB) string {
-	t.Helper()
-	db, err := sql.Open("pgx", s.address+"/postgres")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	name := fmt.Sprintf("t%d", s.next.Add(1))
-	if _, err := db.ExecContext(t.Context(), "CREATE DATABASE "+name); err != nil {
-		t.Fatal(err)
-	}
-	return s.address + "/" + name
-}
-
-// startPostgres starts Debian's PostgreSQL in a directory of the test. The server does not run as root, so root hands over
-// to the user postgres.
-func startPostgres(t testing.TB) *server {
-	t.Helper()
-	bin := postgresBin(t.Context())
-	if bin == "" {
-		needs.Missing(t, "install postgresql to run this test")
-	}
-	dir, err := os.MkdirTemp("", "firmward-pg-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	who := runAs(t, dir)
-	run := func(name string, args ...string) *exec.Cmd {
-		cmd := exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join(bin, name), args...)
-		cmd.Dir, cmd.SysProcAttr = dir, who
-		cmd.Env = append(os.Environ(), "LC_ALL=C", "HOME="+dir)
-		return cmd
-	}
-	data := filepath.Join(dir, "data")
-	if out, err := run("initdb", "-D", data, "-U", "firmward", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync").CombinedOutput(); err != nil {
-		t.Fatalf("initdb: %v\n%s", err, out)
-	}
-	port := freePort(t)
-	options := fmt.Sprintf("-c listen_addresses=127.0.0.1 -c port=%d -c unix_socket_directories=%s -c fsync=off", port, dir)
-	log := filepath.Join(dir, "log")
-	if out, err := run("pg_ctl", "-D", data, "-w", "-t", "60", "-l", log, "-o", options, "start").CombinedOutput(); err != nil {
-		text, _ := os.ReadFile(log)
-		t.Fatalf("start postgresql: %v\n%s\n%s", err, out, text)
-	}
-	t.Cleanup(func() {
-		if out, err := run("pg_ctl", "-D", data, "-w", "-m", "immediate", "stop").CombinedOutput(); err != nil {
-			t.Errorf("stop postgresql: %v\n%s", err, out)
-		}
-	})
-	return &server{address: "postgres://firmward@127.0.0.1:" + strconv.Itoa(port)}
-}
-
-func postgresBin(ctx context.Context) string {
-	candidates, err := filepath.Glob("/usr/lib/postgresql/*/bin")
-	if err != nil {
-		return ""
-	}
-	if out, err := exec.CommandContext(ctx, "pg_config", "--bindir").Output(); err == nil {
-		candidates = append(candidates, strings.TrimSpace(string(out)))
-	}
-	for i := len(candidates) - 1; i >= 0; i-- {
-		if _, err := os.Stat(filepath.Join(candidates[i], "initdb")); err == nil {
-			return candidates[i]
-		}
-	}
-	return ""
-}
-
-func runAs(t testing.TB, dir string) *syscall.SysProcAttr {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		return nil
-	}
-	u, err := user.Lookup("postgres")
-	if err != nil {
-		t.Skip("PostgreSQL does not run as root and there is no user postgres")
-	}
-	uid, err1 := strconv.Atoi(u.Uid)
-	gid, err2 := strconv.Atoi(u.Gid)
-	if err := errors.Join(err1, err2, os.Chown(dir, uid, gid)); err != nil {
-		t.Fatal(err)
-	}
-	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
-}
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	a, ok := l.Addr().(*net.TCPAddr)
-	if !ok {
-		t.Fatalf("address %v", l.Addr())
-	}
-	return a.Port
 }

@@ -9,8 +9,12 @@ import (
 
 // PutRelation writes an edge between two devices.
 func (t *Tx) PutRelation(ctx context.Context, e firmward.Relation) error {
-	return t.put(ctx, `INSERT INTO relation (from_device, to_device, kind, body) VALUES ($1, $2, $3, $4)
+	err := t.put(ctx, `INSERT INTO relation (from_device, to_device, kind, body) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (from_device, to_device, kind) DO UPDATE SET body = excluded.body`, e.From, e.To, e.Kind, js{e})
+	if err != nil {
+		return err
+	}
+	return t.grow(ctx, EditionRelations)
 }
 
 // DeleteRelation removes an edge. Source does not matter.
@@ -19,7 +23,10 @@ func (t *Tx) DeleteRelation(ctx context.Context, e firmward.Relation) error {
 	if err == nil && n == 0 {
 		return notFound("relation", e.From+" "+string(e.Kind)+" "+e.To)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return t.grow(ctx, EditionRelations)
 }
 
 // RelationsOf gives the edges from and to a device, sorted.

@@ -50,20 +50,3 @@ func (t *Tx) WithdrawRelease(ctx context.Context, id, why string, at time.Time) 
 	r.Withdrawn, r.WhyGone = at, why
 	return r, t.PutRelease(ctx, r)
 }
-
-// PutStaging writes a staging verdict, bound to what was tested: content, path, model and hardware revision.
-func (t *Tx) PutStaging(ctx context.Context, v firmward.StagingVerdict) error {
-	return t.put(ctx, `INSERT INTO staging (sha256, path, model, hardware, body) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (sha256, path, model, hardware) DO UPDATE SET body = excluded.body`, v.SHA256, v.Path, v.Model, v.Hardware, js{v})
-}
-
-// Staging gives the verdict for exactly this content, delivery path, model and hardware revision.
-func (r Reader) Staging(ctx context.Context, sha256, path, model, hardware string) (firmward.StagingVerdict, error) {
-	return one[firmward.StagingVerdict](ctx, r, "staging verdict for", model+" "+hardware,
-		"SELECT body FROM staging WHERE sha256 = $1 AND path = $2 AND model = $3 AND hardware = $4", sha256, path, model, hardware)
-}
-
-// StagingsOf gives all verdicts on a firmware file, sorted by path, model and hardware revision.
-func (r Reader) StagingsOf(ctx context.Context, sha256 string) ([]firmward.StagingVerdict, error) {
-	return list(ctx, r, bodies[firmward.StagingVerdict], "SELECT body FROM staging WHERE sha256 = $1 ORDER BY path, model, hardware", sha256)
-}

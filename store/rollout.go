@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/firmward/firmward"
 )
@@ -53,29 +52,13 @@ func (r Reader) Rollouts(ctx context.Context, want RolloutFilter, p Page) ([]fir
 	return page(ctx, r, ordered("id"), p, f, "rollout", "body", bodies[firmward.Rollout])
 }
 
-// DueRollouts gives the ids of the rollouts whose header or any of whose targets is due at now, sorted.
-func (r Reader) DueRollouts(ctx context.Context, now time.Time) ([]string, error) {
-	return list(ctx, r, texts, `SELECT id FROM rollout WHERE next_due BETWEEN 1 AND $1
-		UNION SELECT rollout FROM target WHERE next_due BETWEEN 1 AND $1 ORDER BY 1`, now)
+// RolloutsToEnd gives the ids of rollouts that have ended while targets still wait for their turn in them, sorted.
+func (r Reader) RolloutsToEnd(ctx context.Context) ([]string, error) {
+	return list(ctx, r, texts, `SELECT id FROM rollout WHERE state IN ('stopped', 'finished')
+		AND EXISTS (SELECT 1 FROM target WHERE target.rollout = rollout.id AND target.state = 'pending') ORDER BY id`)
 }
 
 func texts(s scan) (v string, err error) {
 	err = s(&v)
 	return v, err
-}
-
-// NextDue gives the earliest time at which something is due: a rollout, a target, a containment, a queued command, the
-// end of a lease, or a work order that is due after now. It may lie far in the past, as for a command without
-// NotBefore; the zero time means that nothing is due.
-func (r Reader) NextDue(ctx context.Context, now time.Time) (time.Time, error) {
-	var due time.Time
-	_, err := r.row(ctx, `SELECT COALESCE(MIN(due), 0) FROM (
-		SELECT MIN(next_due) AS due FROM rollout WHERE next_due > 0
-		UNION ALL SELECT MIN(next_due) FROM target WHERE next_due > 0
-		UNION ALL SELECT MIN(next_due) FROM containment WHERE next_due > 0
-		UNION ALL SELECT MIN(due) FROM workorder WHERE is_open = 1 AND due > $1
-		UNION ALL SELECT MIN(CASE WHEN lease_until > not_before THEN lease_until WHEN not_before > 0 THEN not_before ELSE 1 END) FROM command WHERE state = 'queued'
-		UNION ALL SELECT MIN(lease_until) FROM command WHERE state = 'sent'
-		) AS times`, args(now), timeInto{&due})
-	return due, err
 }

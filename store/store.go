@@ -37,6 +37,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/firmward/firmward"
 )
 
@@ -47,6 +49,8 @@ type Options struct {
 	// no one read while a transaction writes.
 	URL string
 	Log *slog.Logger // nil: nothing is logged
+	// Trace sees every statement that goes to PostgreSQL; nil: nobody does.
+	Trace pgx.QueryTracer
 }
 
 // Store is an open database. It is safe for concurrent use.
@@ -97,7 +101,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	var err error
 	if strings.HasPrefix(o.URL, "postgres://") || strings.HasPrefix(o.URL, "postgresql://") {
-		err = s.openPostgres(o.URL)
+		err = s.openPostgres(o.URL, o.Trace)
 	} else {
 		err = s.openSQLite(o.URL)
 	}
@@ -139,6 +143,9 @@ func (s *Store) Close() error {
 	}
 	return first
 }
+
+// Shared reports whether other servers may work on the same database.
+func (s *Store) Shared() bool { return s.d == postgresDialect }
 
 // Commits gives the number of write transactions committed since Open.
 func (s *Store) Commits() int64 { return s.commits.Load() }

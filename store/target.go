@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -9,20 +11,32 @@ import (
 
 // PutTarget writes one target by rollout and device.
 func (t *Tx) PutTarget(ctx context.Context, g firmward.Target) error {
-	return t.put(ctx, `INSERT INTO target (rollout, device, wave, state, in_flight, next_due, body) VALUES ($1, $2, $3, $4, $5, $6, $7)
-		ON CONFLICT (rollout, device) DO UPDATE SET wave = excluded.wave, state = excluded.state, in_flight = excluded.in_flight,
-		next_due = excluded.next_due, body = excluded.body`,
-		g.RolloutID, g.DeviceID, g.Wave, g.State, g.State.InFlight(), g.NextDue, js{g})
+	return t.PutTargets(ctx, []firmward.Target{g})
 }
 
-// PutTargets writes many targets.
+// targetsAtOnce bounds the rows of one statement.
+const targetsAtOnce = 1000
+
+// PutTargets writes many targets by rollout and device. Of two for one device the last wins.
 func (t *Tx) PutTargets(ctx context.Context, targets []firmward.Target) error {
-	for _, g := range targets {
-		if err := t.PutTarget(ctx, g); err != nil {
+	for some := range slices.Chunk(targets, targetsAtOnce) {
+		l := load{table: "target", columns: []string{"rollout", "device", "wave", "state", "in_flight", "next_due", "soaked", "body"}, keys: 2}
+		for _, g := range some {
+			l.rows = append(l.rows, []any{g.RolloutID, g.DeviceID, g.Wave, g.State, g.State.InFlight(), dueAt(g.NextDue), !g.SoakedAt.IsZero(), js{g}})
+		}
+		if err := t.fold(ctx, l); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// dueAt rounds up to what the column holds: a target that the database gives as due is due.
+func dueAt(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.Add(time.Microsecond - time.Nanosecond)
 }
 
 // Target gives one target.
@@ -31,12 +45,15 @@ func (r Reader) Target(ctx context.Context, rollout, device string) (firmward.Ta
 		"SELECT body FROM target WHERE rollout = $1 AND device = $2", rollout, device)
 }
 
+// TargetsIn gives the targets of some devices in a rollout, sorted by device. Devices that have none there are left out.
+func (r Reader) TargetsIn(ctx context.Context, rollout string, devices []string) ([]firmward.Target, error) {
+	return list(ctx, r, bodies[firmward.Target], "SELECT body FROM target WHERE rollout = $1 AND device IN ("+r.d.elements("$2")+") ORDER BY device", rollout, js{devices})
+}
+
 // TargetFilter chooses targets. Zero fields choose nothing out.
 type TargetFilter struct {
-	Wave      *int
-	State     firmward.TargetState
-	InFlight  *bool
-	DueBefore time.Time // due at this time or before
+	Wave  *int
+	State firmward.TargetState
 }
 
 // Targets lists targets of a rollout by device.
@@ -44,14 +61,76 @@ func (r Reader) Targets(ctx context.Context, rollout string, want TargetFilter, 
 	var f filter
 	f.add("rollout = ?", rollout)
 	f.is("state", want.State)
-	f.truth("in_flight", want.InFlight)
 	if want.Wave != nil {
 		f.add("wave = ?", *want.Wave)
 	}
-	if !want.DueBefore.IsZero() {
-		f.add("next_due BETWEEN 1 AND ?", want.DueBefore)
-	}
 	return page(ctx, r, ordered("device"), p, f, "target", "body", bodies[firmward.Target])
+}
+
+// Waiting gives up to n targets of a rollout that wait for their turn, of any wave.
+func (r Reader) Waiting(ctx context.Context, rollout string, n int) ([]firmward.Target, error) {
+	return list(ctx, r, bodies[firmward.Target], "SELECT body FROM target WHERE rollout = $1 AND state = 'pending' ORDER BY wave, device LIMIT $2", rollout, n)
+}
+
+// WaitingTargets gives up to n targets of a wave that wait for their turn, by device, from after a device on.
+func (r Reader) WaitingTargets(ctx context.Context, rollout string, wave int, after string, n int) ([]firmward.Target, error) {
+	return list(ctx, r, bodies[firmward.Target],
+		"SELECT body FROM target WHERE rollout = $1 AND wave = $2 AND state = 'pending' AND device > $3 ORDER BY device LIMIT $4", rollout, wave, after, n)
+}
+
+// DueTargets gives up to n targets in flight of a rollout that are due at now, the longest due first.
+func (r Reader) DueTargets(ctx context.Context, rollout string, now time.Time, n int) ([]firmward.Target, error) {
+	return list(ctx, r, bodies[firmward.Target],
+		"SELECT body FROM target WHERE rollout = $1 AND in_flight = 1 AND next_due BETWEEN 1 AND $2 ORDER BY next_due LIMIT $3", rollout, now, n)
+}
+
+// SoakTargets gives up to n targets of a wave that have succeeded, are to be looked at after their soak, and of which no look is under
+// way at now.
+func (r Reader) SoakTargets(ctx context.Context, rollout string, wave int, now time.Time, n int) ([]firmward.Target, error) {
+	return list(ctx, r, bodies[firmward.Target], `SELECT body FROM target
+		WHERE rollout = $1 AND wave = $2 AND state = 'succeeded' AND soaked = 0 AND next_due <= $3 ORDER BY next_due LIMIT $4`, rollout, wave, now, n)
+}
+
+// NextTarget is when the first target in flight of a rollout is due; zero: none is.
+func (r Reader) NextTarget(ctx context.Context, rollout string) (time.Time, error) {
+	var due time.Time
+	_, err := r.row(ctx, "SELECT COALESCE(MIN(next_due), 0) FROM target WHERE rollout = $1 AND in_flight = 1 AND next_due > 0", args(rollout), timeInto{&due})
+	return due, err
+}
+
+// Unended reports whether a wave has a target that waits or is in flight.
+func (r Reader) Unended(ctx context.Context, rollout string, wave int) (waits, flies bool, err error) {
+	err1 := firstOf(ctx, r, &waits, "SELECT 1 FROM target WHERE rollout = $1 AND wave = $2 AND state = 'pending' LIMIT 1", rollout, wave)
+	err2 := firstOf(ctx, r, &flies, "SELECT 1 FROM target WHERE rollout = $1 AND wave = $2 AND in_flight = 1 LIMIT 1", rollout, wave)
+	return waits, flies, errors.Join(err1, err2)
+}
+
+func firstOf(ctx context.Context, r Reader, found *bool, query string, arg ...any) (err error) {
+	var one int
+	*found, err = r.row(ctx, query, arg, &one)
+	return err
+}
+
+// WaveCount is the number of targets of a wave in one state.
+type WaveCount struct {
+	State  firmward.TargetState
+	Soaked bool // they were looked at after their soak
+	N      int
+}
+
+// CountWave counts the targets of a wave, sorted by state.
+func (r Reader) CountWave(ctx context.Context, rollout string, wave int) ([]WaveCount, error) {
+	return list(ctx, r, func(s scan) (c WaveCount, err error) {
+		err = s((*string)(&c.State), &c.Soaked, &c.N)
+		return c, err
+	}, "SELECT state, soaked, COUNT(*) FROM target WHERE rollout = $1 AND wave = $2 GROUP BY state, soaked ORDER BY state, soaked", rollout, wave)
+}
+
+// TargetDevices lists the devices of the targets of a rollout by id, those that were refused too.
+func (r Reader) TargetDevices(ctx context.Context, rollout string, p Page) ([]string, string, error) {
+	var f filter
+	f.add("rollout = ?", rollout)
+	return page(ctx, r, ordered("device"), p, f, "target", "device", texts)
 }
 
 // TargetsOf gives the targets of a device in all rollouts, sorted by rollout.

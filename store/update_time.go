@@ -6,11 +6,13 @@ import (
 	"github.com/firmward/firmward"
 )
 
-// PutUpdateTime writes how long an update took, by rollout and device.
-func (t *Tx) PutUpdateTime(ctx context.Context, u firmward.UpdateTime) error {
-	return t.put(ctx, `INSERT INTO update_time (rollout, device, model, at, body) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (rollout, device) DO UPDATE SET model = excluded.model, at = excluded.at, body = excluded.body`,
-		u.RolloutID, u.DeviceID, u.Model, u.At, js{u})
+// PutUpdateTimes writes how long updates took, by rollout and device.
+func (t *Tx) PutUpdateTimes(ctx context.Context, times ...firmward.UpdateTime) error {
+	l := load{table: "update_time", columns: []string{"rollout", "device", "model", "at", "body"}, keys: 2}
+	for _, u := range times {
+		l.rows = append(l.rows, []any{u.RolloutID, u.DeviceID, u.Model, u.At, js{u}})
+	}
+	return t.fold(ctx, l)
 }
 
 // UpdateTimes gives how long the last updates of a model took, the newest first.

@@ -77,6 +77,7 @@ type CLI struct {
 	Policy     PolicyCmd     `cmd:"" group:"act" help:"Check policy files."`
 	Simulate   SimulateCmd   `cmd:"" group:"act" help:"Forecast a rollout on simulated devices: how long, how many at once, how many if it goes wrong."`
 	Rollout    RolloutCmd    `cmd:"" group:"act" help:"Bring a release to devices, wave by wave."`
+	Staging    StagingCmd    `cmd:"" group:"act" help:"Rehearse a release on spares, and see what that proved."`
 	Stop       StopCmd       `cmd:"" group:"act" help:"The red button: nothing new starts anywhere."`
 	Workorders WorkordersCmd `cmd:"" group:"act" help:"What people have to do."`
 	Contain    ContainCmd    `cmd:"" group:"act" help:"Cut a device off."`

@@ -18,6 +18,8 @@ type CredentialsSetCmd struct {
 	Family string `help:"For a catalogue family at a site." xor:"for" required:"" placeholder:"FAMILY"`
 	Site   string `help:"The site, with --family." placeholder:"NAME"`
 	User   string `help:"User name." placeholder:"NAME"`
+
+	Factory bool `help:"With --family: it is the maker's. Rehearsals try on a spare whether an image lets it in again; nothing else uses it."`
 }
 
 // Help gives examples.
@@ -37,7 +39,7 @@ func (c *CredentialsSetCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	if err := a.client.do(ctx, call{method: http.MethodPut, path: "/credentials", in: httpapi.NewCredential{
-		Device: c.Device, Family: c.Family, Site: c.Site, User: c.User, Password: password,
+		Device: c.Device, Family: c.Family, Site: c.Site, User: c.User, Password: password, Factory: c.Factory,
 	}}); err != nil {
 		return err
 	}

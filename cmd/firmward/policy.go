@@ -16,7 +16,8 @@ import (
 
 // PolicyCmd is about policy files.
 type PolicyCmd struct {
-	Check PolicyCheckCmd `cmd:"" help:"Check a policy file and show what its windows mean. Needs no server and changes nothing."`
+	Check   PolicyCheckCmd   `cmd:"" help:"Check a policy file and show what its windows mean. Needs no server and changes nothing."`
+	Preview PolicyPreviewCmd `cmd:"" help:"Show which devices fall under which policy, and which of them fell under another one yesterday. Changes nothing."`
 }
 
 // PolicyCheckCmd checks a policy file.

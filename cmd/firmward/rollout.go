@@ -288,8 +288,13 @@ func printRollout(a *app, d httpapi.RolloutDetail) {
 	if !strings.HasPrefix(r.ID, "stage-") { // a rehearsal is the staging
 		a.para(0, "Staging: "+known(r.Staging))
 	}
-	for _, v := range d.Staging {
-		a.para(2, fmt.Sprintf("%s %s by %s: %s, %s", v.Model, v.Hardware, v.Path, v.Result, v.Why))
+	for _, v := range r.Covered {
+		a.para(2, coverText(v))
+	}
+	if len(r.Covered) == 0 { // a rehearsal, or planned by an earlier firmward
+		for _, v := range d.Staging {
+			a.para(2, fmt.Sprintf("%s %s by %s: %s, %s", v.Model, v.Hardware, v.Path, v.Result, v.Why))
+		}
 	}
 	if len(d.Targets) > 0 {
 		a.title("Devices")

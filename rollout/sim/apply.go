@@ -26,8 +26,8 @@ func (w *World) apply(r *Run, s *slot, ev rollout.Event) {
 	if s.State == firmward.TargetPending && before.State != firmward.TargetPending {
 		r.pending[s.Wave] = append(r.pending[s.Wave], s)
 	}
-	if !s.SoakedAt.Equal(before.SoakedAt) && count.Unsoaked == 0 {
-		r.dirty = true // its gate may have waited for that
+	if !s.SoakedAt.Equal(before.SoakedAt) && lastLook(r.Policy, *count) {
+		r.dirty = true // its gate waits for that
 	}
 	if s.State != before.State {
 		r.dirty = true
@@ -46,6 +46,11 @@ func (w *World) apply(r *Run, s *slot, ev rollout.Event) {
 		w.issue(s, c)
 		w.up(func() { w.command(r, s, c) })
 	}
+}
+
+// lastLook reports whether the look after the soak just now was the last one that a gate waits for.
+func lastLook(p firmward.RolloutPolicy, c rollout.WaveCount) bool {
+	return c.Unsoaked == 0 || p.SoakMin > 0 && c.Good-c.Unsoaked == p.SoakMin
 }
 
 // issue tells of a command that is saved.

@@ -176,6 +176,7 @@ var bugs = map[string]func(*engine){
 	}),
 	"window by the server's clock":      clocks(func(s *rollout.Slot) { s.Local = s.Local.UTC() }),
 	"freezes of the site not asked for": clocks(func(s *rollout.Slot) { s.Freezes = nil }),
+	"hold-back ignored":                 clocks(func(s *rollout.Slot) { s.Candidate.Held = rollout.Held{} }),
 	"gate skipped while paused": func(e *engine) {
 		e.gate = func(r *firmward.Rollout, c rollout.WaveCount, now time.Time) (bool, time.Time) {
 			if r.State == firmward.RolloutPaused && c.Pending+c.InFlight == 0 && r.Wave+1 < r.Waves {

@@ -18,8 +18,9 @@ func (w *World) fail(format string, args ...any) {
 
 // started checks what must hold when a target starts.
 func (w *World) started(r *Run, p rollout.Slot) {
-	t, shut := p.Target, ""
-	if dev := r.byID[p.Target.DeviceID].dev; w.Check {
+	t, dev, shut := p.Target, r.byID[p.Target.DeviceID].dev, ""
+	held := dev.held()
+	if w.Check {
 		shut = w.closed(r, dev, w.local(dev))
 	}
 	switch {
@@ -30,6 +31,10 @@ func (w *World) started(r *Run, p rollout.Slot) {
 		w.fail("%s starts although its family fell in one event and nobody has said that it goes on", t.DeviceID)
 	case shut != "":
 		w.fail("%s starts although %s", t.DeviceID, shut)
+	case w.Now.Before(held.Until):
+		w.fail("%s starts before %s, while its release is held back", t.DeviceID, held.Until)
+	case held.Release && !dev.Facts.Released.Contains(w.Now):
+		w.fail("%s starts and nobody has released it for that", t.DeviceID)
 	case r.State != firmward.RolloutRunning || w.StopAll:
 		w.fail("%s starts although the rollout is %s, red button %v", t.DeviceID, r.State, w.StopAll)
 	case t.Wave > r.Wave:

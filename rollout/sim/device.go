@@ -85,6 +85,7 @@ type Device struct {
 	Able      *rollout.Abilities // the same
 	Zone      *time.Location     // of its site; nil: that of the world
 	Freezes   []firmward.Freeze  // of its site; nil: those of the world
+	Held      rollout.Held       // where Candidate is nil
 
 	image    fate      // what the image that is sent would do to it
 	got      Habit     // what the image that it took last does to it
@@ -121,7 +122,14 @@ func (d *Device) candidate() rollout.Candidate {
 		c.Device = d.Facts
 		return c
 	}
-	return rollout.Candidate{Device: d.Facts, Model: card, HasDriver: true, Runs: d.Runs, Path: d.Path, Staging: d.Verdict}
+	return rollout.Candidate{Device: d.Facts, Model: card, HasDriver: true, Runs: d.Runs, Path: d.Path, Staging: d.Verdict, Held: d.Held}
+}
+
+func (d *Device) held() rollout.Held {
+	if d.Candidate != nil {
+		return d.Candidate.Held
+	}
+	return d.Held
 }
 
 func (d *Device) abilities() rollout.Abilities {

@@ -48,6 +48,7 @@ func (w *World) settlers() []string {
 			Firmware: "1.0.0", Network: "192.0.2.0/24", Family: "f", Zone: firmward.ZoneHome, Criticality: w.dice(id+"criticality", 5), Lab: w.dice(id+"lab", 2) == 0,
 			Site: fmt.Sprintf("s%d", w.dice(id+"site", 2)),
 		}, Path: []string{"push", "pull"}[w.dice(id+"path", 4)/3]}
+		w.mature(d, w.Now)
 		if w.dice(id+"bad", 100) < bad {
 			d.Habit = 1<<w.dice(id+"habit", len(habits)) | 1<<w.dice(id+"second", len(habits))
 		}
@@ -133,6 +134,20 @@ func (w *World) stops(name string, minutes int) {
 		press := roll("press", minutes)
 		w.At(begin.Add(time.Duration(press)*time.Minute), func() { w.Press("carl", true) })
 		w.At(begin.Add(time.Duration(press+roll("release", 600))*time.Minute), func() { w.Press("carl", false) })
+	}
+}
+
+// mature lets some devices wait for a release to mature, and some of those for the word of their owner.
+func (w *World) mature(d *Device, begin time.Time) {
+	id := d.Facts.ID
+	at := func(what string) time.Time { return begin.Add(time.Duration(w.dice(id+what, 3000)) * time.Minute) }
+	if w.dice(id+"held", 5) == 0 {
+		d.Held.Until = at("held until")
+	}
+	if w.dice(id+"word", 8) == 0 {
+		d.Held.Release = true
+		from := at("released")
+		d.Facts.Released = firmward.Span{From: from, To: from.AddDate(9, 0, 0)} // else it may wait for ever, as it must
 	}
 }
 

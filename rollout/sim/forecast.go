@@ -149,7 +149,7 @@ func (c Case) playSmall(seed uint64) Outcome {
 		order[i] = id
 		able, cand := k.Abilities, k.Candidate
 		d := &Device{Facts: k.Candidate.Device, Candidate: &cand, Able: &able, Zone: k.Zone, Freezes: k.Freezes, Habit: c.habit(w, id)}
-		d.asked, d.sent, d.boot = w.paces(k)
+		d.asked, d.sent, d.boot = w.paces(&k)
 		if able.DeadMan {
 			d.Habit |= DeadMan
 		}

@@ -39,6 +39,7 @@ func (w *World) opens(r *Run, waiting []*slot) (next time.Time) {
 	}
 	for _, s := range waiting {
 		sooner(s.dev.Facts.Released.From)
+		sooner(s.dev.held().Until)
 		if zone := s.dev.Zone; !seen[zone] {
 			seen[zone] = true
 			sooner(rollout.Due(r.Policy, w.local(s.dev), w.freezes(s.dev)))

@@ -137,7 +137,7 @@ func (l *large) first(p rollout.Place, why text) record {
 	r := record{
 		wave: p.Wave, why: why, from: l.said.number(k.Candidate.Device.Firmware), habit: l.all[p.Candidate].habit,
 	}
-	ask, send, boot := l.dice.paces(*k)
+	ask, send, boot := l.dice.paces(k)
 	r.ask, r.send, r.boot = int32(ask/time.Millisecond), int32(send/time.Millisecond), int32(boot/time.Millisecond)
 	r.runs = r.from
 	if k.Abilities.DeadMan {

@@ -43,8 +43,8 @@ func (l *large) apply(i int32, ev rollout.Event) {
 	if t.State == firmward.TargetPending && before != firmward.TargetPending {
 		l.lines[r.wave].join(i)
 	}
-	if r.is.has(soaked) != soakedBefore && count.Unsoaked == 0 {
-		l.dirty = true // its gate may have waited for that
+	if r.is.has(soaked) != soakedBefore && lastLook(l.c.Policy, *count) {
+		l.dirty = true // its gate waits for that
 	}
 	if t.State != before {
 		l.dirty = true

@@ -167,7 +167,7 @@ func (l *large) startPage(q *line) (full bool) {
 		i := l.device0(q, picks[k].Target.DeviceID)
 		delete(l.freed, i)
 		l.starting(i, &picks[k])
-		l.apply(i, rollout.Event{Kind: rollout.Start, StartBy: picks[k].StartBy})
+		l.apply(i, rollout.Begin(picks[k]))
 	}
 	// Those who stay have the last places of the page, in the order in which they were asked.
 	last := l.page[len(l.page)-len(l.stay):]
@@ -220,6 +220,9 @@ func (l *large) reason(s waits) string {
 	switch s.no.Code {
 	case rollout.RefuseWindow, rollout.RefuseFreeze:
 		return hoursName(l.hours(k))
+	case rollout.RefuseHeld:
+		l.later(ns(k.Candidate.Held.Until))
+		return personName(ns(k.Candidate.Held.Until))
 	case rollout.RefuseUnreleased:
 		if from := d.Released.From; from.After(l.now) {
 			l.later(ns(from))

@@ -59,21 +59,22 @@ type World struct {
 	Steps    int // things that happened so far
 	PeakDown int // most devices that were dark at one time, those behind them included
 
-	engine  engine
-	devices map[string]*Device
-	ids     []string // of devices, sorted; see everyone
-	runs    []*Run
-	claims  rollout.Claims
-	queue   queue
-	seq     int
-	issued  map[string]bool           // command ids
-	down    map[string]int            // devices that are dark; how often, where several carry one
-	sweeps  map[time.Time]bool        // that will be
-	fallen  map[string]rollout.Fallen // devices that fell, as the sweeps saw it
-	backAt  time.Time                 // when firmward is back after it was killed
-	kills   int
-	downs   []firmward.Span // when it did not run
-	broken  error           // first broken invariant
+	engine     engine
+	devices    map[string]*Device
+	ids        []string // of devices, sorted; see everyone
+	runs       []*Run
+	claims     rollout.Claims
+	queue      queue
+	seq        int
+	issued     map[string]bool           // command ids
+	down       map[string]int            // devices that are dark; how often, where several carry one
+	sweeps     map[time.Time]bool        // that will be
+	fallen     map[string]rollout.Fallen // devices that fell, as the sweeps saw it
+	backAt     time.Time                 // when firmward is back after it was killed
+	kills      int
+	downs      []firmward.Span        // when it did not run
+	modelPaces map[modelKey]modelPace // drawn so far
+	broken     error                  // first broken invariant
 }
 
 // Run is one rollout in a world.

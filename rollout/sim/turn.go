@@ -110,7 +110,7 @@ func (w *World) startPage(r *Run, page []*slot) (left []*slot, full bool) {
 			continue
 		}
 		w.started(r, p)
-		w.apply(r, r.byID[p.Target.DeviceID], rollout.Event{Kind: rollout.Start, StartBy: p.StartBy})
+		w.apply(r, r.byID[p.Target.DeviceID], rollout.Begin(p))
 	}
 	return left, full
 }

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -74,12 +75,7 @@ func updateTimes(t *testing.T, s *store.Store) {
 	}
 	old, middle, latest, other := took("r1", "a", "M", 1), took("r1", "b", "M", 2), took("r2", "a", "M", 3), took("r1", "c", "N", 4)
 	write(t, s, func(tx *store.Tx) error {
-		for _, u := range []firmward.UpdateTime{middle, old, other, latest, took("r1", "b", "M", 2)} {
-			if err := tx.PutUpdateTime(ctx, u); err != nil {
-				return err
-			}
-		}
-		return nil
+		return errors.Join(tx.PutUpdateTimes(ctx, middle, old, other, latest), tx.PutUpdateTimes(ctx, took("r1", "b", "M", 2)))
 	})
 	of := func(model string, most int) []firmward.UpdateTime {
 		return must[[]firmward.UpdateTime](t)(s.UpdateTimes(ctx, model, most))

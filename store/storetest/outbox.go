@@ -13,13 +13,17 @@ import (
 func enqueue(t *testing.T, s *store.Store, list ...store.Command) {
 	t.Helper()
 	write(t, s, func(tx *store.Tx) error {
-		for _, c := range list {
-			if err := tx.Enqueue(t.Context(), c); err != nil {
-				return err
-			}
-		}
-		return nil
+		return tx.Enqueue(t.Context(), list...)
 	})
+}
+
+// mark marks one command as sent, or fails with Conflict.
+func mark(t *testing.T, s *store.Store, id, owner string, now time.Time) error {
+	may, err := s.MarkSent(t.Context(), owner, now, id)
+	if err == nil && len(may) == 0 {
+		err = firmward.Errorf(firmward.Conflict, "not "+id)
+	}
+	return err
 }
 
 func outbox(t *testing.T, s *store.Store) {
@@ -42,12 +46,12 @@ func outbox(t *testing.T, s *store.Store) {
 		t.Errorf("after the lease: %v", got)
 	}
 	now := t0.Add(2 * time.Minute)
-	wantCode(t, s.MarkSent(ctx, "c1", "w1", now), firmward.Conflict)
-	wantCode(t, s.MarkSent(ctx, "c1", "w2", now.Add(2*time.Minute)), firmward.Conflict)
-	if err := s.MarkSent(ctx, "c1", "w2", now); err != nil {
+	wantCode(t, mark(t, s, "c1", "w1", now), firmward.Conflict)
+	wantCode(t, mark(t, s, "c1", "w2", now.Add(2*time.Minute)), firmward.Conflict)
+	if err := mark(t, s, "c1", "w2", now); err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, s.MarkSent(ctx, "c1", "w2", now), firmward.Conflict)
+	wantCode(t, mark(t, s, "c1", "w2", now), firmward.Conflict)
 	if err := s.ExtendLease(ctx, "c1", "w2", now, now.Add(3*time.Minute)); err != nil {
 		t.Error(err)
 	}
@@ -71,10 +75,13 @@ func outbox(t *testing.T, s *store.Store) {
 	if got := lease("w3", now.Add(30*time.Minute)); len(got) != 0 {
 		t.Errorf("a command in doubt was leased: %v", got)
 	}
-	finish := func(tx *store.Tx) error { return tx.FinishCommand(ctx, "c1", "succeeded", now) }
-	write(t, s, finish)
-	wantCode(t, s.Tx(ctx, finish), firmward.Conflict)
-	wantCode(t, s.Tx(ctx, func(tx *store.Tx) error { return tx.FinishCommand(ctx, "none", "", now) }), firmward.NotFound)
+	for _, want := range []map[string]bool{{"c1": true}, {}} { // what is finished stays so
+		write(t, s, func(tx *store.Tx) error {
+			did, err := tx.FinishCommands(ctx, now, store.Finish{ID: "c1", Outcome: "succeeded"}, store.Finish{ID: "none"})
+			diff(t, "finished", want, did)
+			return err
+		})
+	}
 	if c := must[store.Command](t)(s.Command(ctx, "c1")); c.State != store.CommandDone || c.Outcome != "succeeded" || !c.Finished.Equal(now) {
 		t.Errorf("finished: %+v", c)
 	}
@@ -115,7 +122,7 @@ func leaseRace(t *testing.T, a, b *store.Store) {
 				t.Error(err)
 			}
 			for _, c := range got {
-				if err := s.MarkSent(t.Context(), c.ID, owner, t0); err != nil {
+				if err := mark(t, s, c.ID, owner, t0); err != nil {
 					t.Error(err)
 				}
 				mu.Lock()

@@ -12,9 +12,7 @@ import (
 
 // share takes a place, together with the device as a start does.
 func share(t *testing.T, s *store.Store, device, rollout string, sh store.Share) error {
-	return s.Tx(t.Context(), func(tx *store.Tx) error {
-		return errors.Join(tx.Claim(t.Context(), device, "", rollout), tx.Share(t.Context(), device, rollout, sh))
-	})
+	return hold(t, s, rollout, store.Claimant{Device: device, Shares: []store.Share{sh}})
 }
 
 func shares(t *testing.T, s *store.Store) {
@@ -43,7 +41,7 @@ func shares(t *testing.T, s *store.Store) {
 		}
 	}
 	diff(t, "held", map[string]int{"north/1 ä": 2, "north": 1, "north/1 ä/2": 1, "": 1}, got)
-	write(t, s, func(tx *store.Tx) error { return tx.Unclaim(t.Context(), "a", "r1") })
+	write(t, s, func(tx *store.Tx) error { return tx.Unclaim(t.Context(), "r1", "a") })
 	if err := share(t, s, "c", "r3", north(2)); err != nil {
 		t.Error(err)
 	}

@@ -13,10 +13,14 @@ import (
 
 var work = []check{
 	{"releases and staging", releases},
+	{"rehearsals", rehearsals},
 	{"rollouts", rollouts},
 	{"targets", targets},
-	{"what is due", due},
+	{"targets counted", counted},
+	{"rollouts to end", ending},
+	{"strays", strays},
 	{"claims", claims},
+	{"claims of many", holdMany},
 	{"grants", grants},
 	{"claims race", func(t *testing.T, s *store.Store) { claimsRace(t, s, s) }},
 	{"shares", shares},
@@ -70,8 +74,38 @@ func releases(t *testing.T, s *store.Store) {
 	if got, _, err := s.Releases(ctx, store.ReleaseFilter{Family: "axis", Withdrawn: &no}, store.Page{}); err != nil || len(got) != 0 {
 		t.Errorf("valid releases: %v, %v", got, err)
 	}
-	diff(t, "staging", verdict, must[firmward.StagingVerdict](t)(s.Staging(ctx, "aa", "push", "M3045", "1")))
-	_, err := s.Staging(ctx, "aa", "push", "M3045", "2")
+	other := verdict
+	other.Config = firmward.ConfigClass{Class: "c1", Has: []string{"answers http"}}
+	write(t, s, func(tx *store.Tx) error { return tx.PutStaging(ctx, other) })
+	diff(t, "staging", []firmward.StagingVerdict{verdict, other}, must[[]firmward.StagingVerdict](t)(s.Stagings(ctx, "aa", "push", "M3045", "1")))
+	diff(t, "of a file", []firmward.StagingVerdict{verdict, other}, must[[]firmward.StagingVerdict](t)(s.StagingsOf(ctx, "aa")))
+	if got := must[[]firmward.StagingVerdict](t)(s.Stagings(ctx, "aa", "push", "M3045", "2")); len(got) != 0 {
+		t.Errorf("of another revision: %v", got)
+	}
+	all, next, err := s.AllStagings(ctx, store.Page{Limit: 1})
+	rest, _, err2 := s.AllStagings(ctx, store.Page{After: next})
+	diff(t, "page by page", []firmward.StagingVerdict{verdict, other}, append(all, rest...))
+	if err != nil || err2 != nil {
+		t.Error(err, err2)
+	}
+}
+
+func rehearsals(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	reh := firmward.Rehearsal{
+		RolloutID: "stage-1", ReleaseID: "rel-1", DeviceID: "dev-1", Place: firmward.PlaceSpare, Phase: firmward.RehearseBefore, Since: t0,
+		Before: firmward.TestPack{At: t0, Settings: map[string]string{"a": "1"}, Probes: []firmward.ProbeResult{{Probe: "http", Took: time.Second}}},
+	}
+	put := func() { write(t, s, func(tx *store.Tx) error { return tx.PutRehearsal(ctx, reh) }) }
+	put()
+	diff(t, "rehearsal", reh, must[firmward.Rehearsal](t)(s.Rehearsal(ctx, "stage-1")))
+	diff(t, "open", []firmward.Rehearsal{reh}, must[[]firmward.Rehearsal](t)(s.OpenRehearsals(ctx, "")))
+	diff(t, "open ones of another release", 0, len(must[[]firmward.Rehearsal](t)(s.OpenRehearsals(ctx, "rel-2"))))
+	reh.Phase = firmward.RehearseDone
+	put()
+	diff(t, "none is open", 0, len(must[[]firmward.Rehearsal](t)(s.OpenRehearsals(ctx, ""))))
+	diff(t, "it stays", reh, must[firmward.Rehearsal](t)(s.Rehearsal(ctx, "stage-1")))
+	_, err := s.Rehearsal(ctx, "stage-2")
 	wantCode(t, err, firmward.NotFound)
 }
 
@@ -113,11 +147,11 @@ func targets(t *testing.T, s *store.Store) {
 	list[3].State, list[3].NextDue = firmward.TargetInstalling, t0
 	write(t, s, func(tx *store.Tx) error { return tx.PutTargets(ctx, list) })
 	diff(t, "target", list[3], must[firmward.Target](t)(s.Target(ctx, "r1", "d3")))
-	yes, wave := true, 1
+	wave := 1
 	for _, c := range []struct {
 		want int
 		f    store.TargetFilter
-	}{{10, store.TargetFilter{}}, {5, store.TargetFilter{Wave: &wave}}, {1, store.TargetFilter{InFlight: &yes}}, {1, store.TargetFilter{DueBefore: t0}}, {0, store.TargetFilter{DueBefore: t0.Add(-1000)}}, {9, store.TargetFilter{State: firmward.TargetPending}}} {
+	}{{10, store.TargetFilter{}}, {5, store.TargetFilter{Wave: &wave}}, {9, store.TargetFilter{State: firmward.TargetPending}}} {
 		got := each(t, 3, func(p store.Page) ([]firmward.Target, string, error) { return s.Targets(ctx, "r1", c.f, p) })
 		if len(got) != c.want {
 			t.Errorf("%+v: %d, want %d", c.f, len(got), c.want)
@@ -126,48 +160,18 @@ func targets(t *testing.T, s *store.Store) {
 	diff(t, "counts", map[firmward.TargetState]int{firmward.TargetPending: 9, firmward.TargetInstalling: 1}, must[map[firmward.TargetState]int](t)(s.CountTargets(ctx, "r1")))
 }
 
-func due(t *testing.T, s *store.Store) {
+func strays(t *testing.T, s *store.Store) {
 	ctx := t.Context()
-	next := func() time.Time { return must[time.Time](t)(s.NextDue(ctx, t0)) }
-	if !next().IsZero() {
-		t.Error("something is due in an empty store")
-	}
-	at := func(h int) time.Time { return t0.Add(time.Duration(h) * time.Hour) }
-	expect := func(what string, h int, f func(*store.Tx) error) {
-		t.Helper()
-		write(t, s, f)
-		if !next().Equal(at(h)) {
-			t.Errorf("%s: next due %v, want %v", what, next(), at(h))
-		}
-	}
-	expect("work order", 9, func(tx *store.Tx) error {
-		return errors.Join(tx.PutWorkOrder(ctx, firmward.WorkOrder{ID: "w", State: firmward.WorkOpen, Due: at(9)}), tx.PutWorkOrder(ctx, firmward.WorkOrder{ID: "w0", State: firmward.WorkOpen, Due: at(-9)}))
+	write(t, s, func(tx *store.Tx) error {
+		return errors.Join(tx.CountStray(ctx, "late", 2, t0), tx.CountStray(ctx, "finished", 1, t0), tx.CountStray(ctx, "late", 3, t0.Add(time.Hour)))
 	})
-	expect("command", 8, func(tx *store.Tx) error {
-		return tx.Enqueue(ctx, store.Command{ID: "c", NotBefore: at(8), Payload: []byte("{}")})
-	})
-	expect("containment", 7, func(tx *store.Tx) error {
-		return tx.PutContainment(ctx, firmward.Containment{ID: "k", NextDue: at(7)})
-	})
-	expect("target", 6, func(tx *store.Tx) error {
-		return tx.PutTarget(ctx, firmward.Target{RolloutID: "r2", DeviceID: "d", NextDue: at(6)})
-	})
-	expect("rollout", 5, func(tx *store.Tx) error {
-		_, err := tx.PutRollout(ctx, firmward.Rollout{ID: "r1", NextDue: at(5)})
-		return err
-	})
-	write(t, s, func(tx *store.Tx) error { return tx.Enqueue(ctx, store.Command{ID: "now", Created: t0}) })
-	if at := next(); at.IsZero() || at.After(t0) {
-		t.Errorf("a command that may go at once is due %v", at)
-	}
-	diff(t, "due", []string{"r1"}, must[[]string](t)(s.DueRollouts(ctx, at(5))))
-	diff(t, "due", []string{"r1", "r2"}, must[[]string](t)(s.DueRollouts(ctx, at(6))))
+	diff(t, "strays", []store.Stray{{Why: "finished", N: 1, Last: t0}, {Why: "late", N: 5, Last: t0.Add(time.Hour)}}, must[[]store.Stray](t)(s.Strays(ctx)))
 }
 
 func claims(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	claim := func(device, group, rollout string) error {
-		return s.Tx(ctx, func(tx *store.Tx) error { return tx.Claim(ctx, device, group, rollout) })
+		return hold(t, s, rollout, store.Claimant{Device: device, Group: group})
 	}
 	if err := errors.Join(claim("a", "core", "r1"), claim("a", "core", "r1")); err != nil {
 		t.Error(err)
@@ -177,7 +181,7 @@ func claims(t *testing.T, s *store.Store) {
 	if n := len(must[[]store.Claim](t)(s.ClaimsOf(ctx, ""))); n != 2 {
 		t.Errorf("%d claims: a refused claim must leave nothing", n)
 	}
-	write(t, s, func(tx *store.Tx) error { return tx.Unclaim(ctx, "a", "r1") })
+	write(t, s, func(tx *store.Tx) error { return tx.Unclaim(ctx, "r1", "a") })
 	if err := claim("b", "core", "r2"); err != nil {
 		t.Error(err)
 	}
@@ -199,7 +203,7 @@ func claimsRace(t *testing.T, a, b *store.Store) {
 		s := []*store.Store{a, b}[i%2]
 		for d := range 10 {
 			device := fmt.Sprintf("race%d", d)
-			err := s.Tx(t.Context(), func(tx *store.Tx) error { return tx.Claim(t.Context(), device, "", fmt.Sprintf("r%d", i)) })
+			err := hold(t, s, fmt.Sprintf("r%d", i), store.Claimant{Device: device})
 			if err == nil {
 				mu.Lock()
 				won[device]++

@@ -130,8 +130,11 @@ func (s *Story) plugs(ctx context.Context) error {
 	}
 	s.tell("it stands still after %s", hours(s.Clock.Now().Sub(began)))
 	spare := s.truth("plug-8")
-	v, err := s.Store.Staging(ctx, rel.SHA256, "pull", "SNPL-00112EU", "gen2")
-	s.outcome(6, err == nil && v.Result == "passed" && spare.InstalledVersion == plugNew, "staged on the spare plug-8, verdict bound to hash, path, model and revision", fmt.Sprintf("verdict %s; plug-8 runs %s", v.Result, spare.InstalledVersion))
+	v, err := s.Store.Stagings(ctx, rel.SHA256, "pull", "SNPL-00112EU", "gen2")
+	if err != nil || len(v) != 1 {
+		return fmt.Errorf("%d staging verdicts: %w", len(v), err)
+	}
+	s.outcome(6, v[0].Result == "passed" && spare.InstalledVersion == plugNew, "staged on the spare plug-8, verdict bound to hash, path, model and revision", fmt.Sprintf("verdict %s; plug-8 runs %s", v[0].Result, spare.InstalledVersion))
 	good := []string{}
 	for _, name := range []string{"plug-1", "plug-2", "plug-3", "plug-4"} {
 		if f := s.truth(name); f.InstalledVersion == plugNew && len(f.Flashes) == 1 {

@@ -810,6 +810,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/policies/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What policies mean for the inventory
+         * @description How many devices fall under each rollout policy, and which of them fell under another one some time ago. The body is a policy file as YAML; without one it is about the policies in force. Nothing changes.
+         */
+        post: operations["preview-policies"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/recipients": {
         parameters: {
             query?: never;
@@ -880,6 +900,26 @@ export interface paths {
          * @description The body is the file. Models and hardware revisions must be named exactly.
          */
         post: operations["import-release"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/releases/{id}/staging-plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How a release would be rehearsed
+         * @description The devices that would get it, in clusters of one model, hardware revision, version, configuration class and delivery path; each with its representative, what that differs in, and the verdict that stands. Nothing starts.
+         */
+        get: operations["plan-staging"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1274,6 +1314,44 @@ export interface paths {
         post?: never;
         /** Lift a freeze of a site */
         delete: operations["lift-freeze"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/staging": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List staging verdicts */
+        get: operations["list-staging"];
+        put?: never;
+        /**
+         * Rehearse a release on its representatives
+         * @description Without a rollout that waits for it. Spares alone are touched.
+         */
+        post: operations["run-staging"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/staging/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A staging verdict with its checks */
+        get: operations["get-staging"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -2193,6 +2271,16 @@ export interface components {
             /** Format: date-time */
             at: string;
         };
+        Hold: {
+            /** @description in its place while something that the release closes is being exploited */
+            exploited?: string;
+            /** @description and only while the device's owner has released it */
+            release?: boolean;
+            /** @description CEL over one device; absent: every device */
+            select?: string;
+            /** @description after the vendor published the release */
+            wait?: string;
+        };
         Hop: {
             /** @example full to minimal */
             changesVariant?: string;
@@ -2397,6 +2485,8 @@ export interface components {
         NewCredential: {
             /** @description reference of one device; or */
             device?: string;
+            /** @description the maker's password of the family: rehearsals try on a spare whether an image lets it in again, and nothing else uses it */
+            factory?: boolean;
             /** @description a catalogue family, with */
             family?: string;
             password: string;
@@ -2528,6 +2618,16 @@ export interface components {
             name: string;
             /** @enum {string} */
             role: "viewer" | "operator" | "approver" | "admin";
+        };
+        NewlyRule: {
+            /** @description absent: none */
+            before?: string;
+            device: string;
+            deviceId: string;
+            /** @description it was not known before */
+            new?: boolean;
+            /** @description absent: none */
+            now?: string;
         };
         NextStep: {
             /** @description what keeps it from happening */
@@ -2699,6 +2799,11 @@ export interface components {
             /** @description cursor of the next page; absent after the last */
             next?: string;
         };
+        PageStagingVerdict: {
+            items: components["schemas"]["StagingVerdict"][];
+            /** @description cursor of the next page; absent after the last */
+            next?: string;
+        };
         PageTarget: {
             items: components["schemas"]["Target"][];
             /** @description cursor of the next page; absent after the last */
@@ -2764,6 +2869,27 @@ export interface components {
             to: string;
             why?: string;
             yearly: boolean;
+        };
+        PolicyPreview: {
+            /** @description devices that fell under another policy then */
+            changed: components["schemas"]["NewlyRule"][];
+            /**
+             * Format: int64
+             * @description in use
+             */
+            devices: number;
+            /**
+             * Format: int64
+             * @description of those, the ones that no policy takes: nothing is ever rolled out to them
+             */
+            none: number;
+            /** @description tried from top to bottom */
+            policies: components["schemas"]["RuledBy"][];
+            /**
+             * Format: date-time
+             * @description changes are told from then on
+             */
+            since: string;
         };
         Premise: {
             /** @description containment that was proven */
@@ -3021,6 +3147,8 @@ export interface components {
             allowed?: components["schemas"]["Allowance"][];
             approvals: components["schemas"]["Approval"][];
             author: string;
+            /** @description how many of its devices which staging verdict stands for */
+            covered?: components["schemas"]["StagingCover"][];
             /** Format: date-time */
             created: string;
             /** @description why its soaks are shortened */
@@ -3122,6 +3250,8 @@ export interface components {
             /** Format: int64 */
             failureFloor: number;
             freezes?: components["schemas"]["PolicyFreeze"][];
+            /** @description how long releases mature before some devices get them; the first that matches a device counts */
+            holdBack?: components["schemas"]["Hold"][];
             /** @description core network gear is held back */
             holdCore: boolean;
             /**
@@ -3162,12 +3292,36 @@ export interface components {
              * @description healthy devices of a wave that must have been looked at after the soak
              */
             soakMinDevices?: number;
+            /** @description how long a staging verdict stands */
+            stagingValid: string;
             waveSoak?: string;
             /** @description after the canaries; the last takes every device that is left */
             waves: components["schemas"]["Wave"][];
             /** @description when devices may be changed, in words; in the site's time zone unless it says another */
             window: string;
             windows?: components["schemas"]["WindowRule"][];
+        };
+        RuledBy: {
+            /**
+             * Format: int64
+             * @description devices that came under it or left it since
+             */
+            changed: number;
+            /**
+             * Format: int64
+             * @description devices that its selector matches
+             */
+            matches: number;
+            /** @description what is odd about it */
+            note?: string;
+            policy: string;
+            /**
+             * Format: int64
+             * @description of those, the ones that no policy before it takes: they fall under it
+             */
+            rules: number;
+            /** @description absent: every device */
+            select?: string;
         };
         SSVC: {
             /** @description no, yes */
@@ -3289,13 +3443,103 @@ export interface components {
             /** Format: int64 */
             p90: number;
         };
-        StagingVerdict: {
-            /** Format: date-time */
-            at: string;
+        StagingCheck: {
+            after?: string;
+            before?: string;
+            name: string;
+            /** @enum {string} */
+            verdict: "passed" | "failed" | "changed" | "not-tried";
+            why: string;
+        };
+        StagingCluster: {
+            /** @description configuration class */
+            config: string;
+            /** @description what makes that class */
+            configHas?: string[];
+            /**
+             * Format: int64
+             * @description devices in it
+             */
+            count: number;
+            /** @description names of the first 100 */
+            devices: string[];
+            /** @description in what the representative differs from the cluster */
+            differences?: string[];
             hardware?: string;
             model: string;
             /** @description delivery path */
             path: string;
+            /** @enum {string} */
+            place?: "spare-device" | "lab-device" | "virtual-machine";
+            /** @description name of the device on which it is rehearsed; absent when there is none */
+            representative?: string;
+            /** @description what stands for it by now */
+            verdict: components["schemas"]["StagingVerdict"];
+            version?: string;
+            /** @description why there is no representative */
+            why?: string;
+        };
+        StagingCover: {
+            /** Format: int64 */
+            devices: number;
+            /** @description in what the tested device differs from these */
+            differences?: string[];
+            hardware?: string;
+            model: string;
+            /** @enum {string} */
+            result: "passed" | "failed" | "not-staged" | "running";
+            /** @description its id; absent when there is none */
+            verdict?: string;
+            /** @description that the devices run */
+            version?: string;
+            why?: string;
+        };
+        StagingPlan: {
+            clusters: components["schemas"]["StagingCluster"][];
+            release: string;
+        };
+        StagingRun: {
+            /** @description also what has a verdict */
+            again?: boolean;
+            /** @description that of the first device that fits when absent */
+            policy?: string;
+            release: string;
+        };
+        StagingRunning: {
+            /** Format: int64 */
+            rehearsals: number;
+        };
+        StagingVerdict: {
+            /**
+             * Format: date-time
+             * @description absent where nothing was rehearsed
+             */
+            at?: string;
+            checks?: components["schemas"]["StagingCheck"][];
+            /** @description class of the configuration of the device that was used */
+            config?: string;
+            /** @description what makes that class */
+            configHas?: string[];
+            /** @description in what the tested device differs from those for which this is asked */
+            differences?: string[];
+            /** @description it passed and speaks no longer */
+            expired?: boolean;
+            /** Format: date-time */
+            expires?: string;
+            /** @description version that the tested device ran before */
+            from?: string;
+            hardware?: string;
+            id: string;
+            model: string;
+            /** @description what of the real world was not there */
+            notMirrored?: string[];
+            /** @description delivery path */
+            path: string;
+            /** @enum {string} */
+            place?: "spare-device" | "lab-device" | "virtual-machine";
+            /** @description whom the device tried to reach and was kept from */
+            reached?: string[];
+            release?: string;
             /** @enum {string} */
             result: "passed" | "failed" | "not-staged";
             sha256: string;
@@ -5214,6 +5458,44 @@ export interface operations {
             };
         };
     };
+    "preview-policies": {
+        parameters: {
+            query?: {
+                /** @description file name shown in errors */
+                name?: string;
+                /** @description how far back changes are told, such as 36h or 7d */
+                since?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/yaml": string;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyPreview"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-recipients": {
         parameters: {
             query?: {
@@ -5429,6 +5711,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Release"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "plan-staging": {
+        parameters: {
+            query?: {
+                policy?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StagingPlan"];
                 };
             };
             /** @description Error */
@@ -6228,6 +6543,104 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-staging": {
+        parameters: {
+            query?: {
+                /** @description cursor from the page before */
+                after?: string;
+                limit?: number;
+                release?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageStagingVerdict"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "run-staging": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StagingRun"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StagingRunning"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-staging": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StagingVerdict"];
+                };
             };
             /** @description Error */
             default: {

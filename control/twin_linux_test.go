@@ -1,0 +1,120 @@
+package control_test
+
+import (
+	"bytes"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/control"
+	"github.com/firmward/firmward/lab"
+	"github.com/firmward/firmward/policy"
+	"github.com/firmward/firmward/twin"
+	"github.com/firmward/firmward/twin/vm"
+	"github.com/firmward/firmward/wire/wiretest"
+)
+
+// TestTwin: a release goes the product's whole way onto a virtual machine in a segment of its own, which stands for a light controller in
+// use: found by probes, updated by driver and engine, its power cut, back and forward once. The verdict says whom it tried to reach and
+// what was not mirrored.
+func TestTwin(t *testing.T) {
+	kernel := os.Getenv("FIRMWARD_TWIN_KERNEL")
+	if kernel == "" {
+		wiretest.Missing(t, "FIRMWARD_TWIN_KERNEL names no folder with a kernel: unpack Debian's package linux-image-cloud-amd64 there (dpkg -x)")
+	}
+	wiretest.Tool(t, "qemu-system-x86_64", "qemu-system-x86")
+	wiretest.Tool(t, "nft", "nftables")
+	image := func(i vm.Image) []byte {
+		b, err := i.Bytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	v, err := vm.Start(t.Context(), vm.Spec{
+		Name: "twin", Kernel: kernel, Busybox: wiretest.Tool(t, "busybox", "busybox-static"), Firmware: image(vm.Image{Version: "0.15.0"}), Dir: t.TempDir(),
+	})
+	if firmward.CodeOf(err) == firmward.NotSupported {
+		wiretest.Missing(t, err.Error())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(v.Console())
+		}
+		if err := v.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	l := newLab(t)
+	few := netip.MustParsePrefix("192.168.20.8/30")
+	if _, err := l.AddWLED(lab.WLEDSpec{Place: lab.Place{Name: "strip", Addr: netip.MustParseAddr("192.168.20.9")}}); err != nil {
+		t.Fatal(err)
+	}
+	pol, err := policy.Parse([]byte(strings.Replace(faultPolicy, "deadline: 60m", "deadline: 6h", 1)), "twin.yaml") // ninety seconds of real time
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := live(t, l.Attach("home"), "home", map[netip.Prefix]firmward.Profile{few: firmward.ProfileHome}, func(cfg *control.Config) {
+		cfg.Policies, cfg.Twins, cfg.Probes = pol, []twin.Twin{v}, oneByOne()
+		cfg.Clock = control.Clock{Base: time.Now(), Start: time.Now(), Scale: 240}
+	})
+	b.scan(few)
+	at := netip.PrefixFrom(v.Addr(), 32)
+	if _, err := b.NameNetwork(b.ctx, anna, control.AddNetwork{Prefix: at, Site: "home", Profile: firmward.ProfileHome, Owned: true}); err != nil {
+		t.Fatal(err)
+	}
+	var spare firmward.Device
+	wiretest.Await(t, 60*time.Second, "the machine to be found", func() bool {
+		for _, d := range b.scan(at) {
+			if slices.Contains(d.Addrs, v.Addr()) && d.Firmware != "" {
+				spare = d
+			}
+		}
+		return spare.ID != ""
+	})
+	yes := true
+	if _, err := b.SetDevice(b.ctx, anna, spare.ID, control.DeviceFacts{Spare: &yes}); err != nil {
+		t.Fatal(err)
+	}
+	rel, err := b.ImportRelease(b.ctx, anna, firmward.Release{
+		Family: "wled", Vendor: "WLED", Models: []string{"WLED ESP32"}, Hardware: []string{"esp32"}, Version: "0.15.1", FileName: "wled.bin", Origin: "the test",
+	}, bytes.NewReader(image(vm.Image{Version: "0.15.1", Start: "nc -w 1 203.0.113.9 4443 >/dev/null 2>&1 &"})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := b.Rehearse(b.ctx, anna, rel.ID, "quick", false); n != 1 || err != nil {
+		t.Fatalf("%d rehearsals, %v", n, err)
+	}
+	var plan []control.Covered
+	took := wiretest.Await(t, 4*time.Minute, "the verdict", func() bool {
+		plan, err = b.StagingPlan(b.ctx, rel.ID, "quick", firmward.Filter{})
+		return err == nil && len(plan) == 1 && plan[0].Verdict.SpareID != ""
+	})
+	got := plan[0].Verdict
+	t.Logf("%s after %s: %s", got.Result, took.Round(time.Second), got.Why)
+	for _, c := range got.Checks {
+		t.Logf("  %-18s %-10s %s", c.Name, c.Verdict, c.Why)
+	}
+	t.Logf("reached %q, not mirrored %q", got.Reached, got.NotMirrored)
+	if got.Result != "passed" || got.Place != firmward.PlaceVM || got.SpareID != spare.ID || len(plan[0].Devices) != 1 || plan[0].Devices[0].Name != "strip" {
+		t.Errorf("%+v", plan)
+	}
+	for _, name := range []string{"services", "ports", "power-cut", "rollback"} {
+		if !slices.ContainsFunc(got.Checks, func(c firmward.StagingCheck) bool { return c.Name == name && c.Verdict == firmward.CheckPassed }) {
+			t.Errorf("%s did not pass", name)
+		}
+	}
+	if !slices.Contains(got.Reached, "203.0.113.9 tcp 4443") || !slices.Contains(got.Reached, "name pool.ntp.org.") {
+		t.Errorf("%q", got.Reached)
+	}
+	if not := strings.Join(got.NotMirrored, "; "); !strings.Contains(not, "it is a virtual machine") || !strings.Contains(not, "configuration of the real place") || strings.Contains(not, "DHCP") {
+		t.Errorf("%q", got.NotMirrored)
+	}
+}

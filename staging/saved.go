@@ -1,0 +1,98 @@
+package staging
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/firmward/firmward"
+)
+
+// Bounds of a saved configuration that is taken apart: it comes from a device.
+const (
+	maxUnpacked = 32 << 20
+	maxEntries  = 4096
+)
+
+// Settings takes a saved configuration apart into entries with a hash each: the files of an archive (tar, packed by gzip or not), the
+// keys of a text with lines "key = value", or the whole as one entry where it is neither. Values hold secrets; their hashes are
+// salted by salt, so that equal ones are equal within one rehearsal and say nothing beyond it.
+func Settings(saved []byte, salt string) (map[string]string, error) {
+	plain := saved
+	if z, err := gzip.NewReader(bytes.NewReader(saved)); err == nil {
+		if plain, err = io.ReadAll(io.LimitReader(z, maxUnpacked+1)); err != nil {
+			return nil, fmt.Errorf("unpack the saved configuration: %w", err)
+		}
+		if len(plain) > maxUnpacked {
+			return nil, firmward.Errorf(firmward.TooLarge, fmt.Sprintf("the saved configuration unpacks to more than %d bytes", maxUnpacked))
+		}
+	}
+	sum := func(b []byte) string {
+		h := sha256.Sum256(append([]byte(salt+"\x00"), b...))
+		return hex.EncodeToString(h[:8])
+	}
+	if out, err := archived(plain, sum); err != nil || out != nil {
+		return out, err
+	}
+	if out := lined(plain, sum); out != nil {
+		return out, nil
+	}
+	return map[string]string{"the whole": sum(plain)}, nil
+}
+
+// archived reads a tar archive; nil when it is none.
+func archived(plain []byte, sum func([]byte) string) (map[string]string, error) {
+	out := map[string]string{}
+	r := tar.NewReader(bytes.NewReader(plain))
+	for {
+		h, err := r.Next()
+		switch {
+		case errors.Is(err, io.EOF) && len(out) > 0:
+			return out, nil
+		case err != nil && len(out) == 0:
+			return nil, nil // no archive: another form
+		case err != nil:
+			return nil, fmt.Errorf("read the saved configuration after %d files: %w", len(out), err)
+		case len(out) == maxEntries:
+			return nil, firmward.Errorf(firmward.TooLarge, fmt.Sprintf("the saved configuration has more than %d files", maxEntries))
+		case h.Typeflag != tar.TypeReg:
+			continue
+		}
+		b, err := io.ReadAll(r)
+		if err != nil {
+			return nil, fmt.Errorf("read %s of the saved configuration: %w", h.Name, err)
+		}
+		out[strings.TrimPrefix(h.Name, "./")] = sum(b)
+	}
+}
+
+// lined reads lines of "key = value"; nil when most lines are of another form.
+func lined(plain []byte, sum func([]byte) string) map[string]string {
+	if !utf8.Valid(plain) {
+		return nil
+	}
+	out, other := map[string]string{}, 0
+	for line := range strings.Lines(string(plain)) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		k, v, ok := strings.Cut(line, "=")
+		if k = strings.TrimSpace(k); !ok || k == "" || len(k) > 128 || len(out) == maxEntries {
+			other++
+			continue
+		}
+		out[k] = sum([]byte(strings.TrimSpace(v)))
+	}
+	if len(out) == 0 || other > len(out) {
+		return nil
+	}
+	return out
+}
