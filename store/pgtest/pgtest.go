@@ -80,15 +80,16 @@ func Start(t testing.TB, settings ...string) *Server {
 		t.Fatalf("initdb: %v\n%s", err, out)
 	}
 	port := freePort(t)
-	options := fmt.Sprintf("-c listen_addresses=127.0.0.1 -c port=%d -c unix_socket_directories=%s", port, dir)
+	var options strings.Builder
+	options.WriteString(fmt.Sprintf("-c listen_addresses=127.0.0.1 -c port=%d -c unix_socket_directories=%s", port, dir))
 	if len(settings) == 0 {
 		settings = []string{"fsync=off"}
 	}
 	for _, s := range settings {
-		options += " -c " + s
+		options.WriteString(" -c " + s)
 	}
 	log := filepath.Join(dir, "log")
-	if out, err := run("pg_ctl", "-D", data, "-w", "-t", "60", "-l", log, "-o", options, "start").CombinedOutput(); err != nil {
+	if out, err := run("pg_ctl", "-D", data, "-w", "-t", "60", "-l", log, "-o", options.String(), "start").CombinedOutput(); err != nil {
 		text, _ := os.ReadFile(log)
 		t.Fatalf("start postgresql: %v\n%s\n%s", err, out, text)
 	}
