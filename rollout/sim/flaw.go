@@ -63,7 +63,7 @@ func (w *World) Strike(vendor string, hits func(firmward.Device) bool) {
 			n++
 		}
 	}
-	w.tell(vendor, "strikes", fmt.Sprintf("%d devices", n))
+	w.tell(vendor, "strikes", devices(n))
 	w.fall(w.Now)
 }
 
@@ -76,7 +76,7 @@ func (w *World) Mend(who string, which func(firmward.Device) bool) {
 			n++
 		}
 	}
-	w.tell(who, "mends", fmt.Sprintf("%d devices", n))
+	w.tell(who, "mends", devices(n))
 	w.wake()
 }
 
@@ -98,7 +98,7 @@ func (w *World) Push(vendor, version string, hits func(firmward.Device) bool) {
 			w.up(func() { w.learn(d) })
 		}
 	}
-	w.tell(vendor, "pushes", fmt.Sprintf("%s to %d devices", version, n))
+	w.tell(vendor, "pushes", version+" to "+devices(n))
 	w.fall(w.Now)
 }
 
@@ -127,6 +127,13 @@ func (w *World) Withdraw(vendor, version, why string) {
 			w.steered(r, was)
 		}
 	}
+}
+
+func devices(n int) string {
+	if n == 1 {
+		return "1 device"
+	}
+	return fmt.Sprint(n, " devices")
 }
 
 // sweep looks at all devices, as firmward does again and again, and asks the engine whether many of one family fell.

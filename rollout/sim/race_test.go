@@ -2,4 +2,5 @@
 
 package sim_test
 
-// raceOn says that the race detector slows everything down.const raceOn = true
+// raceOn says that the race detector slows everything down.
+const raceOn = true
