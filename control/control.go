@@ -96,6 +96,7 @@ type Control struct {
 	untold   atomic.Bool                                             // events were emitted since recipients were last looked at
 	deaf     atomic.Bool                                             // it was said that the right to listen is missing
 	paces    paces                                                   // how long updates took
+	falls    falls                                                   // devices that were well and are not any more
 }
 
 // New checks the configuration.

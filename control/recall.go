@@ -24,18 +24,23 @@ func (c *Control) recall(ctx context.Context, tx *store.Tx, who firmward.Person,
 		if !rollout.Withdraw(&r, rel.WhyGone) {
 			continue
 		}
-		if _, err := tx.PutRollout(ctx, r); err != nil {
-			return nil, err
-		}
-		if r.State != was {
-			if err := c.leaf(ctx, tx, who.Name, "rollout-"+string(r.State), r.ID, map[string]string{"why": r.Why}); err != nil {
-				return nil, err
-			}
-		}
-		if err := c.emit(ctx, tx, "rollout", r.ID, fmt.Sprintf("rollout %s: %s", r.State, r.Why)); err != nil {
+		if err := c.putHalted(ctx, tx, who.Name, r, was); err != nil {
 			return nil, err
 		}
 		halted = append(halted, r.ID)
 	}
 	return halted, nil
+}
+
+// putHalted writes a rollout that was halted from outside, with leaf and event.
+func (c *Control) putHalted(ctx context.Context, tx *store.Tx, actor string, r firmward.Rollout, was firmward.RolloutState) error {
+	if _, err := tx.PutRollout(ctx, r); err != nil {
+		return err
+	}
+	if r.State != was {
+		if err := c.leaf(ctx, tx, actor, "rollout-"+string(r.State), r.ID, map[string]string{"why": r.Why}); err != nil {
+			return err
+		}
+	}
+	return c.emit(ctx, tx, "rollout", r.ID, fmt.Sprintf("rollout %s: %s", r.State, r.Why))
 }

@@ -204,6 +204,7 @@ func (c *Control) runScan(ctx context.Context, s *Scan) {
 	if ctx.Err() != nil {
 		return
 	}
+	before := network.Began
 	err = c.Store.Tx(ctx, func(tx *store.Tx) error {
 		n, err := tx.Network(ctx, prefix)
 		if err != nil {
@@ -228,6 +229,9 @@ func (c *Control) runScan(ctx context.Context, s *Scan) {
 			}
 			return nil
 		})
+	}
+	if err == nil && receipt.Error == "" {
+		err = c.vendorEvents(ctx, network, before, receipt.Started, receipt.Ended)
 	}
 	if err != nil {
 		c.Log.ErrorContext(ctx, "scan receipt not kept", "network", s.Network, "error", err)

@@ -17,7 +17,7 @@ import (
 type Change struct {
 	Seq     int64     `json:"seq"`
 	At      time.Time `json:"at"`
-	Kind    string    `json:"kind" doc:"device, network, scan, feed, fetch (of a feed), finding, exception, step, release, rollout, target, workorder, containment, stop-all"`
+	Kind    string    `json:"kind" doc:"device, network, scan, feed, fetch (of a feed), finding, exception, step, release, rollout, target, workorder, containment, stop-all, vendor-event (subject: the family)"`
 	Subject string    `json:"subject" doc:"id of the thing"`
 	Text    string    `json:"text" doc:"for people"`
 }

@@ -1606,7 +1606,7 @@ export interface components {
         Change: {
             /** Format: date-time */
             at: string;
-            /** @description device, network, scan, feed, fetch (of a feed), finding, exception, step, release, rollout, target, workorder, containment, stop-all */
+            /** @description device, network, scan, feed, fetch (of a feed), finding, exception, step, release, rollout, target, workorder, containment, stop-all, vendor-event (subject: the family) */
             kind: string;
             /** Format: int64 */
             seq: number;
