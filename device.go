@@ -2,6 +2,7 @@ package firmward
 
 import (
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -94,9 +95,31 @@ type Device struct {
 	Exposed      bool // reachable from the internet, as far as known
 	Released     Span // clinical or process owner allows touching it in this time
 	Retired      bool
+	Updates      Updates `json:",omitempty"`
 
 	FirstSeen time.Time
 	LastSeen  time.Time // kept in a narrow table of its own
+}
+
+// Updates says what a rollout may do to a device; the zero value: what its policy says.
+type Updates string
+
+// The wishes of an owner for a device's updates.
+const (
+	UpdatesAuto  Updates = ""
+	UpdatesAsk   Updates = "ask"   // each time only while its owner has released it
+	UpdatesNever Updates = "never" // none, whatever policy holds
+)
+
+// ParseUpdates reads auto, ask or never.
+func ParseUpdates(s string) (Updates, error) {
+	switch s {
+	case "auto":
+		return UpdatesAuto, nil
+	case string(UpdatesAsk), string(UpdatesNever):
+		return Updates(s), nil
+	}
+	return "", Errorf(Invalid, "updates "+strconv.Quote(s)+": want auto, ask or never")
 }
 
 // Span is a half-open stretch of time. The zero Span contains nothing.

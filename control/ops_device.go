@@ -24,6 +24,7 @@ type DeviceFacts struct {
 	MAC                                                    *string
 	Owner, Function, Location                              *string
 	Criticality                                            *int
+	Updates                                                *string // auto, ask, never
 	Spare, NeverContain, Exposed, Retired                  *bool
 	Released                                               *firmward.Span
 	Site                                                   *string // only for devices that no network shows
@@ -187,6 +188,10 @@ func (c *Control) setFacts(ctx context.Context, tx *store.Tx, who firmward.Perso
 			*f.to, detail[name] = *f.from, strconv.FormatBool(*f.from)
 		}
 	}
+	if in.Updates != nil {
+		d.Updates, _ = firmward.ParseUpdates(*in.Updates) // checkFacts has
+		detail["updates"] = *in.Updates
+	}
 	if in.Criticality != nil {
 		d.Criticality, detail["criticality"] = *in.Criticality, strconv.Itoa(*in.Criticality)
 	}
@@ -249,6 +254,11 @@ func checkFacts(in DeviceFacts) error {
 			return firmward.Errorf(firmward.Invalid, "the version of the firmware is said with --firmware")
 		}
 		if err := upgrade.CheckPart(part); err != nil {
+			return err
+		}
+	}
+	if in.Updates != nil {
+		if _, err := firmward.ParseUpdates(*in.Updates); err != nil {
 			return err
 		}
 	}

@@ -13,33 +13,34 @@ import (
 
 // Device is one row of the inventory. What is not known is empty or absent.
 type Device struct {
-	ID           string          `json:"id"`
-	Name         string          `json:"name"`
-	Site         string          `json:"site"`
-	Network      string          `json:"network,omitempty"`
-	Zone         firmward.Zone   `json:"zone"`
-	Class        firmward.Class  `json:"class"`
-	Family       string          `json:"family,omitempty"`
-	Vendor       string          `json:"vendor,omitempty"`
-	Model        string          `json:"model,omitempty"`
-	Hardware     string          `json:"hardware,omitempty"`
-	Serial       string          `json:"serial,omitempty"`
-	Firmware     string          `json:"firmware,omitempty"`
-	Addresses    []string        `json:"addresses"`
-	MACs         []string        `json:"macs"`
-	Origin       firmward.Origin `json:"origin" enum:"seen,by-hand,imported"`
-	Owner        string          `json:"owner,omitempty"`
-	Function     string          `json:"function,omitempty"`
-	Criticality  int             `json:"criticality,omitempty" doc:"1 (spare) to 5 (life or plant depends on it)"`
-	Location     string          `json:"location,omitempty"`
-	Spare        bool            `json:"spare"`
-	Lab          bool            `json:"lab"`
-	NeverContain bool            `json:"neverContain"`
-	Exposed      bool            `json:"exposed" doc:"reachable from the internet, as far as known"`
-	Retired      bool            `json:"retired"`
-	Released     *Span           `json:"released,omitempty" doc:"the owner allows touching it in this time"`
-	FirstSeen    time.Time       `json:"firstSeen,omitzero"`
-	LastSeen     time.Time       `json:"lastSeen,omitzero"`
+	ID           string           `json:"id"`
+	Name         string           `json:"name"`
+	Site         string           `json:"site"`
+	Network      string           `json:"network,omitempty"`
+	Zone         firmward.Zone    `json:"zone"`
+	Class        firmward.Class   `json:"class"`
+	Family       string           `json:"family,omitempty"`
+	Vendor       string           `json:"vendor,omitempty"`
+	Model        string           `json:"model,omitempty"`
+	Hardware     string           `json:"hardware,omitempty"`
+	Serial       string           `json:"serial,omitempty"`
+	Firmware     string           `json:"firmware,omitempty"`
+	Addresses    []string         `json:"addresses"`
+	MACs         []string         `json:"macs"`
+	Origin       firmward.Origin  `json:"origin" enum:"seen,by-hand,imported"`
+	Owner        string           `json:"owner,omitempty"`
+	Function     string           `json:"function,omitempty"`
+	Criticality  int              `json:"criticality,omitempty" doc:"1 (spare) to 5 (life or plant depends on it)"`
+	Location     string           `json:"location,omitempty"`
+	Spare        bool             `json:"spare"`
+	Lab          bool             `json:"lab"`
+	NeverContain bool             `json:"neverContain"`
+	Exposed      bool             `json:"exposed" doc:"reachable from the internet, as far as known"`
+	Retired      bool             `json:"retired"`
+	Updates      firmward.Updates `json:"updates,omitempty" enum:"ask,never" doc:"absent: as its policy says; ask: each time only while its owner has released it; never: none"`
+	Released     *Span            `json:"released,omitempty" doc:"the owner allows touching it in this time"`
+	FirstSeen    time.Time        `json:"firstSeen,omitzero"`
+	LastSeen     time.Time        `json:"lastSeen,omitzero"`
 }
 
 // Span is a half-open stretch of time.
@@ -53,7 +54,7 @@ func deviceOf(d firmward.Device) Device {
 		ID: d.ID, Name: d.Name, Site: d.Site, Network: d.Network, Zone: d.Zone, Class: d.Class, Family: d.Family, Vendor: d.Vendor,
 		Model: d.Model, Hardware: d.Hardware, Serial: d.Serial, Firmware: d.Firmware, Addresses: each(d.Addrs, netip.Addr.String),
 		MACs: list(d.MACs), Origin: d.Origin, Owner: d.Owner, Function: d.Function, Criticality: d.Criticality, Location: d.Location,
-		Spare: d.Spare, Lab: d.Lab, NeverContain: d.NeverContain, Exposed: d.Exposed, Retired: d.Retired, FirstSeen: d.FirstSeen, LastSeen: d.LastSeen,
+		Spare: d.Spare, Lab: d.Lab, NeverContain: d.NeverContain, Exposed: d.Exposed, Retired: d.Retired, Updates: d.Updates, FirstSeen: d.FirstSeen, LastSeen: d.LastSeen,
 	}
 	if !d.Released.To.IsZero() {
 		out.Released = &Span{d.Released.From, d.Released.To}
@@ -78,6 +79,7 @@ type DeviceFacts struct {
 	Function     *string `json:"function,omitempty"`
 	Location     *string `json:"location,omitempty"`
 	Criticality  *int    `json:"criticality,omitempty"`
+	Updates      *string `json:"updates,omitempty" enum:"auto,ask,never" doc:"auto: as its policy says; ask: each time only while its owner has released it; never: none"`
 	Spare        *bool   `json:"spare,omitempty"`
 	NeverContain *bool   `json:"neverContain,omitempty"`
 	Exposed      *bool   `json:"exposed,omitempty"`
@@ -90,7 +92,7 @@ type DeviceFacts struct {
 func (f DeviceFacts) facts() (control.DeviceFacts, error) {
 	out := control.DeviceFacts{
 		Name: f.Name, Vendor: f.Vendor, Model: f.Model, Hardware: f.Hardware, Serial: f.Serial, Firmware: f.Firmware, Class: f.Class,
-		Variant: f.Variant, Parts: f.Parts, MAC: f.MAC, Owner: f.Owner, Function: f.Function, Location: f.Location, Criticality: f.Criticality, Spare: f.Spare,
+		Variant: f.Variant, Parts: f.Parts, MAC: f.MAC, Owner: f.Owner, Function: f.Function, Location: f.Location, Criticality: f.Criticality, Updates: f.Updates, Spare: f.Spare,
 		NeverContain: f.NeverContain, Exposed: f.Exposed, Retired: f.Retired, Site: f.Site,
 	}
 	if f.Address != nil {

@@ -59,4 +59,6 @@ func matures(p *firmward.RolloutPolicy, d *firmward.Device) bool {
 }
 
 // mustBeReleased reports whether a device is touched only while its owner has released it.
-func mustBeReleased(c *Candidate) bool { return inUse(&c.Device) || c.Held.Release }
+func mustBeReleased(c *Candidate) bool {
+	return inUse(&c.Device) || c.Held.Release || c.Device.Updates == firmward.UpdatesAsk
+}

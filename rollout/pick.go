@@ -109,6 +109,9 @@ const (
 	CapModel      = "model-cap"
 )
 
+// wishNever is why a device whose owner wants no updates gets none.
+const wishNever = "its owner wants no updates on it (devices set NAME --updates auto)"
+
 const askOwner = "its owner has not released it for this time (devices set NAME --released-from TIME --released-to TIME)"
 
 // hold gives reasons that concern one target alone.
@@ -129,12 +132,16 @@ func hold(r *firmward.Rollout, s *Slot, claims Claims, stopAll bool) (code, why 
 		return RefuseClaimed, "another rollout changes it now: " + by
 	case s.Group != "" && claims.Group[s.Group] != "":
 		return RefusePeer, "its redundant peer is being changed"
+	case d.Updates == firmward.UpdatesNever:
+		return RefuseNever, wishNever
 	case s.Candidate.Forbidden.Code != "":
 		return s.Candidate.Forbidden.Code, s.Candidate.Forbidden.Why
 	case s.Local.Before(s.Candidate.Held.Until):
 		return RefuseHeld, fmt.Sprintf("held back until %s: %s", stamp(s.Candidate.Held.Until.In(s.Local.Location())), s.Candidate.Held.Why)
 	case inUse(d) && !d.Released.Contains(s.Local):
 		return RefuseUnreleased, "in clinical or process use: " + askOwner
+	case d.Updates == firmward.UpdatesAsk && !d.Released.Contains(s.Local):
+		return RefuseUnreleased, "its owner wants to be asked each time: " + askOwner
 	case s.Candidate.Held.Release && !d.Released.Contains(s.Local):
 		return RefuseUnreleased, "policy " + r.Policy.Name + " wants a person's word for it: " + askOwner
 	}

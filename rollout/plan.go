@@ -53,6 +53,8 @@ const (
 	RefuseSpare     = "spare"
 	RefuseRetired   = "retired"
 	RefuseDeferred  = "deferred"
+	RefuseNever     = "never-updated"
+	RefuseNoWayBack = "no-way-back"
 	RefuseWithdrawn = "release-withdrawn"
 	RefuseVersion   = "version-unknown"
 	RefuseUnseen    = "not-on-a-network"
@@ -190,6 +192,10 @@ func Refuse(rel firmward.Release, p firmward.RolloutPolicy, c Candidate) (code, 
 		return RefuseUnseen, "no network shows it, so nothing can be sent or verified"
 	case p.RequireOwner && d.Owner == "":
 		return RefuseOwner, "it has no owner: somebody must answer for it before a policy may act (devices set NAME --owner WHO)"
+	case d.Updates == firmward.UpdatesNever:
+		return RefuseNever, wishNever
+	case d.Criticality >= criticalAlone && noWayBack(c.Model) && p.Approvals == 0:
+		return RefuseNoWayBack, fmt.Sprintf("it cannot go back, and criticality %d is too much for one person's word: plan it by a policy with approvals", d.Criticality)
 	case c.Deferred != "":
 		return RefuseDeferred, "put off: " + c.Deferred
 	case c.Staging.Result == "failed":
@@ -218,6 +224,12 @@ func refuseVersion(rel firmward.Release, p firmward.RolloutPolicy, c Candidate) 
 	}
 	return refuseWay(rel, p, c)
 }
+
+// criticalAlone is from what criticality on a device that cannot go back needs the consent of a second person.
+const criticalAlone = 4
+
+// noWayBack reports whether a model is known to have none.
+func noWayBack(m firmward.Model) bool { return m.Rollback.Value == string(firmward.RollbackNone) }
 
 func unknownRollback(m firmward.Model) bool {
 	return m.Rollback.Value == "" || m.Rollback.Value == string(firmward.RollbackUnknown)

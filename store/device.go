@@ -81,7 +81,7 @@ func (t *Tx) writeDevice(ctx context.Context, d firmward.Device) error {
 	search := strings.ToLower(strings.Join([]string{d.Name, d.Vendor, d.Model, d.Serial}, "\n"))
 	return t.put(ctx, devicePut, d.ID, d.Name, d.Site, d.Network, d.Zone, d.Class, d.Family, d.Vendor, d.Model, d.Hardware, d.Serial,
 		d.Firmware, strings.Join(addrs, " "), strings.Join(d.MACs, " "), d.Origin, d.Owner, d.Function, d.Criticality, d.Location,
-		d.Spare, d.Lab, d.NeverContain, d.Exposed, d.Released.From, d.Released.To, d.Retired, d.FirstSeen,
+		d.Spare, d.Lab, d.NeverContain, d.Exposed, d.Released.From, d.Released.To, d.Retired, d.FirstSeen, d.Updates,
 		strings.ToLower(d.Name), strings.ToLower(d.Serial), search)
 }
 
@@ -126,7 +126,7 @@ func (r Reader) DevicesIn(ctx context.Context, ids []string) ([]firmward.Device,
 // deviceColumns are the columns of a firmward.Device in the order in which writeDevice and deviceRow name them. Addresses
 // and MACs are joined by spaces.
 const deviceColumns = `id name site network zone class family vendor model hardware serial firmware addrs macs origin owner
-	function criticality location spare lab never_contain exposed released_from released_to retired first_seen`
+	function criticality location spare lab never_contain exposed released_from released_to retired first_seen updates`
 
 var (
 	deviceRead   = "d." + strings.Join(strings.Fields(deviceColumns), ", d.") + ", COALESCE((SELECT s.at FROM device_seen s WHERE s.device = d.id), 0)"
@@ -140,7 +140,7 @@ func deviceRow(s scan) (firmward.Device, error) {
 	var from, to, first, last int64
 	err := s(&d.ID, &d.Name, &d.Site, &d.Network, (*string)(&d.Zone), (*string)(&d.Class), &d.Family, &d.Vendor, &d.Model, &d.Hardware,
 		&d.Serial, &d.Firmware, &addrs, &macs, (*string)(&d.Origin), &d.Owner, &d.Function, &d.Criticality, &d.Location,
-		&d.Spare, &d.Lab, &d.NeverContain, &d.Exposed, &from, &to, &d.Retired, &first, &last)
+		&d.Spare, &d.Lab, &d.NeverContain, &d.Exposed, &from, &to, &d.Retired, &first, (*string)(&d.Updates), &last)
 	if err != nil {
 		return d, err
 	}

@@ -117,6 +117,9 @@ func fill(a *firmward.Device, b firmward.Device) (filled []string) {
 		a.Criticality = b.Criticality
 		filled = append(filled, "criticality")
 	}
+	if a.Updates != firmward.UpdatesNever && b.Updates != firmward.UpdatesAuto {
+		a.Updates = b.Updates // the stricter wish
+	}
 	a.NeverContain, a.Exposed = a.NeverContain || b.NeverContain, a.Exposed || b.Exposed
 	a.Addrs, a.MACs = union(a.Addrs, b.Addrs), union(a.MACs, b.MACs)
 	if !b.FirstSeen.IsZero() && (a.FirstSeen.IsZero() || b.FirstSeen.Before(a.FirstSeen)) {

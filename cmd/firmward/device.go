@@ -13,6 +13,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/httpapi"
 )
 
@@ -227,6 +228,8 @@ func marks(v httpapi.Device) string {
 		{v.Spare, "spare"},
 		{v.Lab, "lab"},
 		{v.NeverContain, "never contain"},
+		{v.Updates == firmward.UpdatesAsk, "its owner is asked before each update"},
+		{v.Updates == firmward.UpdatesNever, "never updated"},
 		{v.Exposed, "reachable from the internet"},
 		{v.Criticality > 0, "criticality " + strconv.Itoa(v.Criticality)},
 	} {

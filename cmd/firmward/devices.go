@@ -98,6 +98,7 @@ type Facts struct {
 	Function     *string `help:"What it does, in the owner's words."`
 	Location     *string `help:"Where it stands."`
 	Criticality  *int    `help:"1 (spare) to 5 (life or plant depends on it)."`
+	Updates      *string `help:"auto: as its policy says; ask: each time only while its owner has released it; never: none." placeholder:"auto|ask|never"`
 	Spare        *bool   `help:"It may be used for staging." negatable:""`
 	NeverContain *bool   `help:"It must never be cut off." negatable:""`
 	Exposed      *bool   `help:"It is reachable from the internet." negatable:""`
@@ -108,7 +109,7 @@ type Facts struct {
 func (f Facts) body() httpapi.DeviceFacts {
 	return httpapi.DeviceFacts{
 		Vendor: f.Vendor, Model: f.Model, Hardware: f.Hardware, Serial: f.Serial, Firmware: f.Firmware, Variant: f.Variant, Parts: f.Part, Class: f.Class, MAC: f.MAC, Owner: f.Owner,
-		Function: f.Function, Location: f.Location, Criticality: f.Criticality, Spare: f.Spare, NeverContain: f.NeverContain, Exposed: f.Exposed,
+		Function: f.Function, Location: f.Location, Criticality: f.Criticality, Updates: f.Updates, Spare: f.Spare, NeverContain: f.NeverContain, Exposed: f.Exposed,
 	}
 }
 

@@ -14,7 +14,7 @@ func merge(t *testing.T, s *store.Store) {
 	put(t, s, t0, device("a", func(d *firmward.Device) { d.MACs = []string{"00:11:22:AA:BB:CC"} }),
 		device("b", func(d *firmward.Device) {
 			d.Addrs = []netip.Addr{addr("10.0.0.7")}
-			d.FirstSeen, d.Owner, d.NeverContain = t0.Add(-time.Hour), "Eva", true
+			d.FirstSeen, d.Owner, d.NeverContain, d.Updates = t0.Add(-time.Hour), "Eva", true, firmward.UpdatesAsk
 		}), device("c", nil))
 	write(t, s, func(tx *store.Tx) error {
 		if _, err := tx.AddObservation(ctx, "b", observe("o1", "x", t0)); err != nil {
@@ -40,7 +40,7 @@ func merge(t *testing.T, s *store.Store) {
 		return tx.MergeDevices(ctx, "a", "b", "same serial", store.Change{Actor: "anna", At: t0.Add(time.Hour)})
 	})
 	got := must[firmward.Device](t)(s.Device(ctx, "b"))
-	if got.ID != "a" || got.Owner != "Eva" || !got.NeverContain || len(got.Addrs) != 1 || len(got.MACs) != 1 || !got.FirstSeen.Equal(t0.Add(-time.Hour)) || !got.LastSeen.Equal(t0.Add(time.Minute)) {
+	if got.ID != "a" || got.Owner != "Eva" || !got.NeverContain || got.Updates != firmward.UpdatesAsk || len(got.Addrs) != 1 || len(got.MACs) != 1 || !got.FirstSeen.Equal(t0.Add(-time.Hour)) || !got.LastSeen.Equal(t0.Add(time.Minute)) {
 		t.Errorf("merged: %+v", got)
 	}
 	diff(t, "relations", []firmward.Relation{{From: "a", To: "c", Kind: firmward.Behind}}, must[[]firmward.Relation](t)(s.RelationsOf(ctx, "a")))

@@ -152,6 +152,7 @@ export const text = {
   supportEnd: 'Support ends',
   exposed: 'reachable from the internet',
   neverContain: 'never contained',
+  updates: { ask: 'its owner is asked before each update', never: 'never updated' },
   relations: 'What it hangs on, and what hangs on it',
   itIs: { behind: 'is reached through', 'powered-by': 'is powered by', 'redundant-with': 'is never down together with', 'same-medium': 'is on one medium with' } as Record<string, string>,
   itHas: { behind: 'bears', 'powered-by': 'powers' } as Record<string, string>, // seen from the other end, where that is another thing

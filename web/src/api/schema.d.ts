@@ -1810,6 +1810,11 @@ export interface components {
             serial?: string;
             site: string;
             spare: boolean;
+            /**
+             * @description absent: as its policy says; ask: each time only while its owner has released it; never: none
+             * @enum {string}
+             */
+            updates?: "ask" | "never";
             vendor?: string;
             zone: string;
         };
@@ -1860,6 +1865,11 @@ export interface components {
             /** @description only for a new device */
             site?: string;
             spare?: boolean;
+            /**
+             * @description auto: as its policy says; ask: each time only while its owner has released it; never: none
+             * @enum {string}
+             */
+            updates?: "auto" | "ask" | "never";
             /** @description which of the vendor's builds for the model it runs */
             variant?: string;
             vendor?: string;

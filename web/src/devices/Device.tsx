@@ -41,6 +41,7 @@ function Detail({ id, detail: d }: { id: string; detail: Schemas['DeviceDetail']
         <span>{v.site}, {v.class}</span>
         {v.exposed && <Mark tone="bad">{text.exposed}</Mark>}
         {v.spare && <Mark tone="quiet">{text.spare}</Mark>}
+        {v.updates && <Mark tone="warn">{text.updates[v.updates]}</Mark>}
         {v.neverContain && <Mark tone="warn">{text.neverContain}</Mark>}
         {v.retired && <Mark tone="quiet">{text.retired}</Mark>}
       </p>
