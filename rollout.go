@@ -39,6 +39,7 @@ type RolloutPolicy struct {
 	RequireStaged    bool          // refuse targets whose release was not staged (else: shown, the canary carries the risk)
 	StagingValid     time.Duration // how long a staging verdict stands; 0: package staging's default
 	HoldCore         bool          // core network gear is held back for good, unless one of HoldBacks says for how long
+	LateJoin         bool          `json:",omitempty"` // devices that became known after the plan enter the last wave
 	HoldBacks        []HoldBack    `json:",omitempty"` // the first whose Select matches a device counts
 }
 
@@ -81,6 +82,7 @@ type Rollout struct {
 	Author       string
 	Created      time.Time
 	Approvals    []Approval
+	Where        Filter      `json:",omitzero"` // which devices it was planned for, beside those of its policy
 	Void         string      // why earlier approvals no longer hold, until they were given anew
 	Emergency    string      // why its soaks are shortened; empty: they are not
 	Allowed      []Allowance `json:",omitempty"` // risks that its author took on

@@ -26,12 +26,16 @@ func (c *Control) deployStep(ctx context.Context) (time.Time, error) {
 	for _, r := range rollouts {
 		if quiet(r) {
 			delete(c.rounds, r.ID)
+			delete(c.joined, r.ID)
 			continue
 		}
 		if r.Staging == "running" {
 			if err := c.checkStaging(ctx, r); err != nil {
 				return time.Time{}, fmt.Errorf("staging of rollout %s: %w", r.ID, err)
 			}
+		}
+		if err := c.join(ctx, r); err != nil {
+			return time.Time{}, fmt.Errorf("late devices of rollout %s: %w", r.ID, err)
 		}
 		next, err := c.turn(ctx, r.ID)
 		if err != nil {

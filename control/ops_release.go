@@ -162,7 +162,7 @@ func (c *Control) PlanRollout(ctx context.Context, who firmward.Person, releaseI
 	sizes := rollout.Sizes(p.Targets)
 	r := firmward.Rollout{
 		ID: store.NewID("ro"), ReleaseID: rel.ID, Policy: pol.RolloutPolicy, State: firmward.RolloutPlanned, Author: who.Name, Created: now,
-		Allowed: allowed, Waves: max(1, len(sizes)), Sizes: sizes, Total: len(p.Targets), Why: fmt.Sprintf("%d of %d devices refused", len(p.Refusals), len(p.Targets)+len(p.Refusals)),
+		Allowed: allowed, Where: filter, Waves: max(1, len(sizes)), Sizes: sizes, Total: len(p.Targets), Why: fmt.Sprintf("%d of %d devices refused", len(p.Refusals), len(p.Targets)+len(p.Refusals)),
 	}
 	for i := range p.Targets {
 		p.Targets[i].RolloutID = r.ID

@@ -42,6 +42,7 @@ type RolloutPolicy struct {
 	RequireStaged    bool   `json:"requireStaged"`
 	StagingValid     string `json:"stagingValid" doc:"how long a staging verdict stands"`
 	HoldCore         bool   `json:"holdCore" doc:"core network gear is held back"`
+	LateJoin         bool   `json:"lateJoiners,omitempty" doc:"devices that became known after a plan enter its last wave"`
 	HoldBacks        []Hold `json:"holdBack,omitempty" doc:"how long releases mature before some devices get them; the first that matches a device counts"`
 
 	Channels      []string `json:"channels" doc:"release channels that it takes; empty: any"`
@@ -126,7 +127,7 @@ func rolloutPolicyOf(p firmward.RolloutPolicy, source string) RolloutPolicy {
 		Name: p.Name, Select: source, Waves: each(p.Waves, waveOf), CanarySoak: span(p.CanarySoak), WaveSoak: span(p.WaveSoak), MaxInFlight: p.MaxInFlight,
 		CanaryInFlight: p.CanaryInFlight, PerModelInFlight: p.PerModelInFlight, FailureBudget: p.FailureBudget, FailureFloor: p.FailureFloor,
 		Approvals: p.Approvals, ApproveWaves: p.ApproveWaves, ApprovalValid: span(p.ApprovalValid), Deadline: span(p.Deadline), CommitWithin: span(p.CommitWithin), Window: p.Hours(),
-		RequireOwner: p.RequireOwner, RequireStaged: p.RequireStaged, StagingValid: span(staging.Valid(p)), HoldCore: p.HoldCore, HoldBacks: each(p.HoldBacks, holdOf),
+		RequireOwner: p.RequireOwner, RequireStaged: p.RequireStaged, StagingValid: span(staging.Valid(p)), HoldCore: p.HoldCore, LateJoin: p.LateJoin, HoldBacks: each(p.HoldBacks, holdOf),
 		Channels: list(p.Channels), EmergencySoak: span(p.EmergencySoak), Confidence: p.Confidence, FailureCount: p.FailureCount, SilenceCount: p.SilenceCount,
 		Inconclusive: p.Inconclusive, SoakMin: p.SoakMin, PerSite: p.PerSite, PerDomain: p.PerDomain, Ramp: rampOf(p.Ramp),
 		Windows: each(p.Windows, func(w firmward.WindowRule) WindowRule {

@@ -110,6 +110,7 @@ type rolloutYAML struct {
 	StagingValid   duration     `yaml:"staging-valid"`
 	HoldCore       *bool        `yaml:"hold-core-network"`
 	HoldBack       []holdYAML   `yaml:"hold-back"`
+	LateJoin       bool         `yaml:"late-joiners"`
 	Channels       []string     `yaml:"channels"`
 	EmergencySoak  duration     `yaml:"emergency-soak"`
 }
@@ -180,6 +181,7 @@ func (in rolloutYAML) policy(now time.Time) (Rollout, error) {
 		MaxInFlight: in.MaxInFlight, CanaryInFlight: in.CanaryInFlight, PerModelInFlight: 1,
 		FailureBudget: in.FailureBudget, FailureFloor: in.FailureFloor, Approvals: in.Approvals, ApproveWaves: in.ApproveWaves,
 		Deadline: time.Duration(in.Deadline), CommitWithin: time.Duration(in.CommitWithin), Window: in.Window.Window,
+		LateJoin:     in.LateJoin,
 		RequireOwner: in.RequireOwner == nil || *in.RequireOwner, RequireStaged: in.RequireStaged, StagingValid: time.Duration(in.StagingValid),
 		HoldCore: in.HoldCore == nil || *in.HoldCore, ApprovalValid: approvalValid,
 		Channels: in.Channels, EmergencySoak: time.Duration(in.EmergencySoak),

@@ -3357,6 +3357,8 @@ export interface components {
              * @description more devices that could not be tried than this pause
              */
             inconclusiveLimit?: number;
+            /** @description devices that became known after a plan enter its last wave */
+            lateJoiners?: boolean;
             /** Format: int64 */
             maxInFlight: number;
             name: string;
