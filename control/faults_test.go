@@ -58,6 +58,7 @@ func TestFaults(t *testing.T) {
 			told[word] = true
 		}
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) { newFaultStory(t, file).play(string(text)) })
 		})
 	}

@@ -39,7 +39,7 @@ func TestReleasesMature(t *testing.T) {
 		s.must(err)
 		s.settle(func(cfg *control.Config) { cfg.Policies = pol })
 		ctx := s.house.ctx
-		_, err = s.house.SetDevice(ctx, anna, s.ids["p2"], control.DeviceFacts{Criticality: new(4)})
+		_, err = s.house.SetDevice(ctx, anna, s.ids["p2"], control.DeviceFacts{Criticality: new(3)})
 		s.must(err)
 		s.release([]string{"release", "p1", "1.4.4"})
 		f, _, err := s.house.ForecastRollout(ctx, control.Forecasting{Release: s.rel.ID, Runs: 1})
@@ -88,7 +88,7 @@ func TestPreviewPolicies(t *testing.T) {
 		s.settle()
 		ctx := s.house.ctx
 		time.Sleep(48 * time.Hour)
-		_, err := s.house.SetDevice(ctx, anna, s.ids["p2"], control.DeviceFacts{Criticality: new(4)})
+		_, err := s.house.SetDevice(ctx, anna, s.ids["p2"], control.DeviceFacts{Criticality: new(3)})
 		s.must(err)
 		_, err = s.house.SetDevice(ctx, anna, s.ids["p3"], control.DeviceFacts{Location: new("hall")})
 		s.must(err)

@@ -16,6 +16,7 @@ import (
 func TestLateJoiners(t *testing.T) {
 	for name, late := range map[string]bool{"enter": true, "stay out": false} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s := newFaultStory(t, "testdata/faults/slow.txt")
 				for _, plug := range []string{"p1", "p2"} {

@@ -30,6 +30,7 @@ func TestStaging(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) { newFaultStory(t, file).play(string(text)) })
 		})
 	}
@@ -40,6 +41,7 @@ func TestStaging(t *testing.T) {
 func TestRehearsalGoesOn(t *testing.T) {
 	for _, every := range []time.Duration{20 * time.Second, 75 * time.Second, 4 * time.Minute} {
 		t.Run(every.String(), func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) { goesOn(t, every) })
 		})
 	}

@@ -78,6 +78,7 @@ func TestNoVendorEvent(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s := newFaultStory(t, "testdata/faults/slow.txt")
 				for i := range 4 {
