@@ -25,7 +25,7 @@ import (
 func TestForecastHolds(t *testing.T) {
 	seeds := 10
 	if raceOn {
-		seeds = 5
+		seeds = 3
 	}
 	var held atomic.Int32
 	t.Run("seeds", func(t *testing.T) {
