@@ -130,6 +130,7 @@ func endState(t testing.TB, files ...string) string {
 // Two dates of the list of exploited vulnerabilities and two deltas of NVD over a year, in order or not, give the store
 // that a fresh import of the end state gives.
 func TestDeltasGiveTheEndState(t *testing.T) {
+	t.Parallel()
 	data := feedtest.Data(t)
 	in := func(name string) string { return filepath.Join(data, name) }
 	year, first, second := in("nvd-2.0/nvdcve-2.0-2026.json.gz"), in("nvd-2.0/nvdcve-modified-2026-03-11-51f834f6.json.gz"), in("nvd-2.0/nvdcve-modified-2026-03-15-030580e7.json.gz")
@@ -164,6 +165,7 @@ func TestDeltasGiveTheEndState(t *testing.T) {
 
 // Deferred records stay, rejected ones leave.
 func TestStatusesOfNVD(t *testing.T) {
+	t.Parallel()
 	count := map[string]int{}
 	for _, name := range []string{"nvdcve-2.0-2002.json.gz", "nvdcve-2.0-2026.json.gz"} {
 		path := filepath.Join(feedtest.Data(t), "nvd-2.0", name)

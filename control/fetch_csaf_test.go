@@ -165,6 +165,7 @@ func TestFetchCSAFMany(t *testing.T) {
 
 // TestFetchRealProvider reads a real provider whole, with its own list, hashes and documents.
 func TestFetchRealProvider(t *testing.T) {
+	t.Parallel()
 	const root = "raw.example/cisagov/CSAF/develop/"
 	p := &provider{files: map[string]string{root + "pm.json": `{"distributions":[{"directory_url":"http://` + root + `csaf_files/OT/white"}]}`}}
 	for name, text := range feedtest.Files(t, feedtest.Tar(t, "csaf-cisa-ot/cisagov-csaf-2024-10-24.tar.xz")) {

@@ -112,6 +112,7 @@ func TestImportMany(t *testing.T) {
 
 // The mirror of CISA as it was published: every document fits its hash, and the indexes name nothing that is missing.
 func TestRealMirror(t *testing.T) {
+	t.Parallel()
 	path := feedtest.Tar(t, "csaf-cisa-ot/cisagov-csaf-2024-10-24.tar.xz")
 	c := controltest.Open(t, nil)
 	began := time.Now()

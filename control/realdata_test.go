@@ -17,6 +17,7 @@ import (
 
 // TestRealFeeds imports real files and looks what they say about devices that were added by hand.
 func TestRealFeeds(t *testing.T) {
+	t.Parallel()
 	data := feedtest.Data(t)
 	c := controltest.Open(t, nil)
 	st := c.Store
