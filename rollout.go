@@ -167,31 +167,31 @@ func (s TargetState) InFlight() bool {
 	return false
 }
 
-// Target is one device in one rollout.
+// Target is one device in one rollout. Of a large one there are many rows, so what is zero is not written.
 type Target struct {
 	RolloutID  string
 	DeviceID   string
-	Wave       int
+	Wave       int `json:",omitzero"`
 	State      TargetState
-	Why        string // last reason, for people
-	Code       string // refusal or failure code, for machines
-	From       string // firmware version before
-	Want       string // firmware version wanted
-	Model      string
-	Command    string         // id of the last command
-	Answered   bool           // the outcome of Command has arrived; a second one changes nothing
-	Attempt    int            // installations sent so far
-	Seq        int            // commands issued so far; part of command ids
-	Baseline   []ServiceState // how its services answered before
-	StartedAt  time.Time
-	AcceptedAt time.Time // when the device said "accepted", which is not "installed"
-	BackAt     time.Time // when a look first saw the wanted version run
-	SawNew     bool      // the wanted version was seen running at least once
-	SoakedAt   time.Time // when the device was looked at again after its soak
-	Deadline   time.Time // when silence becomes failure
-	StartBy    time.Time // the image must be on its way by then, or window or freeze come before the end; zero: no such time
-	NextDue    time.Time // when the loop must look again
-	EndedAt    time.Time
+	Why        string         `json:",omitzero"` // last reason, for people
+	Code       string         `json:",omitzero"` // refusal or failure code, for machines
+	From       string         `json:",omitzero"` // firmware version before
+	Want       string         `json:",omitzero"` // firmware version wanted
+	Model      string         `json:",omitzero"`
+	Command    string         `json:",omitzero"` // id of the last command
+	Answered   bool           `json:",omitzero"` // the outcome of Command has arrived; a second one changes nothing
+	Attempt    int            `json:",omitzero"` // installations sent so far
+	Seq        int            `json:",omitzero"` // commands issued so far; part of command ids
+	Baseline   []ServiceState `json:",omitzero"` // how its services answered before
+	StartedAt  time.Time      `json:",omitzero"`
+	AcceptedAt time.Time      `json:",omitzero"` // when the device said "accepted", which is not "installed"
+	BackAt     time.Time      `json:",omitzero"` // when a look first saw the wanted version run
+	SawNew     bool           `json:",omitzero"` // the wanted version was seen running at least once
+	SoakedAt   time.Time      `json:",omitzero"` // when the device was looked at again after its soak
+	Deadline   time.Time      `json:",omitzero"` // when silence becomes failure
+	StartBy    time.Time      `json:",omitzero"` // the image must be on its way by then, or window or freeze come before the end; zero: no such time
+	NextDue    time.Time      `json:",omitzero"` // when the loop must look again
+	EndedAt    time.Time      `json:",omitzero"`
 }
 
 // UpdateTime is how long one update took.

@@ -290,7 +290,7 @@ func (f *folding) one(h happening) {
 	n := len(f.commands)
 	in := rollout.Input{Now: f.now, Rollout: &f.rollout, Target: t, Abilities: f.able[h.device], Event: h.event}
 	f.commands = rollout.Advance(&in, f.commands)
-	if n == len(f.commands) && reflect.DeepEqual(before, *t) {
+	if n == len(f.commands) && before.State == t.State && reflect.DeepEqual(before, *t) {
 		if h.event.Command != "" {
 			f.strays[strayLate]++
 		}

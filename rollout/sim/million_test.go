@@ -15,7 +15,7 @@ import (
 // millionPolicy takes a fleet in four waves after its canaries.
 var millionPolicy = firmward.RolloutPolicy{
 	Name: "million", Waves: firmward.Percents(1, 10, 50, 100), CanarySoak: 24 * time.Hour, WaveSoak: 12 * time.Hour, MaxInFlight: 5000, FailureBudget: 5, FailureFloor: 10,
-	Deadline: 45 * time.Minute, CommitWithin: 15 * time.Minute,
+	Deadline: 45 * time.Minute, CommitWithin: 15 * time.Minute, Approvals: 1,
 }
 
 // BenchmarkMillion plays a million devices through four waves, twice: the trace must be the same.
