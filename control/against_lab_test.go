@@ -22,7 +22,7 @@ import (
 )
 
 // simScale is how much faster than the wall the houses and labs live here.
-var simScale = 240.0
+const simScale = 240.0
 
 // simPolicies are three ways to roll out: one device after the other until the first failure, some at once whatever happens, and waves that
 // are judged by what they show.
@@ -54,25 +54,40 @@ func TestSimulatorAgainstLab(t *testing.T) {
 	if testing.Short() || raceOn {
 		seeds = 3
 	}
+	scales := []float64{simScale, simScale / 4}
 	if raceOn {
-		simScale = 120 // each exchange takes long
+		scales = []float64{simScale / 2, simScale / 6} // each exchange takes long
 	}
 	var all sync.WaitGroup
 	for seed := range uint64(seeds) {
 		all.Go(func() { // all at once, on however few cores
-			t.Run(fmt.Sprint("seed ", seed+1), func(t *testing.T) { playBoth(t, seed+1) })
+			t.Run(fmt.Sprint("seed ", seed+1), func(t *testing.T) { agree(t, seed+1, scales) })
 		})
 	}
 	all.Wait()
 }
 
-func playBoth(t *testing.T, seed uint64) {
+// agree plays a seed in both. Where a busy computer stood still for a moment, that was an hour for the lab, and it may have fallen back or given up: then
+// the seed is played once more, slower. A real difference is there again.
+func agree(t *testing.T, seed uint64, scales []float64) {
+	for _, scale := range scales {
+		simulated, real := playBoth(t, seed, scale)
+		t.Logf("%s\n%s", simulated.Sum(), simulated)
+		if simulated.Sum() == real.Sum() {
+			return
+		}
+		t.Logf("at %.0f times the pace of the wall the lab decided otherwise:\n%s", scale, real)
+	}
+	t.Error("simulator and lab decide otherwise")
+}
+
+func playBoth(t *testing.T, seed uint64, scale float64) (simulated, real sim.Decisions) {
 	dice := rand.New(rand.NewPCG(seed, 0))
 	kind := []string{"plug", "camera", "light"}[seed%3]
 	policies := simPolicy(dice.IntN(len(simPolicies)))
 	n := 5 + dice.IntN(4)
 	start := time.Now()
-	l := lab.New(lab.Options{Clock: lab.ScaledClock(start, simScale), Net: lab.NewNet()})
+	l := lab.New(lab.Options{Clock: lab.ScaledClock(start, scale), Net: lab.NewNet()})
 	t.Cleanup(func() { l.Close() })
 	l.AddSite("home", netip.MustParsePrefix("192.168.20.0/24"))
 	for i := range n {
@@ -93,7 +108,7 @@ func playBoth(t *testing.T, seed uint64) {
 	dir := t.TempDir()
 	serveLab(t, l, dir)
 	ctx, cancel := context.WithCancel(t.Context())
-	c, st, err := loopHouse(ctx, dir, policies, control.Clock{Base: start, Start: start, Scale: simScale})
+	c, st, err := loopHouse(ctx, dir, policies, control.Clock{Base: start, Start: start, Scale: scale})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +156,7 @@ func playBoth(t *testing.T, seed uint64) {
 	for _, d := range fleet {
 		names[d.ID] = d.Name
 	}
-	simulated := sim.Decisions{Names: names}
+	simulated = sim.Decisions{Names: names}
 	k.Habits, k.Decided = habits, &simulated
 	out := k.Play(seed)
 	if out.Violation != "" {
@@ -157,13 +172,10 @@ func playBoth(t *testing.T, seed uint64) {
 		}
 	}
 	id := carryOut(t, c, rel.ID)
-	real := decided(t, st, id)
+	real = decided(t, st, id)
 	real.Names = names
 	t.Logf("seed %d: %d times %s by policy %s; %s; %s", seed, n, kind, k.Policy.Name, strings.Join(told, ", "), out.Why)
-	if simulated.Sum() != real.Sum() {
-		t.Errorf("simulated:\n%s\nby the lab:\n%s", simulated, real)
-	}
-	t.Logf("%s\n%s", simulated.Sum(), simulated)
+	return simulated, real
 }
 
 // meet scans the lab twice, the second time with passwords, and names its devices in the order of their ids: that is the order in which
@@ -258,7 +270,7 @@ func carryOut(t *testing.T, c *control.Control, release string) string {
 // awhile waits in the wall's time, since sockets know no other, and says whether it was not in vain.
 func awhile(t *testing.T, until func() bool) bool {
 	t.Helper()
-	look, deadline := time.NewTicker(50*time.Millisecond), time.NewTimer(2*time.Minute)
+	look, deadline := time.NewTicker(50*time.Millisecond), time.NewTimer(8*time.Minute)
 	defer look.Stop()
 	for !until() {
 		select {
