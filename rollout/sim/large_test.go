@@ -114,7 +114,7 @@ func TestLargeCaps(t *testing.T) {
 
 func ExampleCase_Play() {
 	c := Generated(3000, 1, firmward.RolloutPolicy{
-		Waves: firmward.Percents(100), MaxInFlight: 500, CanarySoak: time.Hour, FailureBudget: 5, FailureFloor: 5, Deadline: 45 * time.Minute, CommitWithin: 15 * time.Minute,
+		Waves: firmward.Percents(100), MaxInFlight: 500, CanarySoak: time.Hour, FailureBudget: 5, FailureFloor: 5, Deadline: 45 * time.Minute, CommitWithin: 15 * time.Minute, Approvals: 1,
 	}, time.Date(2026, 3, 2, 18, 0, 0, 0, time.UTC))
 	o := c.Play(1)
 	fmt.Println(o.State, o.States[firmward.TargetSucceeded], o.Violation)
