@@ -161,7 +161,11 @@ func (s *Story) plugs(ctx context.Context) error {
 // foretold is what a forecast says, in a line.
 func foretold(f httpapi.Forecast) string {
 	second := func(n int) string { return hours(time.Duration(n) * time.Second) }
-	out := fmt.Sprintf("%d runs come to their end, eight of ten of those within %s to %s", f.Finished, second(f.Seconds.P10), second(f.Seconds.P90))
+	took := second(f.Seconds.P10)
+	if late := second(f.Seconds.P90); late != took {
+		took += " to " + late
+	}
+	out := fmt.Sprintf("%d runs come to their end, eight of ten of those in %s", f.Finished, took)
 	if len(f.Stops) > 0 {
 		out += fmt.Sprintf("; the others stand still, most often (%d) %s", f.Stops[0].N, f.Stops[0].Text)
 	}
