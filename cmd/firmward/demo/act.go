@@ -169,7 +169,7 @@ func foretold(f httpapi.Forecast) string {
 	if len(f.Stops) > 0 {
 		out += fmt.Sprintf("; the others stand still, most often (%d) %s", f.Stops[0].N, f.Stops[0].Text)
 	}
-	return out + fmt.Sprintf("; at most %d plugs get the image and do not end well", f.Blast.Max)
+	return out + fmt.Sprintf("; the image reaches at most %d that do not end well", f.Blast.Max)
 }
 
 // hours is a time in days and hours.
