@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/firmward/firmward"
-	"github.com/firmward/firmward/control"
-	"github.com/firmward/firmward/policy"
 	"github.com/firmward/firmward/store"
 )
 
@@ -19,13 +17,12 @@ func TestCapsOverRollouts(t *testing.T) {
 	for key, want := range map[string]string{"": "", "per-site: 1": "site-cap", "per-domain: 1": "domain-cap"} {
 		t.Run(key, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newFaultStory(t, "testdata/faults/slow.txt")
+				s := newFaultStory(t, "")
 				s.device([]string{"plug", "p1"})
 				s.device([]string{"light", "l1"})
-				pol, err := policy.Parse([]byte(strings.Replace(faultPolicy, "approvals: 0", key, 1)), "caps.yaml")
-				s.must(err)
-				s.settle(func(cfg *control.Config) { cfg.Policies = pol })
-				_, err = s.house.LinkDevices(s.house.ctx, anna, s.ids["l1"], firmward.SameMedium, s.ids["p1"])
+				s.policy = strings.Replace(faultPolicy, "approvals: 0", key, 1)
+				s.settle()
+				_, err := s.house.LinkDevices(s.house.ctx, anna, s.ids["l1"], firmward.SameMedium, s.ids["p1"])
 				s.must(err)
 				var runs []string
 				for _, of := range []string{"p1 1.4.4", "l1 0.15.3"} {

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/firmward/firmward"
-	"github.com/firmward/firmward/control"
-	"github.com/firmward/firmward/policy"
 	"github.com/firmward/firmward/store"
 )
 
@@ -36,13 +34,7 @@ risk-policies:
 // would happen: the rollout pauses until he approves again, and the record says why.
 func TestApprovalDrifts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newFaultStory(t, "testdata/faults/slow.txt")
-		for _, name := range []string{"p1", "p2", "p3"} {
-			s.device([]string{"plug", name})
-		}
-		pol, err := policy.Parse([]byte(approvedPolicy), "approved.yaml")
-		s.must(err)
-		s.settle(func(cfg *control.Config) { cfg.Policies = pol })
+		s := plugHouse(t, 3, approvedPolicy)
 		ben := firmward.Person{Name: "ben", Role: firmward.Approver}
 		s.release([]string{"release", "p1", "1.4.4"})
 		p, err := s.house.PlanRollout(s.house.ctx, anna, s.rel.ID, "", firmward.Filter{})
@@ -82,13 +74,7 @@ func TestApprovalDrifts(t *testing.T) {
 // TestHastenRollout: the shorter soak comes only where something exploited is open, and with a reason in the record.
 func TestHastenRollout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newFaultStory(t, "testdata/faults/slow.txt")
-		for _, name := range []string{"p1", "p2"} {
-			s.device([]string{"plug", name})
-		}
-		pol, err := policy.Parse([]byte(approvedPolicy), "approved.yaml")
-		s.must(err)
-		s.settle(func(cfg *control.Config) { cfg.Policies = pol })
+		s := plugHouse(t, 2, approvedPolicy)
 		s.release([]string{"release", "p1", "1.4.4"})
 		p, err := s.house.PlanRollout(s.house.ctx, anna, s.rel.ID, "", firmward.Filter{})
 		s.must(err)

@@ -101,15 +101,27 @@ func newFaultStory(t *testing.T, file string) *faultStory {
 	return &faultStory{t: t, file: file, lab: newLab(t), ids: map[string]string{}, policy: faultPolicy}
 }
 
+// plugHouse is a house with plugs p1, p2 … that no file tells of, settled with policies; empty: those of the fault stories.
+func plugHouse(t *testing.T, n int, policies string) *faultStory {
+	t.Helper()
+	s := newFaultStory(t, "")
+	s.policy = cmp.Or(policies, s.policy)
+	for i := range n {
+		s.device([]string{"plug", fmt.Sprintf("p%d", i+1)})
+	}
+	s.settle()
+	return s
+}
+
 func (s *faultStory) fail(format string, args ...any) {
 	s.t.Helper()
-	s.t.Errorf("%s:%d: %s", s.file, s.line, fmt.Sprintf(format, args...))
+	s.t.Errorf("%s:%d: %s", cmp.Or(s.file, s.t.Name()), s.line, fmt.Sprintf(format, args...))
 }
 
 func (s *faultStory) must(err error) {
 	s.t.Helper()
 	if err != nil {
-		s.t.Fatalf("%s:%d: %v", s.file, s.line, err)
+		s.t.Fatalf("%s:%d: %v", cmp.Or(s.file, s.t.Name()), s.line, err)
 	}
 }
 
@@ -240,6 +252,9 @@ func (s *faultStory) look() {
 
 // behind finds what a device was said to stand behind.
 func (s *faultStory) behind(name string) string {
+	if s.file == "" {
+		return ""
+	}
 	text, err := os.ReadFile(s.file)
 	s.must(err)
 	for line := range strings.Lines(string(text)) {

@@ -1,14 +1,12 @@
 package control_test
 
 import (
-	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/control"
-	"github.com/firmward/firmward/policy"
 	"github.com/firmward/firmward/rollout/sim"
 )
 
@@ -16,13 +14,7 @@ import (
 // sends nothing and leaves nothing behind.
 func TestForecast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newFaultStory(t, "testdata/faults/slow.txt")
-		for n := range 6 {
-			s.device([]string{"plug", fmt.Sprintf("p%d", n+1)})
-		}
-		pol, err := policy.Parse([]byte(approvedPolicy), "approved.yaml")
-		s.must(err)
-		s.settle(func(cfg *control.Config) { cfg.Policies = pol })
+		s := plugHouse(t, 6, approvedPolicy)
 		s.release([]string{"release", "p1", "1.4.4"})
 		ask := control.Forecasting{Release: s.rel.ID, Runs: 40, Seed: 1}
 		f, c, err := s.house.ForecastRollout(s.house.ctx, ask)

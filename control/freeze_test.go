@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/firmward/firmward"
-	"github.com/firmward/firmward/control"
-	"github.com/firmward/firmward/policy"
 	"github.com/firmward/firmward/store"
 )
 
@@ -16,13 +14,7 @@ import (
 // when, and it goes on within the moment in which an approver lifts the freeze; the record has both.
 func TestFreeze(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newFaultStory(t, "testdata/faults/slow.txt")
-		for _, name := range []string{"p1", "p2"} {
-			s.device([]string{"plug", name})
-		}
-		pol, err := policy.Parse([]byte(strings.Replace(approvedPolicy, "approvals: 1", "approvals: 0", 1)), "open.yaml")
-		s.must(err)
-		s.settle(func(cfg *control.Config) { cfg.Policies = pol })
+		s := plugHouse(t, 2, strings.Replace(approvedPolicy, "approvals: 1", "approvals: 0", 1))
 		s.release([]string{"release", "p1", "1.4.4"})
 		p, err := s.house.PlanRollout(s.house.ctx, anna, s.rel.ID, "", firmward.Filter{})
 		s.must(err)

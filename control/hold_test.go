@@ -31,15 +31,9 @@ risk-policies:
 // and only once its owner has released the device. Why stands in the record. A forecast waits as long.
 func TestReleasesMature(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newFaultStory(t, "testdata/faults/slow.txt")
-		for _, name := range []string{"p1", "p2"} {
-			s.device([]string{"plug", name})
-		}
-		pol, err := policy.Parse([]byte(maturePolicy), "mature.yaml")
-		s.must(err)
-		s.settle(func(cfg *control.Config) { cfg.Policies = pol })
+		s := plugHouse(t, 2, maturePolicy)
 		ctx := s.house.ctx
-		_, err = s.house.SetDevice(ctx, anna, s.ids["p2"], control.DeviceFacts{Criticality: new(3)})
+		_, err := s.house.SetDevice(ctx, anna, s.ids["p2"], control.DeviceFacts{Criticality: new(3)})
 		s.must(err)
 		s.release([]string{"release", "p1", "1.4.4"})
 		f, _, err := s.house.ForecastRollout(ctx, control.Forecasting{Release: s.rel.ID, Runs: 1})
@@ -81,11 +75,7 @@ func TestReleasesMature(t *testing.T) {
 // TestPreviewPolicies: how many devices fall under which policy, and who fell under another one yesterday.
 func TestPreviewPolicies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newFaultStory(t, "testdata/faults/slow.txt")
-		for _, name := range []string{"p1", "p2", "p3"} {
-			s.device([]string{"plug", name})
-		}
-		s.settle()
+		s := plugHouse(t, 3, "")
 		ctx := s.house.ctx
 		time.Sleep(48 * time.Hour)
 		_, err := s.house.SetDevice(ctx, anna, s.ids["p2"], control.DeviceFacts{Criticality: new(3)})

@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/firmward/firmward"
-	"github.com/firmward/firmward/control"
-	"github.com/firmward/firmward/policy"
 )
 
 // TestLateJoiners: a plug comes into the house while a rollout soaks. It enters the last wave where the policy says so, and stays out
@@ -18,17 +16,11 @@ func TestLateJoiners(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := newFaultStory(t, "testdata/faults/slow.txt")
-				for _, plug := range []string{"p1", "p2"} {
-					s.device([]string{"plug", plug})
-				}
 				text := approvedPolicy
 				if late {
 					text = strings.Replace(text, "    approvals: 1\n", "    approvals: 1\n    late-joiners: true\n", 1)
 				}
-				pol, err := policy.Parse([]byte(text), "late.yaml")
-				s.must(err)
-				s.settle(func(cfg *control.Config) { cfg.Policies = pol })
+				s := plugHouse(t, 2, text)
 				ctx, ben := s.house.ctx, firmward.Person{Name: "ben", Role: firmward.Approver}
 				s.release([]string{"release", "p1", "1.4.4"})
 				p, err := s.house.PlanRollout(ctx, anna, s.rel.ID, "", firmward.Filter{})

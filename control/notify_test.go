@@ -126,7 +126,7 @@ func TestNotices(t *testing.T) {
 // TestTryRecipient: a try tells whether it arrives, and what is wrong with an address is said without it.
 func TestTryRecipient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newFaultStory(t, "testdata/faults/slow.txt")
+		s := newFaultStory(t, "")
 		h := listen(t, s.lab)
 		s.device([]string{"plug", "p1"})
 		s.settle()

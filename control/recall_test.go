@@ -6,21 +6,13 @@ import (
 	"testing/synctest"
 
 	"github.com/firmward/firmward"
-	"github.com/firmward/firmward/control"
-	"github.com/firmward/firmward/policy"
 )
 
 // TestRecall: a release that is taken back halts every rollout that carries it at once, one that nobody has started too. It can be
 // stopped, and not resumed.
 func TestRecall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newFaultStory(t, "testdata/faults/slow.txt")
-		for _, name := range []string{"p1", "p2"} {
-			s.device([]string{"plug", name})
-		}
-		pol, err := policy.Parse([]byte(approvedPolicy), "approved.yaml")
-		s.must(err)
-		s.settle(func(cfg *control.Config) { cfg.Policies = pol })
+		s := plugHouse(t, 2, approvedPolicy)
 		s.release([]string{"release", "p1", "1.4.4"})
 		ctx, ids := s.house.ctx, []string{}
 		for range 3 {
@@ -32,7 +24,7 @@ func TestRecall(t *testing.T) {
 			_, err := s.house.SteerRollout(ctx, anna, order[0], order[1], "")
 			s.must(err)
 		}
-		_, err = s.house.WithdrawRelease(ctx, anna, s.rel.ID, "it bricks plugs")
+		_, err := s.house.WithdrawRelease(ctx, anna, s.rel.ID, "it bricks plugs")
 		s.must(err)
 		for i, want := range []firmward.RolloutState{firmward.RolloutHalted, firmward.RolloutStopped, firmward.RolloutHalted} {
 			r, err := s.house.Store.Rollout(ctx, ids[i])

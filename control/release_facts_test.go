@@ -14,11 +14,7 @@ import (
 // refuses them.
 func TestRegressionBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newFaultStory(t, "testdata/faults/slow.txt")
-		for _, name := range []string{"p1", "p2"} {
-			s.device([]string{"plug", name})
-		}
-		s.settle()
+		s := plugHouse(t, 2, "")
 		ctx := s.house.ctx
 		s.release([]string{"release", "p1", "1.4.4"})
 		for name, bad := range map[string]firmward.Regression{
@@ -65,9 +61,7 @@ func TestRegressionBlocks(t *testing.T) {
 // TestPermission: what is said of a manufacturer's permission is checked, and the region of a site is where it counts.
 func TestPermission(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newFaultStory(t, "testdata/faults/slow.txt")
-		s.device([]string{"plug", "p1"})
-		s.settle()
+		s := plugHouse(t, 1, "")
 		ctx := s.house.ctx
 		s.release([]string{"release", "p1", "1.4.4"})
 		for name, bad := range map[string]firmward.Permission{

@@ -11,7 +11,7 @@ import (
 // the rollout to plugs halts until somebody says why it may go on.
 func TestVendorEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newFaultStory(t, "testdata/faults/slow.txt")
+		s := newFaultStory(t, "")
 		for i := range 6 {
 			s.device([]string{"plug", fmt.Sprintf("p%d", i+1)})
 		}
@@ -80,7 +80,7 @@ func TestNoVendorEvent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := newFaultStory(t, "testdata/faults/slow.txt")
+				s := newFaultStory(t, "")
 				for i := range 4 {
 					s.device([]string{"plug", fmt.Sprintf("p%d", i+1)})
 					s.device([]string{"camera", fmt.Sprintf("c%d", i+1)})

@@ -68,7 +68,7 @@ type line struct {
 	places places  // of those who stand in line
 }
 
-// places is a heap of numbers, the smallest on top.
+// places is a heap of numbers, the smallest on top. It is written out beside agenda: one generic heap for both made a million devices a quarter slower.
 type places []int32
 
 func (p *places) push(n int32) {

@@ -120,7 +120,7 @@ func runAs(t testing.TB, dir string) *syscall.SysProcAttr {
 	}
 	u, err := user.Lookup("postgres")
 	if err != nil {
-		t.Skip("PostgreSQL does not run as root and there is no user postgres")
+		needs.Missing(t, "PostgreSQL does not run as root and there is no user postgres")
 	}
 	uid, err1 := strconv.Atoi(u.Uid)
 	gid, err2 := strconv.Atoi(u.Gid)
