@@ -48,6 +48,9 @@ func reachOf(f firmward.Filter) reach {
 	return out
 }
 
+// unnamed is in no value that a policy names.
+const unnamed = "\x00"
+
 // collect gathers the values of each field at which a filter's answer can change.
 func collect(f firmward.Filter, values map[string][]string) {
 	for _, a := range f.Args {
@@ -61,20 +64,19 @@ func collect(f firmward.Filter, values map[string][]string) {
 		}
 	}
 	switch f.Op {
-	case firmward.FilterIn, firmward.FilterStartsWith:
+	case firmward.FilterIn, firmward.FilterStartsWith, firmward.FilterAtLeast:
 		switch f.Field {
 		case "exposed", "spare":
 			add("true", "false")
 		case "criticality":
-			add("-1", "6") // none that anybody names
-			add(f.Values...)
+			add("0", "1", "2", "3", "4", "5") // all that there are
 		default:
-			add("\x00") // one that nobody names
+			add(unnamed)
 			add(f.Values...)
+			if f.Op == firmward.FilterStartsWith {
+				add(f.Values[0] + unnamed) // begins so, and is no name of another test
+			}
 		}
-	case firmward.FilterAtLeast:
-		n, _ := strconv.Atoi(f.Values[0])
-		add(strconv.Itoa(n-1), strconv.Itoa(n), "-1", "6")
 	}
 }
 
