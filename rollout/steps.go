@@ -39,7 +39,7 @@ func (in *Input) lost(out []Command) []Command {
 	case firmward.TargetCommitting:
 		t.State = firmward.TargetVerifying
 		return in.send(DoLook, out)
-	case firmward.TargetFalling:
+	case firmward.TargetFalling, firmward.TargetAsked:
 		return in.send(DoLook, out)
 	}
 	return out
@@ -49,7 +49,7 @@ func (in *Input) lost(out []Command) []Command {
 func (in *Input) abandon() {
 	t := in.Target
 	switch t.State {
-	case firmward.TargetPending:
+	case firmward.TargetPending, firmward.TargetAsked, firmward.TargetAsleep:
 		t.State, t.Code, t.Why, t.EndedAt, t.NextDue = firmward.TargetSkipped, "stopped", "the rollout ended before its turn", in.Now, time.Time{}
 	case firmward.TargetClaimed:
 		in.unstart(firmward.TargetSkipped, "stopped", "the rollout ended before anything was sent")
@@ -57,15 +57,21 @@ func (in *Input) abandon() {
 }
 
 // unstart takes a target back of which nothing was touched: it does not count as started. Nothing
-// goes back to a queue that nobody serves any more.
+// goes back to a queue that nobody serves any more, and what a person was asked to do waits for that person again.
 func (in *Input) unstart(to firmward.TargetState, code, why string) {
 	t, r := in.Target, in.Rollout
 	r.Started--
 	r.InFlight--
-	if to == firmward.TargetPending && (r.State == firmward.RolloutStopped || r.State == firmward.RolloutFinished) {
+	if to == firmward.TargetPending && t.ByHand {
+		to = firmward.TargetAsked
+	}
+	if !to.Final() && (r.State == firmward.RolloutStopped || r.State == firmward.RolloutFinished) {
 		to, code = firmward.TargetSkipped, "stopped"
 	}
 	t.State, t.Code, t.Why, t.NextDue = to, code, why, time.Time{}
+	if to.Waits() {
+		t.NextDue = in.lookIn()
+	}
 	if to.Final() {
 		t.EndedAt = in.Now
 	}

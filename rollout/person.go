@@ -1,0 +1,190 @@
+package rollout
+
+import (
+	"time"
+
+	"github.com/firmward/firmward"
+)
+
+// lookAgain is the time between two looks at a device that waits for a person: the work may be done without a word.
+const lookAgain = 6 * time.Hour
+
+// byHand reports whether a person updates a device in a rollout: no driver may or can.
+func byHand(p firmward.RolloutPolicy, c *Candidate) bool {
+	return p.WorkOrders > 0 && (!c.HasDriver || c.Model.MayPatch.Value == firmward.VendorMayPatch)
+}
+
+// byHandPath is the delivery path of what a person brings.
+const byHandPath = "by hand"
+
+// delivery is the path by which a device gets the image: each has a canary of its own.
+func delivery(p firmward.RolloutPolicy, c *Candidate) string {
+	if byHand(p, c) {
+		return byHandPath
+	}
+	return c.Path
+}
+
+// ask opens the work order of a target and looks at the device as it is before.
+func (in *Input) ask(out []Command) []Command {
+	t := in.Target
+	t.State, t.Code, t.Why = firmward.TargetAsked, "", "a person is asked to update it"
+	t.WaitsTo = in.Now.Add(in.Rollout.Policy.WorkOrders)
+	out = in.send(DoAsk, out)
+	return in.send(DoLook, out)
+}
+
+// asked waits for a person who has not begun. Nothing is held for the device: other rollouts go on.
+func (in *Input) asked(out []Command) []Command {
+	t := in.Target
+	switch in.Event.Kind {
+	case Start:
+		return in.start(out)
+	case Reported:
+		t.Why = in.Event.Why + "; looking"
+		return in.send(DoLook, out)
+	case Looked:
+		in.lookedAtAsked()
+	case Tick:
+		switch {
+		case in.Now.Before(t.NextDue):
+		case !in.Now.Before(t.WaitsTo):
+			in.expire("not-done", "nobody has updated it in the time that its work order had")
+		default:
+			return in.send(DoLook, out)
+		}
+	}
+	return out
+}
+
+// lookedAtAsked weighs a look at a device that waits for a person: the work may have been done without a word before it.
+func (in *Input) lookedAtAsked() {
+	t, seen := in.Target, in.Event.Seen
+	t.NextDue = in.lookIn()
+	switch {
+	case !seen.Reachable:
+		t.Why = "waits for a person; it does not answer: " + seen.Note
+	case !seen.SameDevice:
+		t.Why = "waits for a person; another device answers at its address"
+	case seen.Version == "":
+		t.Why = "waits for a person; its version could not be read"
+	case in.reached(seen.Version):
+		in.doneUnasked()
+	default:
+		t.SawNew = false // it went back since
+		if t.Baseline == nil {
+			t.Baseline = seen.Services
+		}
+		t.Why = "waits for a person; still " + seen.Version
+	}
+}
+
+// doneUnasked judges a device that runs the wanted version although nobody said "I begin": it is what people find when they come back to
+// their list in the evening.
+func (in *Input) doneUnasked() {
+	t, r, seen := in.Target, in.Rollout, in.Event.Seen
+	if !t.SawNew {
+		t.SawNew, t.AcceptedAt, t.BackAt = true, in.Now, in.Now
+	}
+	dead := worse(t.Baseline, seen.Services)
+	if dead != "" && in.Now.Before(t.AcceptedAt.Add(3*in.Abilities.Settle)) {
+		t.Why, t.NextDue = "runs "+seen.Version+"; "+dead+" does not answer yet", minTime(in.Now.Add(in.pause()), t.WaitsTo)
+		return
+	}
+	r.Started++ // so late: before, nobody knew
+	r.InFlight++
+	if t.StartedAt.IsZero() {
+		t.StartedAt = in.Now
+	}
+	if dead != "" {
+		in.end(firmward.TargetFailed, "service-dead", "runs "+seen.Version+", but "+dead+" is dead")
+		return
+	}
+	in.end(firmward.TargetSucceeded, "", "runs "+seen.Version+", the same device, services answer as before; nobody had said that the work began")
+}
+
+// begun lets a person go to work. What the device may cost is claimed.
+func (in *Input) begun() {
+	t := in.Target
+	t.State, t.Why, t.Answered = firmward.TargetInstalling, "a person is at work on it", true
+	t.Deadline = in.Now.Add(max(in.Abilities.ByHand, in.Rollout.Policy.Deadline))
+	t.NextDue = t.Deadline
+}
+
+// atWork waits until the person says that it is done, or should long have been back.
+func (in *Input) atWork(out []Command) []Command {
+	t := in.Target
+	switch in.Event.Kind {
+	case Reported:
+		t.Why = in.Event.Why + "; looking"
+	case Tick:
+		if in.Now.Before(t.NextDue) {
+			return out
+		}
+		t.Why = "the time for the work is over and nobody has reported; looking"
+	default:
+		return out
+	}
+	t.State, t.AcceptedAt = firmward.TargetVerifying, in.Now
+	t.Deadline = in.Now.Add(in.patience())
+	return in.send(DoLook, out)
+}
+
+// notDone gives a target back to the person who is to update it, until its time is over.
+func (in *Input) notDone(why string) {
+	if in.Now.Before(in.Target.WaitsTo) {
+		in.unstart(firmward.TargetAsked, "not-done", why+": not done yet")
+		return
+	}
+	in.unstart(firmward.TargetSkipped, "not-done", why+", and the time of its work order is over")
+	untold(in.Rollout)
+}
+
+// unreached handles a device that does not answer before the start. Where its policy waits for it, its turn comes when it is seen.
+func (in *Input) unreached(why string) {
+	t, p := in.Target, &in.Rollout.Policy
+	switch {
+	case t.ByHand:
+		in.unstart(firmward.TargetAsked, "not-reachable", why)
+		return
+	case t.Attempt > 0 || p.WakeWithin == 0:
+	default:
+		if t.WaitsTo.IsZero() {
+			t.WaitsTo = in.Now.Add(p.WakeWithin)
+		}
+		if in.Now.Before(t.WaitsTo) {
+			in.unstart(firmward.TargetAsleep, "asleep", why+"; its turn comes when it is seen, until "+stamp(t.WaitsTo))
+			return
+		}
+	}
+	in.untried(firmward.TargetSkipped, "not-reachable", why)
+}
+
+// asleep waits until a device is seen.
+func (in *Input) asleep() {
+	t := in.Target
+	switch in.Event.Kind {
+	case Woke:
+		t.State, t.Code, t.Why, t.NextDue = firmward.TargetPending, "", "it was seen; its turn comes", time.Time{}
+	case Tick:
+		if !in.Now.Before(t.WaitsTo) {
+			in.expire("not-reachable", "was not seen again in the time that it was waited for; nothing was sent")
+		}
+	}
+}
+
+// expire ends a target that was waited for in vain: nothing was sent.
+func (in *Input) expire(code, why string) {
+	t := in.Target
+	t.State, t.Code, t.Why, t.EndedAt, t.NextDue = firmward.TargetSkipped, code, why, in.Now, time.Time{}
+	untold(in.Rollout)
+}
+
+// lookIn is when a target that waits is looked at next, or given up.
+func (in *Input) lookIn() time.Time {
+	t := in.Target
+	if t.State == firmward.TargetAsleep {
+		return t.WaitsTo
+	}
+	return minTime(in.Now.Add(max(lookAgain, in.pause())), t.WaitsTo)
+}
