@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/version"
 )
 
 // lookAgain is the time between two looks at a device that waits for a person: the work may be done without a word.
@@ -41,7 +42,7 @@ func (in *Input) asked(out []Command) []Command {
 	case Start:
 		return in.start(out)
 	case Reported:
-		t.Why = in.Event.Why + "; looking"
+		t.Code, t.Why, t.Deadline = "", in.Event.Why+"; looking", in.Now.Add(in.patience())
 		return in.send(DoLook, out)
 	case Looked:
 		in.lookedAtAsked()
@@ -49,7 +50,7 @@ func (in *Input) asked(out []Command) []Command {
 		switch {
 		case in.Now.Before(t.NextDue):
 		case !in.Now.Before(t.WaitsTo):
-			in.expire("not-done", "nobody has updated it in the time that its work order had")
+			in.expire(notDone, "nobody has updated it in the time that its work order had")
 		default:
 			return in.send(DoLook, out)
 		}
@@ -63,26 +64,44 @@ func (in *Input) lookedAtAsked() {
 	t.NextDue = in.lookIn()
 	switch {
 	case !seen.Reachable:
-		t.Why = "waits for a person; it does not answer: " + seen.Note
+		t.Why = "it does not answer: " + seen.Note
 	case !seen.SameDevice:
-		t.Why = "waits for a person; another device answers at its address"
+		t.Why = "another device answers at its address"
 	case seen.Version == "":
-		t.Why = "waits for a person; its version could not be read"
+		t.Why = "its version could not be read"
 	case in.reached(seen.Version):
 		in.doneUnasked()
+		return
 	default:
 		t.SawNew = false // it went back since
 		if t.Baseline == nil {
 			t.Baseline = seen.Services
 		}
-		t.Why = "waits for a person; still " + seen.Version
+		t.Why = "still " + seen.Version
+	}
+	switch {
+	case t.Deadline.IsZero(): // nobody has reported anything
+		t.Why = "waits for a person; " + t.Why
+	case in.late():
+		t.Code, t.Why, t.Deadline = notDone, "reported as done, but "+t.Why+": not done yet", time.Time{}
+	default:
+		t.Why, t.NextDue = "reported as done; "+t.Why, minTime(in.Now.Add(in.pause()), t.Deadline)
 	}
 }
+
+// notDone is the code of work that was said to be done and is not, or that nobody did in time.
+const notDone = "not-done"
 
 // doneUnasked judges a device that runs the wanted version although nobody said "I begin": it is what people find when they come back to
 // their list in the evening.
 func (in *Input) doneUnasked() {
 	t, r, seen := in.Target, in.Rollout, in.Event.Seen
+	if order, _ := version.Compare(in.Abilities.Scheme, seen.Version, t.Want); order == version.Greater {
+		r.Started++
+		r.InFlight++
+		in.end(firmward.TargetSucceeded, "already-installed", "runs "+seen.Version+" already, which is newer")
+		return
+	}
 	if !t.SawNew {
 		t.SawNew, t.AcceptedAt, t.BackAt = true, in.Now, in.Now
 	}
@@ -130,13 +149,13 @@ func (in *Input) atWork(out []Command) []Command {
 	return in.send(DoLook, out)
 }
 
-// notDone gives a target back to the person who is to update it, until its time is over.
-func (in *Input) notDone(why string) {
+// undone gives a target back to the person who is to update it, until its time is over.
+func (in *Input) undone(why string) {
 	if in.Now.Before(in.Target.WaitsTo) {
-		in.unstart(firmward.TargetAsked, "not-done", why+": not done yet")
+		in.unstart(firmward.TargetAsked, notDone, why+": not done yet")
 		return
 	}
-	in.unstart(firmward.TargetSkipped, "not-done", why+", and the time of its work order is over")
+	in.unstart(firmward.TargetSkipped, notDone, why+", and the time of its work order is over")
 	untold(in.Rollout)
 }
 
@@ -171,6 +190,17 @@ func (in *Input) asleep() {
 			in.expire("not-reachable", "was not seen again in the time that it was waited for; nothing was sent")
 		}
 	}
+}
+
+// sleeper reports whether a device was waited for before: it may be asleep again.
+func (in *Input) sleeper() bool { return !in.Target.ByHand && !in.Target.WaitsTo.IsZero() }
+
+// woke looks at a device at once that was seen, unless a look is under way.
+func (in *Input) woke(out []Command) []Command {
+	if !in.Target.Answered {
+		return out
+	}
+	return in.send(DoLook, out)
 }
 
 // expire ends a target that was waited for in vain: nothing was sent.

@@ -323,6 +323,8 @@ func (in *Input) watching(out []Command) []Command {
 		return in.send(DoLook, out)
 	case Looked:
 		return in.judge(out)
+	case Woke:
+		return in.woke(out)
 	}
 	return out
 }
@@ -365,7 +367,7 @@ func (in *Input) oldVersion(late bool, out []Command) []Command {
 	case t.SawNew:
 		in.end(firmward.TargetRolledBack, "fell-back", "went back to "+seen.Version+" by itself")
 	case t.ByHand && late:
-		in.notDone("runs " + seen.Version + " after the work at it")
+		in.undone("runs " + seen.Version + " after the work at it")
 	case !in.before(seen.Version):
 		return in.again(late, firmward.TargetFailed, "other-version", "runs "+seen.Version+", neither the version before nor the wanted one", "runs "+seen.Version+" in between", out)
 	case t.State == firmward.TargetInDoubt && late && !seen.Busy && t.Attempt < maxAttempts:

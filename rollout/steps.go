@@ -70,7 +70,7 @@ func (in *Input) unstart(to firmward.TargetState, code, why string) {
 	}
 	t.State, t.Code, t.Why, t.NextDue = to, code, why, time.Time{}
 	if to.Waits() {
-		t.NextDue = in.lookIn()
+		t.NextDue, t.Deadline = in.lookIn(), time.Time{}
 	}
 	if to.Final() {
 		t.EndedAt = in.Now
@@ -149,11 +149,24 @@ func (in *Input) unlooked() bool {
 
 // patience is the time in which a device must have come back.
 func (in *Input) patience() time.Duration {
-	return max(in.Rollout.Policy.Deadline, 2*in.Abilities.Settle)
+	return max(in.silence(), 2*in.Abilities.Settle)
 }
 
-// pause is the time between two looks: a quarter of the settle time, at least half a minute.
-func (in *Input) pause() time.Duration { return max(in.Abilities.Settle/4, 30*time.Second) }
+// silence is how long a device may be silent before that is failure: one that sleeps may sleep again.
+func (in *Input) silence() time.Duration {
+	if in.sleeper() {
+		return max(in.Rollout.Policy.Deadline, in.Rollout.Policy.WakeWithin)
+	}
+	return in.Rollout.Policy.Deadline
+}
+
+// pause is the time between two looks: a quarter of the settle time, at least half a minute. One that sleeps is looked at when it is seen.
+func (in *Input) pause() time.Duration {
+	if in.sleeper() && in.Now.After(in.Target.AcceptedAt.Add(in.Rollout.Policy.Deadline)) {
+		return time.Hour
+	}
+	return max(in.Abilities.Settle/4, 30*time.Second)
+}
 
 // reached reports whether got is the wanted version or, by the scheme, newer. An incomparable
 // version is never success.

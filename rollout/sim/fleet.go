@@ -53,6 +53,9 @@ func (w *World) settlers() []string {
 			d.Habit = 1<<w.dice(id+"habit", len(habits)) | 1<<w.dice(id+"second", len(habits))
 		}
 		d.Habit |= Habit(w.dice(id+"dead-man", 2)) * DeadMan
+		if d.Manner = w.manner(id); d.Manner.has(ByHand) {
+			d.Path = "person"
+		}
 		w.Put(d)
 		if i > 0 && w.dice(id+"behind", 4) == 0 {
 			relations = append(relations, firmward.Relation{From: id, To: order[w.dice(id+"gateway", i)], Kind: firmward.Behind})
@@ -67,6 +70,22 @@ func (w *World) settlers() []string {
 	}
 	w.Topo = topology.New(relations)
 	return order
+}
+
+// manner deals how a device and its person are: in every second fleet some are updated by hand, in every fourth some sleep.
+func (w *World) manner(id string) (m Manner) {
+	if w.dice("hands", 4) > 1 && w.dice(id+"hand", 3) == 0 {
+		m = ByHand
+		for i := 1; i <= 4; i++ { // Idle to Careless
+			if w.dice(id+manners[i], 5) == 0 {
+				m |= 1 << i
+			}
+		}
+	}
+	if w.dice("sleepers", 4) == 0 && w.dice(id+"sleeps", 3) == 0 {
+		m |= Sleeper
+	}
+	return m
 }
 
 // trouble lets an image be flawed, and vendors do what vendors do within so many minutes. name goes before the names of the dice.

@@ -178,5 +178,5 @@ func (w *World) replace(id, version string, l *Lived) {
 	}
 	facts.Firmware = version
 	delete(w.fallen, id)
-	w.devices[id] = &Device{Facts: facts, Habit: d.Habit, Path: d.Path}
+	w.devices[id] = &Device{Facts: facts, Habit: d.Habit, Manner: d.Manner, Path: d.Path}
 }
