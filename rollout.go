@@ -171,6 +171,9 @@ func (s TargetState) InFlight() bool {
 	return false
 }
 
+// CodeNotDone is the code of work that somebody said was done and is not, or that nobody did in time.
+const CodeNotDone = "not-done"
+
 // Waits reports whether a person or the device itself is waited for: it holds nothing, and its wave is not over.
 func (s TargetState) Waits() bool { return s == TargetAsked || s == TargetAsleep }
 
@@ -189,6 +192,7 @@ type Target struct {
 	Answered   bool           `json:",omitzero"` // the outcome of Command has arrived; a second one changes nothing
 	Attempt    int            `json:",omitzero"` // installations sent so far; of one by hand: how often a person has begun
 	Seq        int            `json:",omitzero"` // commands issued so far; part of command ids
+	Before     bool           `json:",omitzero"` // of one by hand: somebody looked at it before the work
 	Baseline   []ServiceState `json:",omitzero"` // how its services answered before
 	StartedAt  time.Time      `json:",omitzero"`
 	AcceptedAt time.Time      `json:",omitzero"` // when the device said "accepted", which is not "installed"

@@ -199,7 +199,7 @@ func (c *Control) decide(ctx context.Context, d firmward.Device) error {
 func refreshed(open []firmward.WorkOrder, step firmward.NextStep) []firmward.WorkOrder {
 	var out []firmward.WorkOrder
 	for _, w := range open {
-		if step.Order != nil && step.Order.Kind == w.Kind {
+		if step.Order != nil && step.Order.Kind == w.Kind && w.RolloutID == "" {
 			if w, changed := workorder.Refresh(w, step.Order.Want); changed {
 				out = append(out, w)
 			}
@@ -212,7 +212,7 @@ func refreshed(open []firmward.WorkOrder, step firmward.NextStep) []firmward.Wor
 func staleWork(open []firmward.WorkOrder, step firmward.NextStep) []firmward.WorkOrder {
 	var out []firmward.WorkOrder
 	for _, w := range open {
-		if w.State == firmward.WorkOpen && w.By == self && (step.Order == nil || step.Order.Kind != w.Kind) && (step.Now.Kind == firmward.StepWait || step.Now.Kind == firmward.StepRetire) {
+		if w.State == firmward.WorkOpen && w.By == self && w.RolloutID == "" && (step.Order == nil || step.Order.Kind != w.Kind) && (step.Now.Kind == firmward.StepWait || step.Now.Kind == firmward.StepRetire) {
 			out = append(out, w)
 		}
 	}

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -26,13 +27,21 @@ func delivery(p firmward.RolloutPolicy, c *Candidate) string {
 	return c.Path
 }
 
-// ask opens the work order of a target and looks at the device as it is before.
+// ask opens the work order of a target and asks the device as before any start.
 func (in *Input) ask(out []Command) []Command {
 	t := in.Target
 	t.State, t.Code, t.Why = firmward.TargetAsked, "", "a person is asked to update it"
 	t.WaitsTo = in.Now.Add(in.Rollout.Policy.WorkOrders)
 	out = in.send(DoAsk, out)
-	return in.send(DoLook, out)
+	return in.see(out)
+}
+
+// see looks at a device that waits for a person; until that succeeded once, as before a start, so that it is known how it was before.
+func (in *Input) see(out []Command) []Command {
+	if in.Target.Before {
+		return in.send(DoLook, out)
+	}
+	return in.send(DoPreflight, out)
 }
 
 // asked waits for a person who has not begun. Nothing is held for the device: other rollouts go on.
@@ -43,16 +52,28 @@ func (in *Input) asked(out []Command) []Command {
 		return in.start(out)
 	case Reported:
 		t.Code, t.Why, t.Deadline = "", in.Event.Why+"; looking", in.Now.Add(in.patience())
-		return in.send(DoLook, out)
+		return in.see(out)
+	case PreflightOK:
+		if in.reached(in.Event.Seen.Version) {
+			in.already()
+			return out
+		}
+		t.Before, t.Baseline = true, in.Event.Seen.Services
+		in.lookedAtAsked()
+	case PreflightRefused:
+		in.expire(in.Event.Code, in.Event.Why)
+		t.State = firmward.TargetRefused
+	case PreflightFailed:
+		in.lookedAtAsked()
 	case Looked:
 		in.lookedAtAsked()
 	case Tick:
 		switch {
 		case in.Now.Before(t.NextDue):
 		case !in.Now.Before(t.WaitsTo):
-			in.expire(notDone, "nobody has updated it in the time that its work order had")
+			in.expire(firmward.CodeNotDone, "nobody has updated it in the time that its work order had")
 		default:
-			return in.send(DoLook, out)
+			return in.see(out)
 		}
 	}
 	return out
@@ -64,7 +85,7 @@ func (in *Input) lookedAtAsked() {
 	t.NextDue = in.lookIn()
 	switch {
 	case !seen.Reachable:
-		t.Why = "it does not answer: " + seen.Note
+		t.Why = "it does not answer: " + cmp.Or(seen.Note, in.Event.Why)
 	case !seen.SameDevice:
 		t.Why = "another device answers at its address"
 	case seen.Version == "":
@@ -74,32 +95,24 @@ func (in *Input) lookedAtAsked() {
 		return
 	default:
 		t.SawNew = false // it went back since
-		if t.Baseline == nil {
-			t.Baseline = seen.Services
-		}
 		t.Why = "still " + seen.Version
 	}
 	switch {
 	case t.Deadline.IsZero(): // nobody has reported anything
 		t.Why = "waits for a person; " + t.Why
 	case in.late():
-		t.Code, t.Why, t.Deadline = notDone, "reported as done, but "+t.Why+": not done yet", time.Time{}
+		t.Code, t.Why, t.Deadline = firmward.CodeNotDone, "reported as done, but "+t.Why+": not done yet", time.Time{}
 	default:
 		t.Why, t.NextDue = "reported as done; "+t.Why, minTime(in.Now.Add(in.pause()), t.Deadline)
 	}
 }
-
-// notDone is the code of work that was said to be done and is not, or that nobody did in time.
-const notDone = "not-done"
 
 // doneUnasked judges a device that runs the wanted version although nobody said "I begin": it is what people find when they come back to
 // their list in the evening.
 func (in *Input) doneUnasked() {
 	t, r, seen := in.Target, in.Rollout, in.Event.Seen
 	if order, _ := version.Compare(in.Abilities.Scheme, seen.Version, t.Want); order == version.Greater {
-		r.Started++
-		r.InFlight++
-		in.end(firmward.TargetSucceeded, "already-installed", "runs "+seen.Version+" already, which is newer")
+		in.already()
 		return
 	}
 	if !t.SawNew {
@@ -120,6 +133,13 @@ func (in *Input) doneUnasked() {
 		return
 	}
 	in.end(firmward.TargetSucceeded, "", "runs "+seen.Version+", the same device, services answer as before; nobody had said that the work began")
+}
+
+// already ends a target that runs what is wanted, or newer, without this rollout.
+func (in *Input) already() {
+	in.Rollout.Started++
+	in.Rollout.InFlight++
+	in.end(firmward.TargetSucceeded, "already-installed", "the device runs "+in.Event.Seen.Version+" already")
 }
 
 // begun lets a person go to work. What the device may cost is claimed.
@@ -152,10 +172,10 @@ func (in *Input) atWork(out []Command) []Command {
 // undone gives a target back to the person who is to update it, until its time is over.
 func (in *Input) undone(why string) {
 	if in.Now.Before(in.Target.WaitsTo) {
-		in.unstart(firmward.TargetAsked, notDone, why+": not done yet")
+		in.unstart(firmward.TargetAsked, firmward.CodeNotDone, why+": not done yet")
 		return
 	}
-	in.unstart(firmward.TargetSkipped, notDone, why+", and the time of its work order is over")
+	in.unstart(firmward.TargetSkipped, firmward.CodeNotDone, why+", and the time of its work order is over")
 	untold(in.Rollout)
 }
 

@@ -39,8 +39,10 @@ func (in *Input) lost(out []Command) []Command {
 	case firmward.TargetCommitting:
 		t.State = firmward.TargetVerifying
 		return in.send(DoLook, out)
-	case firmward.TargetFalling, firmward.TargetAsked:
+	case firmward.TargetFalling:
 		return in.send(DoLook, out)
+	case firmward.TargetAsked:
+		return in.see(out)
 	}
 	return out
 }

@@ -209,6 +209,55 @@ var bugs = map[string]func(*engine){
 	"soak without a number":        gates(func(p *firmward.RolloutPolicy) { p.SoakMin = 0 }),
 	"soak cut short":               gates(func(p *firmward.RolloutPolicy) { p.CanarySoak, p.WaveSoak = p.CanarySoak/2, p.WaveSoak/2 }),
 	"wave opens without approval":  gates(func(p *firmward.RolloutPolicy) { p.ApproveWaves = false }),
+	"a person's word is taken for a look": func(e *engine) {
+		e.advance = func(in *rollout.Input, out []rollout.Command) []rollout.Command {
+			if in.Event.Kind == rollout.Reported && in.Target.State == firmward.TargetInstalling {
+				out = rollout.Advance(in, out)
+				in.Target.Answered = false
+				in.Event = rollout.Event{Kind: rollout.Looked, Command: in.Target.Command, Seen: rollout.Seen{Reachable: true, SameDevice: true, Version: in.Target.Want, Services: in.Target.Baseline}}
+			}
+			return rollout.Advance(in, out)
+		}
+	},
+	"a machine does what a person was asked for": func(e *engine) {
+		e.advance = func(in *rollout.Input, out []rollout.Command) []rollout.Command {
+			hand := in.Target.ByHand
+			in.Target.ByHand = hand && in.Event.Kind != rollout.PreflightOK
+			out = rollout.Advance(in, out)
+			in.Target.ByHand = hand
+			return out
+		}
+	},
+	"whoever begins is not asked about": func(e *engine) {
+		e.pick = func(r *firmward.Rollout, slots []rollout.Slot, claims rollout.Claims, topo topology.Map, stop bool) ([]rollout.Slot, []rollout.Refusal) {
+			if len(slots) == 1 && slots[0].Target.State == firmward.TargetAsked {
+				return slots, nil
+			}
+			return rollout.Pick(r, slots, claims, topo, stop)
+		}
+	},
+	"work orders open while everything is stopped": func(e *engine) {
+		e.pick = func(r *firmward.Rollout, slots []rollout.Slot, claims rollout.Claims, topo topology.Map, stop bool) ([]rollout.Slot, []rollout.Refusal) {
+			picks, not := rollout.Pick(r, slots, claims, topo, stop)
+			for i, n := range not {
+				for _, s := range slots {
+					if s.Target.DeviceID == n.DeviceID && s.Target.ByHand && s.Target.State == firmward.TargetPending && n.Code == rollout.StopAll {
+						return append(picks, s), slices.Delete(not, i, i+1)
+					}
+				}
+			}
+			return picks, not
+		}
+	},
+	"nobody gives up on who waits": func(e *engine) {
+		e.advance = func(in *rollout.Input, out []rollout.Command) []rollout.Command {
+			if t := in.Target; t.State.Waits() && in.Event.Kind == rollout.Tick && !in.Now.Before(t.WaitsTo) {
+				t.NextDue = in.Now.Add(time.Hour)
+				return out
+			}
+			return rollout.Advance(in, out)
+		}
+	},
 	"a device in two waves": func(e *engine) {
 		e.plan = func(rel firmward.Release, p firmward.RolloutPolicy, all []rollout.Candidate) ([]firmward.Target, []rollout.Refusal) {
 			targets, refused := rollout.Plan(rel, p, all)
