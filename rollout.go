@@ -143,7 +143,7 @@ const (
 	TargetVerifying  TargetState = "verifying"  // probes look
 	TargetCommitting TargetState = "committing" // healthy; the dead-man switch is being released
 	TargetFalling    TargetState = "falling-back"
-	TargetInDoubt    TargetState = "in-doubt" // a crash lost the outcome of a command
+	TargetInDoubt    TargetState = "in-doubt"           // a crash lost the outcome of a command
 	TargetAsked      TargetState = "waiting-for-person" // a work order is open; nobody is at work on it
 	TargetAsleep     TargetState = "waiting-for-wake"   // it did not answer before the start; its turn comes when it is seen
 	TargetSucceeded  TargetState = "succeeded"

@@ -86,7 +86,7 @@ type Control struct {
 	edges    edges                                                   // what hangs on what
 	joined   map[string]time.Time                                    // when a rollout last looked for late devices; of loopDeploy alone
 	rounds   map[string]round                                        // how far those who wait in a rollout were asked; of loopDeploy alone
-	wokenAt  map[targetKey]time.Time                                   // when a target that slept was last told that it was seen; of loopDeploy alone
+	wokenAt  map[targetKey]time.Time                                 // when a target that slept was last told that it was seen; of loopDeploy alone
 	sleepers atomic.Bool                                             // a rollout waits until a device is seen
 	woken    atomic.Int64                                            // how often loopDeploy was woken
 	imports  sync.Map                                                // *importing: imports of many documents that are under way

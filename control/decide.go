@@ -152,7 +152,18 @@ func (c *Control) decide(ctx context.Context, d firmward.Device) error {
 		if err := c.endExceptions(ctx, tx, d, fallen); err != nil {
 			return err
 		}
-		if orderMissing {
+		missing := orderMissing
+		if missing { // unless a rollout opened one meanwhile
+			open := true
+			others, _, err := tx.WorkOrders(ctx, store.WorkOrderFilter{Device: d.ID, Open: &open}, store.Page{})
+			if err != nil {
+				return err
+			}
+			if i := slices.IndexFunc(others, func(w firmward.WorkOrder) bool { return w.Kind == step.Order.Kind }); i >= 0 {
+				missing, step.Ref = false, others[i].ID
+			}
+		}
+		if missing {
 			w := workorder.New(store.NewID("wo"), step.Order.Kind, d, facts.Model, step.Order.Want, self, now, step.Now.By)
 			if err := tx.PutWorkOrder(ctx, w); err != nil {
 				return err

@@ -186,7 +186,7 @@ func (in rolloutYAML) policy(now time.Time) (Rollout, error) {
 		MaxInFlight: in.MaxInFlight, CanaryInFlight: in.CanaryInFlight, PerModelInFlight: 1,
 		FailureBudget: in.FailureBudget, FailureFloor: in.FailureFloor, Approvals: in.Approvals, ApproveWaves: in.ApproveWaves,
 		Deadline: time.Duration(in.Deadline), CommitWithin: time.Duration(in.CommitWithin), Window: in.Window.Window,
-		LateJoin:     in.LateJoin, WorkOrders: time.Duration(in.WorkOrders), WakeWithin: time.Duration(in.WakeWithin),
+		LateJoin: in.LateJoin, WorkOrders: time.Duration(in.WorkOrders), WakeWithin: time.Duration(in.WakeWithin),
 		RequireOwner: in.RequireOwner == nil || *in.RequireOwner, RequireStaged: in.RequireStaged, StagingValid: time.Duration(in.StagingValid),
 		HoldCore: in.HoldCore == nil || *in.HoldCore, ApprovalValid: approvalValid,
 		Channels: in.Channels, EmergencySoak: time.Duration(in.EmergencySoak),

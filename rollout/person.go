@@ -11,17 +11,17 @@ import (
 // lookAgain is the time between two looks at a device that waits for a person: the work may be done without a word.
 const lookAgain = 6 * time.Hour
 
-// byHand reports whether a person updates a device in a rollout: no driver may or can.
-func byHand(p firmward.RolloutPolicy, c *Candidate) bool {
-	return p.WorkOrders > 0 && (!c.HasDriver || c.Model.MayPatch.Value == firmward.VendorMayPatch)
+// byHand reports whether a person updates a device in a rollout: no driver may or can, or firmward has no file to give it.
+func byHand(rel firmward.Release, p firmward.RolloutPolicy, c *Candidate) bool {
+	return p.WorkOrders > 0 && (!c.HasDriver || rel.NoFile || c.Model.MayPatch.Value == firmward.VendorMayPatch)
 }
 
 // byHandPath is the delivery path of what a person brings.
 const byHandPath = "by hand"
 
 // delivery is the path by which a device gets the image: each has a canary of its own.
-func delivery(p firmward.RolloutPolicy, c *Candidate) string {
-	if byHand(p, c) {
+func delivery(rel firmward.Release, p firmward.RolloutPolicy, c *Candidate) string {
+	if byHand(rel, p, c) {
 		return byHandPath
 	}
 	return c.Path

@@ -62,6 +62,7 @@ const (
 	RefuseChannel   = "other-channel"
 	RefusePart      = "other-part"
 	RefuseVariant   = "other-variant"
+	RefuseFile      = "no-file"
 )
 
 // Plan decides who takes part, in which wave, and why everyone else does not. Wave 0 holds one
@@ -104,7 +105,7 @@ func PlanFleet(rel firmward.Release, p firmward.RolloutPolicy, n int, at func(in
 		}
 		all = append(all, fit{
 			name: c.Device.Name, id: c.Device.ID, criticality: int32(c.Device.Criticality), number: int32(i), lab: c.Device.Lab, blind: unknownRollback(c.Model),
-			kind: numbered(kinds, c.Device.Model+"\x00"+c.Device.Hardware+"\x00"+delivery(p, c)), model: numbered(models, c.Device.Model),
+			kind: numbered(kinds, c.Device.Model+"\x00"+c.Device.Hardware+"\x00"+delivery(rel, p, c)), model: numbered(models, c.Device.Model),
 		})
 	}
 	slices.SortFunc(all, func(a, b fit) int {
@@ -154,7 +155,7 @@ func numbered(numbers map[string]int32, name string) int32 {
 func target(rel firmward.Release, p firmward.RolloutPolicy, c *Candidate, wave int) firmward.Target {
 	return firmward.Target{
 		DeviceID: c.Device.ID, Wave: wave, State: firmward.TargetPending, Model: c.Device.Model,
-		From: c.Device.Firmware, Want: rel.Version, Why: "waits for " + waveName(wave), ByHand: byHand(p, c),
+		From: c.Device.Firmware, Want: rel.Version, Why: "waits for " + waveName(wave), ByHand: byHand(rel, p, c),
 	}
 }
 
@@ -188,6 +189,8 @@ func Refuse(rel firmward.Release, p firmward.RolloutPolicy, c Candidate) (code, 
 	switch {
 	case !c.HasDriver && p.WorkOrders == 0:
 		return RefuseDriver, "no driver can update it: a work order goes to a person instead"
+	case rel.NoFile && p.WorkOrders == 0:
+		return RefuseFile, "firmward does not have its file: import that, or let a person bring it by a policy with work-orders"
 	case d.Network == "":
 		return RefuseUnseen, "no network shows it, so nothing can be sent or verified"
 	case p.RequireOwner && d.Owner == "":

@@ -1509,6 +1509,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/workorders/{id}/begin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say that the work begins
+         * @description Where it is part of a rollout this is asked like any start, and refused with the reason outside its window, in a freeze, while what hangs on the device or stands in for it is being changed, or while everything is stopped.
+         */
+        post: operations["begin-workorder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/workorders/{id}/report": {
         parameters: {
             query?: never;
@@ -3137,6 +3157,8 @@ export interface components {
             models: string[];
             /** @description what other parts must be before it */
             needs?: components["schemas"]["Need"][];
+            /** @description firmward does not have it: only people bring it */
+            noFile?: boolean;
             notes?: string;
             /** @description where the person got it */
             origin: string;
@@ -3697,6 +3719,8 @@ export interface components {
             attempt: number;
             /** @description how its services answered before */
             baseline: components["schemas"]["Service"][];
+            /** @description a person updates it, by a work order */
+            byHand?: boolean;
             /** @description refusal or failure code */
             code?: string;
             /** Format: date-time */
@@ -3711,7 +3735,12 @@ export interface components {
             /** Format: date-time */
             startedAt?: string;
             /** @enum {string} */
-            state: "pending" | "claimed" | "installing" | "settling" | "verifying" | "committing" | "falling-back" | "in-doubt" | "succeeded" | "failed" | "rolled-back" | "skipped" | "refused";
+            state: "pending" | "claimed" | "installing" | "settling" | "verifying" | "committing" | "falling-back" | "in-doubt" | "waiting-for-person" | "waiting-for-wake" | "succeeded" | "failed" | "rolled-back" | "skipped" | "refused";
+            /**
+             * Format: date-time
+             * @description until when a person or the device is waited for
+             */
+            waitsTo?: string;
             want: string;
             /** Format: int64 */
             wave: number;
@@ -3866,6 +3895,10 @@ export interface components {
         };
         WorkOrder: {
             assignee?: string;
+            /** Format: date-time */
+            begunAt?: string;
+            /** @description who said last that the work begins */
+            begunBy?: string;
             by: string;
             /** Format: date-time */
             closedAt?: string;
@@ -3886,6 +3919,8 @@ export interface components {
             /** Format: date-time */
             reportedAt?: string;
             reportedBy?: string;
+            /** @description of which it is a part */
+            rollout?: string;
             /** @enum {string} */
             state: "open" | "reported-done" | "not-done-yet" | "done" | "void";
             title: string;
@@ -5802,9 +5837,9 @@ export interface operations {
     };
     "import-release": {
         parameters: {
-            query: {
-                /** @description file name */
-                name: string;
+            query?: {
+                /** @description file name; required with a file */
+                name?: string;
                 /** @description catalogue family; found by vendor and model when absent */
                 family?: string;
                 vendor?: string;
@@ -5824,6 +5859,8 @@ export interface operations {
                 /** @description advisory that it repairs; may be repeated */
                 fixes?: string[];
                 notes?: string;
+                /** @description the body is empty: firmward knows of the release and does not have it, so that only people bring it */
+                noFile?: boolean;
                 maxFrom?: string;
                 floor?: string;
                 /** @description what it replaces, such as bootloader; the firmware when absent */
@@ -7133,6 +7170,37 @@ export interface operations {
                 "application/json": components["schemas"]["WorkAssignment"];
             };
         };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkOrder"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "begin-workorder": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description OK */
             200: {
