@@ -65,8 +65,8 @@ func (ReleasesImportCmd) Help() string {
 		"    --origin https://www.axis.com/support/firmware --sha256 …",
 		"firmward releases import new.bin --vendor BD --model 'Alaris 8015' \\",
 		"    --hardware '*' --version 12.3.1 --min-from 12.1.1 --origin 'BD service'",
-		"firmward releases import --no-file --vendor HP --model 'HP Color LaserJet MFP M478f' \\",
-		"    --hardware '*' --version 20240912 --origin 'HP Smart'",
+		"firmward releases import --no-file --vendor BD --model 'Alaris 8015' \\",
+		"    --hardware '*' --version 12.3.1 --origin 'BD service brings it'",
 		"firmward releases import os.npk --vendor MikroTik --model RB750 \\",
 		"    --hardware arm --version 7.12 --needs bootloader=6.49 --origin vendor")
 }
