@@ -24,12 +24,13 @@ import (
 // simScale is how much faster than the wall the houses and labs live here.
 const simScale = 240.0
 
-// simPolicies are three ways to roll out: one device after the other until the first failure, some at once whatever happens, and waves that
-// are judged by what they show.
+// simPolicies are four ways to roll out: one device after the other until the first failure, some at once whatever happens, and waves that
+// are judged by what they show; the last one is for fleets that people update in part.
 var simPolicies = []string{
 	`{name: careful, waves: [50, 100], canary-soak: 10m, wave-soak: 10m, max-in-flight: 1, failure-budget-percent: 1, failure-floor: 0`,
 	`{name: stubborn, waves: [100], canary-soak: 5m, wave-soak: 5m, max-in-flight: 4, per-model: 4, failure-budget-percent: 100, failure-floor: 20`,
 	`{name: by-count, waves: [{count: 2}, 100], canary-soak: 5m, wave-soak: 10m, max-in-flight: 1, failure-budget-percent: 60, failure-floor: 1, silence-budget-count: 0`,
+	`{name: people, waves: [50, 100], canary-soak: 10m, wave-soak: 10m, max-in-flight: 9, per-model: 9, failure-budget-percent: 60, failure-floor: 3, work-orders: 2h`,
 }
 
 // simPolicy completes one of them.
@@ -49,19 +50,19 @@ var simFaults = map[sim.Habit]string{
 // TestSimulatorAgainstLab draws policies, fleets and faults from seeds, lets the simulator play each, and then carries the same rollout out on
 // the lab, over sockets and by the protocols of its devices. Decisions and ends must be the same.
 func TestSimulatorAgainstLab(t *testing.T) {
-	t.Parallel() // nearly all of it is waiting
-	seeds := 9   // three of each kind of device
+	t.Parallel()                                          // nearly all of it is waiting
+	seeds := []uint64{1, 2, 3, 4, 5, 6, 7, 8, 9, 103, 107} // three of each kind of device, and two of plugs that people update beside them
 	if testing.Short() || raceOn {
-		seeds = 3
+		seeds = []uint64{1, 2, 3, 103}
 	}
 	scales := []float64{simScale, simScale / 4}
 	if raceOn {
 		scales = []float64{simScale / 2, simScale / 6} // each exchange takes long
 	}
 	var all sync.WaitGroup
-	for seed := range uint64(seeds) {
+	for _, seed := range seeds {
 		all.Go(func() { // all at once, on however few cores
-			t.Run(fmt.Sprint("seed ", seed+1), func(t *testing.T) { agree(t, seed+1, scales) })
+			t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { agree(t, seed, scales) })
 		})
 	}
 	all.Wait()
@@ -84,8 +85,12 @@ func agree(t *testing.T, seed uint64, scales []float64) {
 func playBoth(t *testing.T, seed uint64, scale float64) (simulated, real sim.Decisions) {
 	dice := rand.New(rand.NewPCG(seed, 0))
 	kind := []string{"plug", "camera", "light"}[seed%3]
-	policies := simPolicy(dice.IntN(len(simPolicies)))
+	number, byHand := dice.IntN(len(simPolicies)-1), seed > 100
 	n := 5 + dice.IntN(4)
+	if byHand {
+		kind, number = "plug", len(simPolicies)-1
+	}
+	policies := simPolicy(number)
 	start := time.Now()
 	l := lab.New(lab.Options{Clock: lab.ScaledClock(start, scale), Net: lab.NewNet()})
 	t.Cleanup(func() { l.Close() })
@@ -95,7 +100,11 @@ func playBoth(t *testing.T, seed uint64, scale float64) (simulated, real sim.Dec
 		var err error
 		switch kind {
 		case "plug":
-			_, err = l.AddPlug(lab.PlugSpec{Place: place})
+			spec := lab.PlugSpec{Place: place}
+			if byHand && i%2 == 1 {
+				spec.Gen, spec.Model, spec.App = 3, appPlug, "PlugSG3"
+			}
+			_, err = l.AddPlug(spec)
 		case "camera":
 			_, err = l.AddCamera(lab.CameraSpec{Place: place, Password: lab.CameraPassword})
 		case "light":
@@ -131,7 +140,7 @@ func playBoth(t *testing.T, seed uint64, scale float64) (simulated, real sim.Dec
 	if len(fleet) != n {
 		t.Fatalf("%d of %d devices were found", len(fleet), n)
 	}
-	rel := newerFor(t, c, l, fleet[0])
+	rel := newerFor(t, c, l, fleet)
 
 	// The same dice give out the faults, to those of the lab and to those of the simulator.
 	habits := map[string]sim.Habit{}
@@ -145,6 +154,9 @@ func playBoth(t *testing.T, seed uint64, scale float64) (simulated, real sim.Dec
 			continue
 		}
 		h := might[dice.IntN(len(might))]
+		if d.Model == appPlug && h != sim.Silent && h != sim.DeadService { // how often its person tries again differs
+			continue
+		}
 		habits[d.ID] = h
 		told = append(told, d.Name+" "+h.String())
 	}
@@ -171,11 +183,57 @@ func playBoth(t *testing.T, seed uint64, scale float64) (simulated, real sim.Dec
 			}
 		}
 	}
+	if byHand {
+		defer attend(t, c, l)()
+	}
 	id := carryOut(t, c, rel.ID)
 	real = decided(t, st, id)
 	real.Names = names
 	t.Logf("seed %d: %d times %s by policy %s; %s; %s", seed, n, kind, k.Policy.Name, strings.Join(told, ", "), out.Why)
 	return simulated, real
+}
+
+// attend is bert, who does whatever work order is open, at once. The answer ends that.
+func attend(t *testing.T, c *control.Control, l *lab.Lab) (leave func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var gone sync.WaitGroup
+	gone.Go(func() {
+		look := time.NewTicker(50 * time.Millisecond)
+		defer look.Stop()
+		for open := true; ; {
+			select {
+			case <-ctx.Done():
+				return
+			case <-look.C:
+			}
+			orders, _, err := c.Store.WorkOrders(ctx, store.WorkOrderFilter{Open: &open}, store.Page{})
+			for _, w := range orders {
+				if w.RolloutID == "" {
+					continue
+				}
+				if _, err := c.BeginWork(ctx, bert, w.ID); err != nil {
+					continue // not yet
+				}
+				var d firmward.Device
+				if d, err = c.Store.Device(ctx, w.DeviceID); err != nil {
+					break
+				}
+				for _, ld := range l.Devices() {
+					if ld.Facts().Addrs[0] == d.Addrs[0] {
+						err = ld.InstallByHand(w.Want)
+					}
+				}
+				if err == nil {
+					_, err = c.ReportWork(ctx, bert, w.ID, "")
+				}
+			}
+			if err != nil && ctx.Err() == nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	return func() { cancel(); gone.Wait() }
 }
 
 // meet scans the lab twice, the second time with passwords, and names its devices in the order of their ids: that is the order in which
@@ -208,7 +266,13 @@ func meet(t *testing.T, c *control.Control) []firmward.Device {
 	if err != nil {
 		t.Fatal(err)
 	}
-	slices.SortFunc(fleet, func(a, b firmward.Device) int { return strings.Compare(a.ID, b.ID) })
+	mixed := slices.ContainsFunc(fleet, func(d firmward.Device) bool { return d.Model != fleet[0].Model })
+	slices.SortFunc(fleet, func(a, b firmward.Device) int {
+		if mixed { // the dice shall fall for the same kind each time; nothing limits who starts there
+			return a.Addrs[0].Compare(b.Addrs[0])
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
 	for i := range fleet {
 		fleet[i].Name = fmt.Sprintf("d%02d", i+1)
 		if _, err := c.SetDevice(ctx, anna, fleet[i].ID, control.DeviceFacts{Name: &fleet[i].Name}); err != nil {
@@ -218,9 +282,16 @@ func meet(t *testing.T, c *control.Control) []firmward.Device {
 	return fleet
 }
 
-// newerFor imports the next version of a device.
-func newerFor(t *testing.T, c *control.Control, l *lab.Lab, d firmward.Device) firmward.Release {
+// newerFor imports the next version of a fleet.
+func newerFor(t *testing.T, c *control.Control, l *lab.Lab, fleet []firmward.Device) firmward.Release {
 	t.Helper()
+	d, models, hardware := fleet[0], map[string]bool{}, map[string]bool{}
+	for _, like := range fleet {
+		models[like.Model], hardware[like.Hardware] = true, true
+		if like.Model != appPlug { // nobody uploads an image to those
+			d = like
+		}
+	}
 	want := map[string]string{"shelly-gen2": "1.4.4", "axis": "10.12.262", "wled": "0.15.3"}[d.Family]
 	for _, ld := range l.Devices() {
 		if ld.Facts().Addrs[0] != d.Addrs[0] {
@@ -231,7 +302,7 @@ func newerFor(t *testing.T, c *control.Control, l *lab.Lab, d firmward.Device) f
 			t.Fatal(err)
 		}
 		rel, err := c.ImportRelease(t.Context(), anna, firmward.Release{
-			Family: d.Family, Vendor: d.Vendor, Models: []string{d.Model}, Hardware: []string{d.Hardware}, Version: want, FileName: "image.bin", Origin: "the lab",
+			Family: d.Family, Vendor: d.Vendor, Models: slices.Sorted(maps.Keys(models)), Hardware: slices.Sorted(maps.Keys(hardware)), Version: want, FileName: "image.bin", Origin: "the lab",
 		}, bytes.NewReader(image))
 		if err != nil {
 			t.Fatal(err)
@@ -258,7 +329,14 @@ func carryOut(t *testing.T, c *control.Control, release string) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return r.State != firmward.RolloutRunning && r.InFlight == 0
+		if r.State == firmward.RolloutRunning || r.InFlight > 0 {
+			return false
+		}
+		waits, err := c.Store.NextTarget(ctx, r.ID) // for a person, also when everything stands
+		if err != nil {
+			t.Fatal(err)
+		}
+		return waits.IsZero()
 	})
 	if !over {
 		targets, _, err := c.Store.Targets(ctx, p.Rollout.ID, store.TargetFilter{}, store.Page{})
@@ -325,6 +403,9 @@ func decided(t *testing.T, st *store.Store, id string) sim.Decisions {
 		}
 		for n := 1; n <= g.Seq; n++ {
 			cmd, err := st.Command(ctx, fmt.Sprintf("%s.%s.%d", id, g.DeviceID, n))
+			if n == 1 && g.ByHand && firmward.CodeOf(err) == firmward.NotFound {
+				cmd.Kind, err = string(rollout.DoAsk), nil // its work order was opened with the decision
+			}
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -104,7 +104,7 @@ func (w *World) comes(r *Run, s *slot, in time.Duration) {
 // visited lets a person whose visit was in vain come again.
 func (w *World) visited(r *Run, s *slot) {
 	s.visits++
-	w.comes(r, s, time.Duration(30+w.dice(fmt.Sprint(s.DeviceID, r.ID, "again", s.visits), 1200))*time.Minute)
+	w.comes(r, s, time.Duration(10+w.dice(fmt.Sprint(s.DeviceID, r.ID, "again", s.visits), 60<<min(s.visits, 5)))*time.Minute)
 }
 
 // worksFrom lets the person of a target go on after its state changed.
