@@ -50,7 +50,7 @@ var simFaults = map[sim.Habit]string{
 // TestSimulatorAgainstLab draws policies, fleets and faults from seeds, lets the simulator play each, and then carries the same rollout out on
 // the lab, over sockets and by the protocols of its devices. Decisions and ends must be the same.
 func TestSimulatorAgainstLab(t *testing.T) {
-	t.Parallel()                                          // nearly all of it is waiting
+	t.Parallel()                                           // nearly all of it is waiting
 	seeds := []uint64{1, 2, 3, 4, 5, 6, 7, 8, 9, 103, 107} // three of each kind of device, and two of plugs that people update beside them
 	if testing.Short() || raceOn {
 		seeds = []uint64{1, 2, 3, 103}
