@@ -35,6 +35,8 @@
 //   - A withdrawn image is not sent, nor one to a family that fell in one event before a person has said that it goes on.
 //   - A wave is left only by a running rollout, when all its targets have ended, soaked, and show what the policy wants to see.
 //   - A rollout over a budget does not go on. Silence becomes failure.
+//   - No machine touches what a person updates; nobody is asked for it before its wave, nor for what was withdrawn; no word stands for a look.
+//   - Nobody is waited for longer than the policy says. Who comes late joins with a canary of its kind alone, and voids approvals.
 //   - The header counts what its targets say. Every target ends with a reason, and every rollout ends or waits for a person.
 package rollout
 

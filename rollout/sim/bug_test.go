@@ -258,6 +258,22 @@ var bugs = map[string]func(*engine){
 			return rollout.Advance(in, out)
 		}
 	},
+	"who comes late is let in without a canary": func(e *engine) {
+		e.join = func(rel firmward.Release, r *firmward.Rollout, late []rollout.Candidate, canaries map[rollout.Breed]bool) ([]firmward.Target, []rollout.Refusal) {
+			for i := range late {
+				canaries[rollout.BreedOf(rel, r.Policy, &late[i])] = true
+			}
+			return rollout.Join(rel, r, late, canaries)
+		}
+	},
+	"approval survives who comes late": func(e *engine) {
+		e.join = func(rel firmward.Release, r *firmward.Rollout, late []rollout.Candidate, canaries map[rollout.Breed]bool) ([]firmward.Target, []rollout.Refusal) {
+			approved, state := r.Approvals, r.State
+			in, out := rollout.Join(rel, r, late, canaries)
+			r.Approvals, r.State, r.Void = approved, state, ""
+			return in, out
+		}
+	},
 	"a device in two waves": func(e *engine) {
 		e.plan = func(rel firmward.Release, p firmward.RolloutPolicy, all []rollout.Candidate) ([]firmward.Target, []rollout.Refusal) {
 			targets, refused := rollout.Plan(rel, p, all)
@@ -273,20 +289,20 @@ var bugs = map[string]func(*engine){
 
 // rare are bugs that few fleets bring to light: from which seed on to look for them.
 var rare = map[string]uint64{
-	"half way is taken for no trace": 2300, "redundancy claim not shared across rollouts": 930, "a surely bad image goes on": 580,
+	"half way is taken for no trace": 5600, "redundancy claim not shared across rollouts": 930, "a surely bad image goes on": 580,
 	"withdrawal halts one rollout alone": 370, "silence budget ignored": 240,
 }
 
 // TestBugs shows that the invariants are no ornament: for each deliberate bug they fail within some thousand fleets.
 func TestBugs(t *testing.T) {
-	const fleets = 4000
+	const fleets = 6500
 	began := time.Date(2026, 3, 2, 18, 0, 0, 0, time.UTC)
 	for name, put := range bugs {
 		t.Run(name, func(t *testing.T) {
 			e := sound
 			put(&e)
 			for seed := rare[name]; seed < fleets; seed++ {
-				w := random(seed, began, e)
+				w := random(seed, began, Everyone, e)
 				err := w.Run(began.AddDate(0, 0, 4))
 				if err == nil {
 					err = w.Calm()

@@ -60,6 +60,7 @@ type World struct {
 	PeakDown int // most devices that were dark at one time, those behind them included
 
 	engine     engine
+	cast       Cast
 	devices    map[string]*Device
 	ids        []string // of devices, sorted; see everyone
 	runs       []*Run
