@@ -182,7 +182,8 @@ type Target struct {
 	Answered   bool           `json:",omitzero"` // the outcome of Command has arrived; a second one changes nothing
 	Attempt    int            `json:",omitzero"` // installations sent so far
 	Seq        int            `json:",omitzero"` // commands issued so far; part of command ids
-	Baseline   []ServiceState `json:",omitzero"` // how its services answered before
+	Baseline   []ServiceState `json:",omitzero"` // how its services, and those directly behind it, answered before
+	Unasked    int            `json:",omitzero"` // devices behind it that nobody asked before the start, since there are so many
 	StartedAt  time.Time      `json:",omitzero"`
 	AcceptedAt time.Time      `json:",omitzero"` // when the device said "accepted", which is not "installed"
 	BackAt     time.Time      `json:",omitzero"` // when a look first saw the wanted version run
@@ -205,9 +206,10 @@ type UpdateTime struct {
 	At        time.Time     // of that look
 }
 
-// ServiceState is how one service of a device answered.
+// ServiceState is how one service of a device answered, or one device that stands behind it.
 type ServiceState struct {
-	Probe string
-	OK    bool
-	Note  string
+	Probe  string // of a device behind it: what people call it
+	OK     bool
+	Note   string
+	Behind string `json:",omitempty"` // id of the device behind it; empty: a service of its own
 }

@@ -201,7 +201,7 @@ func (c *Control) act(ctx context.Context, o rollout.Command, cmd store.Command)
 	case rollout.DoRevert:
 		return c.revert(ctx, j)
 	}
-	seen, err := c.eyes(ctx, j.device)
+	seen, err := c.see(ctx, j)
 	return rollout.Event{Kind: rollout.Looked, Seen: seen.Seen}, err
 }
 
@@ -244,6 +244,9 @@ func (c *Control) preflight(ctx context.Context, j job) (rollout.Event, error) {
 		return rollout.Event{}, err
 	case ev != nil:
 		return *ev, nil
+	}
+	if err := c.askBehind(ctx, j, &seen); err != nil {
+		return rollout.Event{}, err
 	}
 	return rollout.Event{Kind: rollout.PreflightOK, Seen: seen.Seen}, nil
 }

@@ -78,18 +78,19 @@ type Target struct {
 	From      string               `json:"from,omitempty"`
 	Want      string               `json:"want"`
 	Attempt   int                  `json:"attempt"`
-	Baseline  []Service            `json:"baseline" doc:"how its services answered before"`
+	Baseline  []Service            `json:"baseline" doc:"how its services, and those directly behind it, answered before"`
 	StartedAt time.Time            `json:"startedAt,omitzero"`
 	Accepted  time.Time            `json:"acceptedAt,omitzero" doc:"when the device said accepted, which is not installed"`
 	Deadline  time.Time            `json:"deadline,omitzero"`
 	EndedAt   time.Time            `json:"endedAt,omitzero"`
 }
 
-// Service is how one service of a device answered.
+// Service is how one service of a device answered, or one device that stands behind it.
 type Service struct {
-	Probe string `json:"probe"`
-	OK    bool   `json:"ok"`
-	Note  string `json:"note,omitempty"`
+	Probe  string `json:"probe" doc:"or which device behind it, in words"`
+	OK     bool   `json:"ok"`
+	Note   string `json:"note,omitempty"`
+	Behind string `json:"behind,omitempty" doc:"id of the device behind it"`
 }
 
 func serviceOf(s firmward.ServiceState) Service { return Service(s) }

@@ -125,9 +125,10 @@ type (
 		Control   string           `json:"control,omitempty"`
 	}
 	serviceFact struct {
-		Probe string `json:"probe"`
-		OK    bool   `json:"ok"`
-		Note  string `json:"note,omitempty"`
+		Probe  string `json:"probe"`
+		OK     bool   `json:"ok"`
+		Note   string `json:"note,omitempty"`
+		Behind string `json:"behind,omitempty"`
 	}
 	approvalFact struct {
 		Actor string    `json:"actor"`

@@ -12,7 +12,7 @@
 //   - Nothing starts outside its window, in a freeze, or so late that the device would not be back before they come; the
 //     same is asked once more just before the image is sent. Being hastened lifts no freeze.
 //   - "Accepted" is not "installed". A target succeeds only after our own look saw the same device
-//     run the wanted version with its services answering as before.
+//     run the wanted version with its services answering as before, and those directly behind it too.
 //   - Silence has a deadline and then is failure. Inconclusive pauses; it never promotes.
 //   - A failed canary halts. Later, failures are counted over started targets, as they are or with a confidence bound (bound.go), and
 //     absolutely; silent devices also apart.
@@ -32,6 +32,7 @@
 //   - An image is not sent again before somebody has looked what became of the one before, nor to a device that stands half way.
 //   - A withdrawn image is not sent, nor one to a family that fell in one event before a person has said that it goes on.
 //   - A wave is left only by a running rollout, when all its targets have ended, soaked, and show what the policy wants to see.
+//   - A device is not verified while one directly behind it, which answered before, does not, unless that one was changed itself since.
 //   - A rollout over a budget does not go on. Silence becomes failure.
 //   - The header counts what its targets say. Every target ends with a reason, and every rollout ends or waits for a person.
 package rollout
@@ -74,7 +75,8 @@ type Seen struct {
 	Busy        bool
 	Uncommitted bool
 	FallsBackIn time.Duration
-	Services    []firmward.ServiceState
+	Services    []firmward.ServiceState // its own, and of those directly behind it: before the start as far as they could be asked, later those that answered then
+	Unasked     int                     // before the start: devices behind it that nobody asked, since there are so many
 	Note        string
 }
 
@@ -209,7 +211,7 @@ func (in *Input) claimed(out []Command) []Command {
 	switch in.Event.Kind {
 	case PreflightOK:
 		seen := in.Event.Seen
-		t.Baseline = seen.Services
+		t.Baseline, t.Unasked = seen.Services, seen.Unasked
 		planned := t.From
 		if seen.Version != "" {
 			t.From = seen.Version
@@ -323,14 +325,14 @@ func (in *Input) judge(out []Command) []Command {
 	if t.State == firmward.TargetInDoubt {
 		t.State = firmward.TargetVerifying
 	}
-	if dead := worse(t.Baseline, seen.Services); dead != "" {
-		return in.deadService(dead, out)
+	if gone := worse(t.Baseline, seen.Services); gone.what != "" {
+		return in.worsened(gone, out)
 	}
 	if seen.Uncommitted {
 		t.State, t.Why = firmward.TargetCommitting, "healthy on trial; committing"
 		return in.send(DoCommit, out)
 	}
-	in.end(firmward.TargetSucceeded, "", "runs "+seen.Version+", the same device, services answer as before")
+	in.end(firmward.TargetSucceeded, "", "runs "+seen.Version+", the same device, "+in.works())
 	return out
 }
 
@@ -349,31 +351,31 @@ func (in *Input) oldVersion(late bool, out []Command) []Command {
 	return out
 }
 
-// deadService decides about a device that runs the new version but whose service fails.
-func (in *Input) deadService(dead string, out []Command) []Command {
+// worsened decides about a device that runs the new version but does not serve, or does not reach what is behind it, as before.
+func (in *Input) worsened(gone loss, out []Command) []Command {
 	t, seen := in.Target, in.Event.Seen
 	grace := t.AcceptedAt.Add(3 * in.Abilities.Settle)
 	if seen.Uncommitted {
 		grace = minTime(grace, in.Now.Add(seen.FallsBackIn-in.Abilities.Settle/2))
 	}
 	if in.Now.Before(grace) {
-		t.State, t.Why = firmward.TargetVerifying, "new version; "+dead+" does not answer yet"
+		t.State, t.Why = firmward.TargetVerifying, "new version; "+gone.what+" does not answer yet"
 		t.NextDue = in.Now.Add(in.pause())
 		return out
 	}
 	switch {
 	case seen.Uncommitted:
-		t.State, t.Code, t.Why = firmward.TargetFalling, "service-dead", dead+" is dead after the update; not committed, the device will fall back by itself"
+		t.State, t.Code, t.Why = firmward.TargetFalling, gone.code, gone.what+" is "+gone.how+" after the update; not committed, the device will fall back by itself"
 		wait := seen.FallsBackIn + in.Abilities.Settle
 		t.NextDue, t.Deadline = in.Now.Add(wait), in.Now.Add(wait+in.patience())
-		in.brake(dead + " was dead after the update")
+		in.brake(gone.what + " was " + gone.how + " after the update")
 	case in.Abilities.CanRevert:
-		t.State, t.Code, t.Why = firmward.TargetFalling, "service-dead", dead+" is dead after the update; going back"
+		t.State, t.Code, t.Why = firmward.TargetFalling, gone.code, gone.what+" is "+gone.how+" after the update; going back"
 		t.Deadline = in.Now.Add(in.patience())
-		in.brake(dead + " was dead after the update")
+		in.brake(gone.what + " was " + gone.how + " after the update")
 		return in.send(DoRevert, out)
 	default:
-		in.end(firmward.TargetFailed, "service-dead", "runs "+seen.Version+", but "+dead+" is dead; the device cannot go back")
+		in.end(firmward.TargetFailed, gone.code, "runs "+seen.Version+", but "+gone.what+" is "+gone.how+"; the device cannot go back")
 	}
 	return out
 }

@@ -209,6 +209,27 @@ var bugs = map[string]func(*engine){
 	"soak without a number":        gates(func(p *firmward.RolloutPolicy) { p.SoakMin = 0 }),
 	"soak cut short":               gates(func(p *firmward.RolloutPolicy) { p.CanarySoak, p.WaveSoak = p.CanarySoak/2, p.WaveSoak/2 }),
 	"wave opens without approval":  gates(func(p *firmward.RolloutPolicy) { p.ApproveWaves = false }),
+	"a lost child passes": func(e *engine) {
+		e.advance = func(in *rollout.Input, out []rollout.Command) []rollout.Command {
+			if in.Event.Kind == rollout.Looked {
+				in.Event.Seen.Services = slices.Clone(in.Event.Seen.Services)
+				for i := range in.Event.Seen.Services {
+					if s := &in.Event.Seen.Services[i]; s.Behind != "" {
+						s.OK = true
+					}
+				}
+			}
+			return rollout.Advance(in, out)
+		}
+	},
+	"nobody asks who was there before": func(e *engine) {
+		e.advance = func(in *rollout.Input, out []rollout.Command) []rollout.Command {
+			if in.Event.Kind == rollout.PreflightOK {
+				in.Event.Seen.Services = slices.DeleteFunc(slices.Clone(in.Event.Seen.Services), func(s firmward.ServiceState) bool { return s.Behind != "" })
+			}
+			return rollout.Advance(in, out)
+		}
+	},
 	"a device in two waves": func(e *engine) {
 		e.plan = func(rel firmward.Release, p firmward.RolloutPolicy, all []rollout.Candidate) ([]firmward.Target, []rollout.Refusal) {
 			targets, refused := rollout.Plan(rel, p, all)

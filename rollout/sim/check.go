@@ -132,6 +132,9 @@ func (w *World) changed(r *Run, s *slot, before firmward.Target) {
 		if !s.dev.sawNew && s.Code != "already-installed" {
 			w.fail("%s succeeded, but no look ever saw the new version at work", s.DeviceID)
 		}
+		if len(s.missing) > 0 && s.Code != "already-installed" {
+			w.fail("%s is verified, and %v directly behind it answered before and does not now", s.DeviceID, s.missing)
+		}
 	case firmward.TargetFailed, firmward.TargetRolledBack:
 		if s.Wave == 0 && r.State == firmward.RolloutRunning {
 			w.fail("canary %s failed and the rollout goes on", s.DeviceID)
@@ -168,6 +171,8 @@ func (w *World) gated(r *Run, wave int, was firmward.RolloutState) {
 			w.fail("wave %d was left while %s is %s", wave, s.DeviceID, s.State)
 		case s.State == firmward.TargetSucceeded && s.SoakedAt.IsZero():
 			w.fail("wave %d was left before %s was looked at after its soak", wave, s.DeviceID)
+		case s.State == firmward.TargetSucceeded && len(s.missing) > 0:
+			w.fail("wave %d was left, and %v directly behind %s answered before and does not now", wave, s.missing, s.DeviceID)
 		case wave == 0 && (s.State == firmward.TargetSkipped || s.State == firmward.TargetRefused):
 			w.fail("canary %s was never tried and the rollout went on", s.DeviceID)
 		case s.State == firmward.TargetFailed || s.State == firmward.TargetRolledBack:

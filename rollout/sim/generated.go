@@ -27,7 +27,7 @@ func Generated(n int, seed uint64, p firmward.RolloutPolicy, begin time.Time) Ca
 	var ids strings.Builder
 	ids.Grow(n * idLength)
 	for i := range n {
-		fmt.Fprintf(&ids, "device-%07d", i)
+		fmt.Fprintf(&ids, idPrefix+"%07d", i)
 	}
 	g.ids = ids.String()
 	c.Release.Models = g.models
@@ -38,7 +38,8 @@ func Generated(n int, seed uint64, p firmward.RolloutPolicy, begin time.Time) Ca
 const (
 	perSite   = 200
 	perRouter = 50
-	idLength  = len("device-0000000")
+	idPrefix  = "device-"
+	idLength  = len(idPrefix + "0000000")
 )
 
 // generated makes each device when it is asked for: a million of them would not fit.

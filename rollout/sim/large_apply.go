@@ -2,6 +2,7 @@ package sim
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -24,6 +25,9 @@ func (l *large) apply(i int32, ev rollout.Event) {
 	r, was := &l.all[i], l.run.State
 	before, whyBefore, dueBefore, soakedBefore := r.at(), r.why, r.due, r.is.has(soaked)
 	t := l.target(i, r)
+	if ev.Kind == rollout.Looked {
+		t.Baseline = append(slices.Clip(t.Baseline), l.behind.before...)
+	}
 	count := &l.counts[r.wave]
 	tally(count, &t, -1)
 	l.tally[r.state]--
@@ -81,7 +85,8 @@ func (l *large) end(h happening) {
 		l.sending(h.device, r)
 	}
 	dark, dies := r.dark, r.dies
-	ev := l.act(r, v)
+	ev := l.act(h.device, r, v)
+	l.askBehind(h.device, &ev)
 	if v == rollout.DoInstall && r.habit&^(DeadMan|WayBack) != 0 {
 		l.odd = append(l.odd, h.device)
 	}
@@ -128,6 +133,7 @@ func (l *large) claim(i int32, was, is firmward.TargetState) {
 	group := l.c.Topo.Group(d.ID)
 	if n > 0 {
 		l.claims.Device[d.ID] = l.run.ID
+		l.itself(d.ID)
 	} else {
 		delete(l.claims.Device, d.ID)
 	}

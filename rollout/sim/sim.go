@@ -101,6 +101,9 @@ type Run struct {
 type slot struct {
 	firmward.Target
 	dev *Device
+
+	carried []string // devices directly behind it that answered before the start
+	missing []string // of these: those that were silent when it was looked at last, and were not changed themselves since
 }
 
 // item is one thing that happens at a time.
@@ -161,7 +164,7 @@ func (w *World) Plan(id, author string, rel firmward.Release, p firmward.Rollout
 		for len(r.waves) <= t.Wave {
 			r.waves = append(r.waves, nil)
 		}
-		s := &slot{t, w.devices[t.DeviceID]}
+		s := &slot{Target: t, dev: w.devices[t.DeviceID]}
 		r.waves[t.Wave] = append(r.waves[t.Wave], s)
 		r.byID[t.DeviceID] = s
 	}

@@ -152,7 +152,10 @@ func (w *World) luck(name string, order []string) {
 		d := w.devices[id]
 		d.Habit &= DeadMan
 		if w.dice(name+id+"bad", 100) < bad {
-			d.Habit |= 1<<w.dice(name+id+"habit", len(habits)) | 1<<w.dice(name+id+"second", len(habits))
+			d.Habit |= 1<<w.dice(name+id+"habit", dealt) | 1<<w.dice(name+id+"second", dealt)
+		}
+		if w.dice(name+id+"loses", 16) == 0 {
+			d.Habit |= LosesChild
 		}
 	}
 }
@@ -172,7 +175,7 @@ func (w *World) replace(id, version string, l *Lived) {
 	switch {
 	case facts.Model != "M0" && facts.Model != "M1":
 		facts.Model = "M0"
-	case !lost && !d.dead && !d.trial:
+	case !lost && !d.dead && !d.cuts && !d.trial:
 		d.flashes, d.unread, d.touched = nil, "", false
 		return
 	}

@@ -3506,8 +3506,11 @@ export interface components {
             version: string;
         };
         Service: {
+            /** @description id of the device behind it */
+            behind?: string;
             note?: string;
             ok: boolean;
+            /** @description or which device behind it, in words */
             probe: string;
         };
         SetAutoUpdates: {
@@ -3695,7 +3698,7 @@ export interface components {
             acceptedAt?: string;
             /** Format: int64 */
             attempt: number;
-            /** @description how its services answered before */
+            /** @description how its services, and those directly behind it, answered before */
             baseline: components["schemas"]["Service"][];
             /** @description refusal or failure code */
             code?: string;
