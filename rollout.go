@@ -104,6 +104,7 @@ type Rollout struct {
 	InFlight     int
 	Silent       int       // of Failed: those that did not answer any more
 	Inconclusive int       // could not be tried: nothing was installed, nothing is known
+	StillOpen    int       `json:",omitzero"` // of Succeeded in the open wave: those on which something is open that the release was to close
 	Streak       int       // successes since the last failure
 	NextDue      time.Time // when the loop must look again; zero: on an event only
 	Version      int64     // optimistic lock
@@ -184,6 +185,8 @@ type Target struct {
 	Seq        int            `json:",omitzero"` // commands issued so far; part of command ids
 	Baseline   []ServiceState `json:",omitzero"` // how its services, and those directly behind it, answered before
 	Unasked    int            `json:",omitzero"` // devices behind it that nobody asked before the start, since there are so many
+	Closes     []string       `json:",omitzero"` // advisories that were open on it before the start and that the release is to close
+	StillOpen  []string       `json:",omitzero"` // of these: what is open with the version that the last look read
 	StartedAt  time.Time      `json:",omitzero"`
 	AcceptedAt time.Time      `json:",omitzero"` // when the device said "accepted", which is not "installed"
 	BackAt     time.Time      `json:",omitzero"` // when a look first saw the wanted version run
@@ -193,6 +196,14 @@ type Target struct {
 	StartBy    time.Time      `json:",omitzero"` // the image must be on its way by then, or window or freeze come before the end; zero: no such time
 	NextDue    time.Time      `json:",omitzero"` // when the loop must look again
 	EndedAt    time.Time      `json:",omitzero"`
+}
+
+// Closed gives what the update closed, by assessing the device anew with the version that a look read; nothing while it has not succeeded.
+func (t Target) Closed() []string {
+	if t.State != TargetSucceeded {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(t.Closes), func(id string) bool { return slices.Contains(t.StillOpen, id) })
 }
 
 // UpdateTime is how long one update took.

@@ -22,14 +22,20 @@ const (
 	behindLeast  = 5 * time.Second  // but at least this
 )
 
-// see looks at the device of a command, and at those directly behind it that answered before the start.
+// see looks at the device of a command, at those directly behind it that answered before the start, and at what its release was to close on it.
 func (c *Control) see(ctx context.Context, j job) (seenNow, error) {
 	began := time.Now()
 	seen, err := c.eyes(ctx, j.device)
 	if err != nil || !seen.Reachable || !seen.SameDevice {
 		return seen, err
 	}
-	return seen, c.askWhoAnswered(ctx, j, &seen, began)
+	if err := c.askWhoAnswered(ctx, j, &seen, began); err != nil {
+		return seen, err
+	}
+	if len(j.target.Closes) > 0 && seen.Version != "" && seen.Version != j.target.From {
+		seen.StillOpen, err = c.stillOpen(ctx, j.device.ID, j.target.Closes, seen.Version)
+	}
+	return seen, err
 }
 
 // askBehind looks before the start how those directly behind a device answer. Who is retired, is being changed, or may not be asked does not count.

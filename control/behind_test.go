@@ -44,13 +44,6 @@ func plugsBehind(t *testing.T, plugs int) *faultStory {
 	return s
 }
 
-func (s *faultStory) known(name string) firmward.Device {
-	s.t.Helper()
-	d, err := s.house.Store.Device(s.house.ctx, s.ids[name])
-	s.must(err)
-	return d
-}
-
 // TestBehind: before an update all directly behind a device are asked, afterwards those that answered. Who is retired, is or was changed itself, or stands in
 // a network that nobody names does not count.
 func TestBehind(t *testing.T) {

@@ -248,6 +248,9 @@ func (c *Control) preflight(ctx context.Context, j job) (rollout.Event, error) {
 	if err := c.askBehind(ctx, j, &seen); err != nil {
 		return rollout.Event{}, err
 	}
+	if seen.Closes, err = c.toClose(ctx, j.release, j.device); err != nil {
+		return rollout.Event{}, err
+	}
 	return rollout.Event{Kind: rollout.PreflightOK, Seen: seen.Seen}, nil
 }
 

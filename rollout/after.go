@@ -79,7 +79,7 @@ func (in *Input) fallen(out []Command) []Command {
 	case !seen.Reachable || !seen.SameDevice:
 		return in.again(late, firmward.TargetFailed, "silent", "silent after its fall-back; its deadline has passed", "silent while it falls back", out)
 	case code == notCommitted && in.reached(seen.Version) && !seen.Uncommitted && gone.what == "":
-		in.end(firmward.TargetSucceeded, "", "runs "+seen.Version+" after all, committed, "+in.works())
+		in.verified("runs " + seen.Version + " after all, committed, " + in.works())
 	case in.reached(seen.Version) || seen.Version == "":
 		return in.again(late, firmward.TargetFailed, code, "did not fall back until its deadline", "has not fallen back yet", out)
 	case gone.what != "":
@@ -109,10 +109,12 @@ func (in *Input) soaking(out []Command) []Command {
 		switch {
 		case seen.Reachable && seen.SameDevice && in.reached(seen.Version) && gone.what == "":
 			t.SoakedAt, t.NextDue = in.Now, time.Time{}
-			t.Why = "healthy after its soak" + in.unasked()
+			in.reassessed()
+			t.Why = "healthy after its soak" + in.unasked() + in.remedied()
 		case !in.late() && (!seen.Reachable || seen.SameDevice):
 			t.NextDue = minTime(in.Now.Add(in.pause()), t.Deadline)
 		default:
+			in.forget()
 			r.Succeeded--
 			r.InFlight++ // end takes it off again
 			code, why := "soak", "did not stay healthy: "

@@ -16,7 +16,7 @@
 //   - Silence has a deadline and then is failure. Inconclusive pauses; it never promotes.
 //   - A failed canary halts. Later, failures are counted over started targets, as they are or with a confidence bound (bound.go), and
 //     absolutely; silent devices also apart.
-//   - What a wave shows too little of pauses; only a person's reason lets it pass.
+//   - What a wave shows too little of pauses; only a person's reason lets it pass. So does what the release should have closed and did not.
 //   - A withdrawn release halts every rollout that carries it, for good. Many devices of a family that fall together while nobody
 //     changes them are one event of their vendor, and halt every rollout of the family (vendor.go).
 //
@@ -33,6 +33,7 @@
 //   - A withdrawn image is not sent, nor one to a family that fell in one event before a person has said that it goes on.
 //   - A wave is left only by a running rollout, when all its targets have ended, soaked, and show what the policy wants to see.
 //   - A device is not verified while one directly behind it, which answered before, does not, unless that one was changed itself since.
+//   - A target says what its release closed and what is still open, and no wave with something still open is left without a person's word.
 //   - A rollout over a budget does not go on. Silence becomes failure.
 //   - The header counts what its targets say. Every target ends with a reason, and every rollout ends or waits for a person.
 package rollout
@@ -76,6 +77,8 @@ type Seen struct {
 	Uncommitted bool
 	FallsBackIn time.Duration
 	Services    []firmward.ServiceState // its own, and of those directly behind it: before the start as far as they could be asked, later those that answered then
+	Closes      []string                // before the start: advisories that are open on it and that the release is to close
+	StillOpen   []string                // later: of those, what is open with Version
 	Unasked     int                     // before the start: devices behind it that nobody asked, since there are so many
 	Note        string
 }
@@ -196,6 +199,7 @@ const asking = "asking the device before anything is sent"
 func (in *Input) start(out []Command) []Command {
 	t, r := in.Target, in.Rollout
 	t.StartedAt, t.Code, t.StartBy = in.Now, "", in.Event.StartBy
+	t.Closes, t.StillOpen = nil, nil
 	t.Deadline = in.Now.Add(r.Policy.Deadline)
 	r.Started++
 	r.InFlight++
@@ -238,6 +242,7 @@ func (in *Input) claimed(out []Command) []Command {
 			in.unstart(firmward.TargetPending, "", "the answer before the start came too late; its turn comes again")
 			return out
 		}
+		t.Closes = seen.Closes
 		t.Attempt++
 		t.State, t.Why = firmward.TargetInstalling, "the image is on its way"
 		t.Deadline = in.Now.Add(r.Policy.Deadline)
@@ -332,7 +337,7 @@ func (in *Input) judge(out []Command) []Command {
 		t.State, t.Why = firmward.TargetCommitting, "healthy on trial; committing"
 		return in.send(DoCommit, out)
 	}
-	in.end(firmward.TargetSucceeded, "", "runs "+seen.Version+", the same device, "+in.works())
+	in.verified("runs " + seen.Version + ", the same device, " + in.works())
 	return out
 }
 

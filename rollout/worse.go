@@ -66,9 +66,9 @@ func (in *Input) works() string {
 		}
 	}
 	if behind == 0 {
-		return "services answer as before" + in.unasked()
+		return "services answer as before"
 	}
-	return "services and " + devices(behind) + " behind it answer as before" + in.unasked()
+	return "services and " + devices(behind) + " behind it answer as before"
 }
 
 // unasked says how many devices behind one nobody can vouch for, or "".

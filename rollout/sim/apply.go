@@ -183,6 +183,7 @@ func (w *World) perform(r *Run, s *slot, c rollout.Command) rollout.Event {
 	died := s.dev.diesAt
 	ev := s.dev.do(c.Verb, r.Release.Version, r.Policy.CommitWithin, w.Now)
 	w.askBehind(s, &ev)
+	w.assess(r, s, &ev)
 	if s.dev.darkTo.After(was) {
 		w.darken(s.dev)
 	}

@@ -132,6 +132,7 @@ func (w *World) changed(r *Run, s *slot, before firmward.Target) {
 		if !s.dev.sawNew && s.Code != "already-installed" {
 			w.fail("%s succeeded, but no look ever saw the new version at work", s.DeviceID)
 		}
+		w.remedied(s)
 		if len(s.missing) > 0 && s.Code != "already-installed" {
 			w.fail("%s is verified, and %v directly behind it answered before and does not now", s.DeviceID, s.missing)
 		}
@@ -196,12 +197,15 @@ func (w *World) check() {
 	}
 	busy, groups := map[string]string{}, map[string]string{}
 	for _, r := range w.runs {
-		var started, good, bad, silent, untried, flying int
+		var started, good, bad, silent, untried, flying, open int
 		for _, wave := range r.waves {
 			for _, s := range wave {
 				switch s.State {
 				case firmward.TargetSucceeded:
 					good++
+					if s.Wave == r.Wave && s.Code == rollout.StillOpen {
+						open++
+					}
 				case firmward.TargetFailed, firmward.TargetRolledBack:
 					bad++
 					if s.Code == "silent" || s.Code == "not-reachable" {
@@ -235,8 +239,8 @@ func (w *World) check() {
 		if r.Started != started || r.Succeeded != good || r.Failed != bad || r.InFlight != flying {
 			w.fail("%s counts started %d succeeded %d failed %d in flight %d, its targets say %d %d %d %d", r.ID, r.Started, r.Succeeded, r.Failed, r.InFlight, started, good, bad, flying)
 		}
-		if r.Silent != silent || r.Inconclusive != untried || r.Streak != r.streak {
-			w.fail("%s counts silent %d inconclusive %d in a row %d, its targets say %d %d %d", r.ID, r.Silent, r.Inconclusive, r.Streak, silent, untried, r.streak)
+		if r.Silent != silent || r.Inconclusive != untried || r.Streak != r.streak || r.StillOpen != open {
+			w.fail("%s counts silent %d inconclusive %d in a row %d still open %d, its targets say %d %d %d %d", r.ID, r.Silent, r.Inconclusive, r.Streak, r.StillOpen, silent, untried, r.streak, open)
 		}
 		if own := r.Policy.CanaryInFlight; r.Wave == 0 && own > 0 && flying > own {
 			w.fail("%s changes %d canaries at once, their cap is %d", r.ID, flying, own)

@@ -40,6 +40,7 @@ const (
 	DiesLate                      // dies three days after the update
 	Skewed                        // its clock is wrong: it says five minutes more than it has until it falls back
 	LosesChild                    // with the new version it does not reach the first device behind it
+	StaysOpen                     // the new version does not close what it should
 )
 
 // dealt is how many habits the dice deal out to fleets made by chance. Later ones have dice of their own, so that a seed stays what it was.
@@ -48,7 +49,7 @@ const dealt = 23
 var habits = [...]string{
 	"unreachable", "unfit", "refuses", "unsent", "breaks-off", "nothing", "old-version", "silent", "dead-service", "dead-man",
 	"way-back", "no-hold", "commit-fails", "no-fall", "stranger", "mute", "dies", "slow", "bricks", "power-cut", "minimal", "dies-late", "skewed",
-	"loses-child",
+	"loses-child", "stays-open",
 }
 
 // ParseHabit finds a habit by its name.
@@ -80,6 +81,7 @@ type Device struct {
 	Facts  firmward.Device
 	Runs   upgrade.State // its variant and the versions of its parts
 	Habit  Habit
+	Open   []string // advisories that are open on it
 	Script []string // trouble with its next commands, as "crash-after install"; each is used once
 
 	Path    string // delivery path of its images

@@ -15,7 +15,7 @@ import (
 func Generated(n int, seed uint64, p firmward.RolloutPolicy, begin time.Time) Case {
 	g := &generated{n: n, dice: World{Seed: seed}}
 	c := Case{
-		Release: firmward.Release{ID: "rel-generated", Family: "generated", Hardware: []string{"*"}, Version: "2.0.0"},
+		Release: firmward.Release{ID: "rel-generated", Family: "generated", Hardware: []string{"*"}, Version: "2.0.0", Fixes: []string{"what it mends"}},
 		Policy:  p, Begin: begin, made: g,
 	}
 	for m := range min(40, 1+n/50) {

@@ -87,6 +87,7 @@ func (l *large) end(h happening) {
 	dark, dies := r.dark, r.dies
 	ev := l.act(h.device, r, v)
 	l.askBehind(h.device, &ev)
+	l.assess(r, &ev)
 	if v == rollout.DoInstall && r.habit&^(DeadMan|WayBack) != 0 {
 		l.odd = append(l.odd, h.device)
 	}

@@ -137,3 +137,13 @@ func (l *large) name(id string) string {
 	}
 	return id
 }
+
+// assess is World.assess, where all that the release closes is open on every device.
+func (l *large) assess(r *record, ev *rollout.Event) {
+	switch fixes := l.c.Release.Fixes; {
+	case ev.Kind == rollout.PreflightOK:
+		ev.Seen.Closes = fixes
+	case ev.Kind == rollout.Looked && ev.Seen.Version != "" && ev.Seen.Version != l.said.all[r.from] && (r.habit | r.got).has(StaysOpen):
+		ev.Seen.StillOpen = fixes
+	}
+}

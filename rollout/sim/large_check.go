@@ -102,6 +102,8 @@ func (l *large) left(wave int, was firmward.RolloutState) {
 			l.fail("wave %d was left while %s is %s", wave, l.fleet.id(i), t.at())
 		case t.at() == firmward.TargetSucceeded && !t.is.has(soaked):
 			l.fail("wave %d was left before %s was looked at after its soak", wave, l.fleet.id(i))
+		case t.at() == firmward.TargetSucceeded && (t.habit | t.got).has(StaysOpen) && len(l.c.Release.Fixes) > 0 && t.is.has(sent) && r.State != firmward.RolloutFinished:
+			l.fail("wave %d was left, and what the release should have closed is open on %s", wave, l.fleet.id(i))
 		}
 	}
 	soak := r.Policy.WaveSoak

@@ -135,7 +135,7 @@ func (l *large) target(i int32, r *record) firmward.Target {
 		t.SoakedAt = l.c.Begin // when is of no account
 	}
 	if r.is.has(asked) {
-		t.Baseline = service(r.is.has(wasUp))
+		t.Baseline, t.Closes = service(r.is.has(wasUp)), l.c.Release.Fixes // as all that the release closes is open on every device
 	}
 	if r.seq > 0 {
 		t.Command = current

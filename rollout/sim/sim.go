@@ -102,6 +102,7 @@ type slot struct {
 	firmward.Target
 	dev *Device
 
+	closes  []string // what is open on it and its release is to close
 	carried []string // devices directly behind it that answered before the start
 	missing []string // of these: those that were silent when it was looked at last, and were not changed themselves since
 }

@@ -65,7 +65,7 @@ func (w *World) month(m int, order []string, l *Lived) error {
 	w.luck(name, order)
 	version := fmt.Sprintf("%d.0.0", m+2)
 	rel := firmward.Release{
-		ID: "rel-" + version, Family: "f", Models: []string{"M0", "M1"}, Version: version,
+		ID: "rel-" + version, Family: "f", Models: []string{"M0", "M1"}, Version: version, Fixes: fixes,
 		Hardware: [][]string{{"*"}, {"*"}, {"h0"}, {"h0", "h1"}}[roll("revisions", 4)],
 	}
 	const busy = restDay * 24 * 60
@@ -157,6 +157,9 @@ func (w *World) luck(name string, order []string) {
 		if w.dice(name+id+"loses", 16) == 0 {
 			d.Habit |= LosesChild
 		}
+		if w.dice(name+id+"stays open", 24) == 0 {
+			d.Habit |= StaysOpen
+		}
 	}
 }
 
@@ -181,5 +184,5 @@ func (w *World) replace(id, version string, l *Lived) {
 	}
 	facts.Firmware = version
 	delete(w.fallen, id)
-	w.devices[id] = &Device{Facts: facts, Habit: d.Habit, Path: d.Path}
+	w.devices[id] = &Device{Facts: facts, Habit: d.Habit, Path: d.Path, Open: d.Open}
 }

@@ -3273,6 +3273,11 @@ export interface components {
             started: number;
             /** @enum {string} */
             state: "planned" | "awaiting-approval" | "running" | "paused" | "halted" | "stopped" | "finished";
+            /**
+             * Format: int64
+             * @description devices of the open wave that run the release and on which something is open that it was to close
+             */
+            stillOpen?: number;
             /** Format: int64 */
             succeeded: number;
             /** Format: int64 */
@@ -3700,6 +3705,8 @@ export interface components {
             attempt: number;
             /** @description how its services, and those directly behind it, answered before */
             baseline: components["schemas"]["Service"][];
+            /** @description advisories that were open on it and that the update closed, assessed anew with the version that a look read */
+            closed?: string[];
             /** @description refusal or failure code */
             code?: string;
             /** Format: date-time */
@@ -3715,6 +3722,13 @@ export interface components {
             startedAt?: string;
             /** @enum {string} */
             state: "pending" | "claimed" | "installing" | "settling" | "verifying" | "committing" | "falling-back" | "in-doubt" | "succeeded" | "failed" | "rolled-back" | "skipped" | "refused";
+            /** @description advisories that the release was to close and that are open with the version that a look read; its code is still-open then */
+            stillOpen?: string[];
+            /**
+             * Format: int64
+             * @description devices behind it that nobody asked before the start, since there are so many
+             */
+            unasked?: number;
             want: string;
             /** Format: int64 */
             wave: number;
