@@ -206,3 +206,47 @@ func TestBehindABridge(t *testing.T) {
 		}
 	})
 }
+
+// TestCircle: discovery may find a circle of dependencies, where no person may say one. Nothing runs for ever for it: its members are updated in turn, each
+// when the other answers again.
+func TestCircle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := plugHouse(t, 3, "")
+		ctx := s.house.ctx
+		s.must(s.house.Store.Tx(ctx, func(tx *store.Tx) error {
+			for _, e := range [][2]string{{"p1", "p2"}, {"p2", "p3"}, {"p3", "p1"}} {
+				if err := tx.PutRelation(ctx, firmward.Relation{From: s.ids[e[0]], To: s.ids[e[1]], Kind: firmward.Behind, Source: "probe:test"}); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		s.look()
+		for name := range s.ids {
+			s.house.step(s.ids[name])
+			if _, err := s.house.WayTo(ctx, name, "1.4.4", ""); firmward.CodeOf(err) == firmward.Internal {
+				t.Error(err)
+			}
+		}
+		s.release([]string{"release", "p1", "1.4.4"})
+		f, _, err := s.house.ForecastRollout(ctx, control.Forecasting{Release: s.rel.ID, Runs: 1, Seed: 1})
+		s.must(err)
+		if f.Finished != 1 || f.Runs[0].Violation != "" {
+			t.Errorf("forecast: %+v", f.Runs)
+		}
+		s.start()
+		s.until("ended")
+		r, err := s.house.Store.Rollout(ctx, s.ro)
+		s.must(err)
+		if r.State != firmward.RolloutFinished || r.Succeeded != 3 {
+			t.Errorf("%s: %s", r.State, r.Why)
+		}
+		targets, _, err := s.house.Store.Targets(ctx, s.ro, store.TargetFilter{}, store.Page{})
+		s.must(err)
+		for _, g := range targets {
+			if got := behind(g.Baseline); !strings.HasSuffix(got, "behind it true") || strings.Contains(got, ", ") {
+				t.Errorf("behind %s: %s", g.DeviceID, got)
+			}
+		}
+	})
+}
