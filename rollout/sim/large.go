@@ -65,6 +65,9 @@ type large struct {
 	tally      [13]int   // targets by state
 	lastGood   time.Time // when a target of the open wave succeeded last
 	behind     behind
+	target0    firmward.Target // of the event at hand
+	input      rollout.Input
+	commands   [1]rollout.Command
 	violations error
 }
 

@@ -89,7 +89,7 @@ func (l *large) askBehind(i int32, ev *rollout.Event) {
 	}
 	names := l.c.Topo.Below(l.fleet.id(i))
 	if len(names) == 0 {
-		return
+		return // as most
 	}
 	list := make([]firmward.ServiceState, 0, len(names))
 	if preflight {
