@@ -106,6 +106,7 @@ type Rollout struct {
 	InFlight     int
 	Silent       int       // of Failed: those that did not answer any more
 	Inconclusive int       // could not be tried: nothing was installed, nothing is known
+	StillOpen    int       `json:",omitzero"` // of Succeeded in the open wave: those on which something is open that the release was to close
 	Streak       int       // successes since the last failure
 	NextDue      time.Time // when the loop must look again; zero: on an event only
 	Version      int64     // optimistic lock
@@ -193,7 +194,10 @@ type Target struct {
 	Attempt    int            `json:",omitzero"` // installations sent so far; of one by hand: how often a person has begun
 	Seq        int            `json:",omitzero"` // commands issued so far; part of command ids
 	Before     bool           `json:",omitzero"` // of one by hand: somebody looked at it before the work
-	Baseline   []ServiceState `json:",omitzero"` // how its services answered before
+	Baseline   []ServiceState `json:",omitzero"` // how its services, and those directly behind it, answered before
+	Unasked    int            `json:",omitzero"` // devices behind it that nobody asked before the start, since there are so many
+	Closes     []string       `json:",omitzero"` // advisories that were open on it before the start and that the release is to close
+	StillOpen  []string       `json:",omitzero"` // of these: what is open with the version that the last look read
 	StartedAt  time.Time      `json:",omitzero"`
 	AcceptedAt time.Time      `json:",omitzero"` // when the device said "accepted", which is not "installed"
 	BackAt     time.Time      `json:",omitzero"` // when a look first saw the wanted version run
@@ -207,6 +211,14 @@ type Target struct {
 	EndedAt    time.Time      `json:",omitzero"`
 }
 
+// Closed gives what the update closed, by assessing the device anew with the version that a look read; nothing while it has not succeeded.
+func (t Target) Closed() []string {
+	if t.State != TargetSucceeded {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(t.Closes), func(id string) bool { return slices.Contains(t.StillOpen, id) })
+}
+
 // UpdateTime is how long one update took.
 type UpdateTime struct {
 	Model     string
@@ -218,9 +230,10 @@ type UpdateTime struct {
 	At        time.Time     // of that look
 }
 
-// ServiceState is how one service of a device answered.
+// ServiceState is how one service of a device answered, or one device that stands behind it.
 type ServiceState struct {
-	Probe string
-	OK    bool
-	Note  string
+	Probe  string // of a device behind it: what people call it
+	OK     bool
+	Note   string
+	Behind string `json:",omitempty"` // id of the device behind it; empty: a service of its own
 }

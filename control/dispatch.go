@@ -205,7 +205,7 @@ func (c *Control) act(ctx context.Context, o rollout.Command, cmd store.Command)
 	case o.Verb == rollout.DoRevert:
 		return c.revert(ctx, j)
 	}
-	seen, err := c.eyes(ctx, j.device)
+	seen, err := c.see(ctx, j)
 	seen.Seen.Evidence = seen.Evidence
 	return rollout.Event{Kind: rollout.Looked, Seen: seen.Seen}, err
 }
@@ -252,6 +252,12 @@ func (c *Control) preflight(ctx context.Context, j job) (rollout.Event, error) {
 		return rollout.Event{}, err
 	case ev != nil:
 		return *ev, nil
+	}
+	if err := c.askBehind(ctx, j, &seen); err != nil {
+		return rollout.Event{}, err
+	}
+	if seen.Closes, err = c.toClose(ctx, j.release, j.device); err != nil {
+		return rollout.Event{}, err
 	}
 	return rollout.Event{Kind: rollout.PreflightOK, Seen: seen.Seen}, nil
 }

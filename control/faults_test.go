@@ -143,6 +143,8 @@ func (s *faultStory) play(text string) {
 			s.device(words)
 		case "release":
 			s.release(words)
+		case "advisory":
+			s.advisory(words)
 		case "start":
 			s.start()
 		case "at":
@@ -279,7 +281,41 @@ func (s *faultStory) behind(name string) string {
 	return ""
 }
 
-// release imports "release NAME VERSION [made-for=MODEL] [flaw=WORD]": an image for the device NAME and all like it.
+// advisory imports "advisory ID NAME [fixed=VERSION]": a hole in the device NAME and all like it, in every version unless one repairs it.
+func (s *faultStory) advisory(words []string) {
+	s.settle()
+	d, below := s.known(words[2]), "*"
+	if len(words) > 3 {
+		below = strings.TrimPrefix(words[3], "fixed=")
+	}
+	path := filepath.Join(s.t.TempDir(), "records.jsonl")
+	s.must(os.WriteFile(path, holeRecord(words[1], s.house.Catalog.Model(d), below), 0o600))
+	_, err := s.house.ImportFeed(s.house.ctx, anna, "", path, words[1]+".jsonl")
+	s.must(err)
+	synctest.Wait()
+	f, err := s.house.Store.Finding(s.house.ctx, d.ID, words[1])
+	s.must(err)
+	if !f.Open() {
+		s.fail("%s does not concern %s: %+v", words[1], words[2], f)
+	}
+}
+
+// holeRecord is a record of the CVE programme: a hole in all versions of a model below one.
+func holeRecord(id string, m firmward.Model, below string) []byte {
+	return fmt.Appendf(nil, `{"dataType":"CVE_RECORD","dataVersion":"5.1","cveMetadata":{"cveId":%q,"state":"PUBLISHED","datePublished":"1999-01-04T10:00:00Z"},`+
+		`"containers":{"cna":{"descriptions":[{"lang":"en","value":"A door stands open."}],"affected":[{"vendor":%q,"product":%q,"cpes":[%q],`+
+		`"versions":[{"version":"0","lessThan":%q,"status":"affected","versionType":"semver"}]}]}}}`, id, m.Vendor, m.Name, m.CPE[0], below)
+}
+
+// known is what firmward knows of a device.
+func (s *faultStory) known(name string) firmward.Device {
+	s.t.Helper()
+	d, err := s.house.Store.Device(s.house.ctx, s.ids[name])
+	s.must(err)
+	return d
+}
+
+// release imports "release NAME VERSION [made-for=MODEL] [flaw=WORD] [closes=ID,…]": an image for the device NAME and all like it.
 func (s *faultStory) release(words []string) {
 	s.settle()
 	d, ok := s.lab.Device(words[1])
@@ -288,7 +324,7 @@ func (s *faultStory) release(words []string) {
 	}
 	known, err := s.house.Store.Device(s.house.ctx, s.ids[words[1]])
 	s.must(err)
-	var flaws []string
+	var flaws, closes []string
 	image := []byte(nil)
 	models, noFile := []string{known.Model}, false
 	for _, w := range words[3:] {
@@ -300,6 +336,8 @@ func (s *faultStory) release(words []string) {
 			noFile = true
 		case "flaw":
 			flaws = append(flaws, v)
+		case "closes":
+			closes = strings.Split(v, ",")
 		case "made-for":
 			other, _ := s.lab.Device(v)
 			image, err = other.Image(words[2])
@@ -319,7 +357,7 @@ func (s *faultStory) release(words []string) {
 		hardware = "*"
 	}
 	s.rel, err = s.house.ImportRelease(s.house.ctx, anna, firmward.Release{
-		Family: known.Family, Vendor: known.Vendor, Models: models, Hardware: []string{hardware}, Version: words[2], FileName: "image.bin", Origin: "the lab",
+		Family: known.Family, Vendor: known.Vendor, Models: models, Hardware: []string{hardware}, Version: words[2], FileName: "image.bin", Origin: "the lab", Fixes: closes,
 	}, file)
 	s.must(err)
 }
@@ -452,6 +490,11 @@ func (s *faultStory) check(who, want string) {
 		for _, w := range all {
 			got += fmt.Sprintf("%s %s by %s: %s; ", w.State, w.Title, cmp.Or(w.BegunBy, "nobody"), w.Why)
 		}
+	case "finding":
+		id, _, _ := strings.Cut(rest, " ")
+		f, err := s.house.Store.Finding(ctx, s.ids[who], id)
+		s.must(err)
+		got = id + " " + map[bool]string{true: "open", false: "closed"}[f.Open()]
 	case "known":
 		d, err := s.house.Store.Device(ctx, id)
 		s.must(err)

@@ -311,10 +311,8 @@ func (f *folding) one(h happening) {
 	if t.State.InFlight() != before.State.InFlight() || t.State.Waits() != before.State.Waits() || t.State != before.State && t.State.Final() {
 		f.turned = append(f.turned, d.ID)
 	}
-	if t.State != before.State {
-		f.tell("target-"+string(t.State), d.ID, map[string]string{
-			"rollout": t.RolloutID, "command": t.Command, "why": t.Why, "code": t.Code, "from": t.From, "want": t.Want,
-		}, "target", fmt.Sprintf("%s: %s (%s)", d.Name, t.State, t.Why))
+	if t.State != before.State || t.State.Final() && t.Code != before.Code {
+		f.tell("target-"+string(t.State), d.ID, targetDetail(*t), "target", fmt.Sprintf("%s: %s (%s)", d.Name, t.State, t.Why))
 		if t.State == firmward.TargetFalling && f.rollout.Rehearsal {
 			f.fell = t.Why
 		}

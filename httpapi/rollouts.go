@@ -39,6 +39,7 @@ type Rollout struct {
 	Silent    int                   `json:"silent" doc:"of the failed: those that do not answer any more"`
 	Untried   int                   `json:"untried" doc:"could not be tried: nothing was installed"`
 	InFlight  int                   `json:"inFlight"`
+	StillOpen int                   `json:"stillOpen,omitempty" doc:"devices of the open wave that run the release and on which something is open that it was to close"`
 	NextDue   time.Time             `json:"nextDue,omitzero"`
 }
 
@@ -62,7 +63,7 @@ func rolloutOf(r firmward.Rollout) Rollout {
 		Approvals: each(r.Approvals, func(v firmward.Approval) Approval { return Approval(v) }), Void: r.Void, Emergency: r.Emergency,
 		Allowed: each(r.Allowed, func(v firmward.Allowance) Allowance { return Allowance(v) }), Wave: r.Wave, Waves: r.Waves, WaveOpen: r.WaveOpen,
 		Staging: r.Staging, Covered: each(r.Covered, coverOf), Rehearsal: r.Rehearsal, WaveSizes: list(r.Sizes), Unsure: r.Unsure, Total: r.Total, Silent: r.Silent, Untried: r.Inconclusive, Started: r.Started, Succeeded: r.Succeeded, Failed: r.Failed,
-		InFlight: r.InFlight, NextDue: r.NextDue,
+		InFlight: r.InFlight, StillOpen: r.StillOpen, NextDue: r.NextDue,
 	}
 }
 
@@ -80,18 +81,22 @@ type Target struct {
 	Attempt   int                  `json:"attempt"`
 	ByHand    bool                 `json:"byHand,omitempty" doc:"a person updates it, by a work order"`
 	WaitsTo   time.Time            `json:"waitsTo,omitzero" doc:"until when a person or the device is waited for"`
-	Baseline  []Service            `json:"baseline" doc:"how its services answered before"`
+	Baseline  []Service            `json:"baseline" doc:"how its services, and those directly behind it, answered before"`
+	Unasked   int                  `json:"unasked,omitempty" doc:"devices behind it that nobody asked before the start, since there are so many"`
+	Closed    []string             `json:"closed,omitempty" doc:"advisories that were open on it and that the update closed, assessed anew with the version that a look read"`
+	StillOpen []string             `json:"stillOpen,omitempty" doc:"advisories that the release was to close and that are open with the version that a look read; its code is still-open then"`
 	StartedAt time.Time            `json:"startedAt,omitzero"`
 	Accepted  time.Time            `json:"acceptedAt,omitzero" doc:"when the device said accepted, which is not installed"`
 	Deadline  time.Time            `json:"deadline,omitzero"`
 	EndedAt   time.Time            `json:"endedAt,omitzero"`
 }
 
-// Service is how one service of a device answered.
+// Service is how one service of a device answered, or one device that stands behind it.
 type Service struct {
-	Probe string `json:"probe"`
-	OK    bool   `json:"ok"`
-	Note  string `json:"note,omitempty"`
+	Probe  string `json:"probe" doc:"or which device behind it, in words"`
+	OK     bool   `json:"ok"`
+	Note   string `json:"note,omitempty"`
+	Behind string `json:"behind,omitempty" doc:"id of the device behind it"`
 }
 
 func serviceOf(s firmward.ServiceState) Service { return Service(s) }
@@ -99,7 +104,7 @@ func serviceOf(s firmward.ServiceState) Service { return Service(s) }
 func targetOf(t firmward.Target, device string) Target {
 	return Target{
 		Rollout: t.RolloutID, DeviceID: t.DeviceID, Device: device, Wave: t.Wave, State: t.State, Why: t.Why, Code: t.Code, From: t.From, Want: t.Want,
-		Attempt: t.Attempt, ByHand: t.ByHand, WaitsTo: t.WaitsTo, Baseline: each(t.Baseline, serviceOf), StartedAt: t.StartedAt, Accepted: t.AcceptedAt, Deadline: t.Deadline, EndedAt: t.EndedAt,
+		Attempt: t.Attempt, ByHand: t.ByHand, WaitsTo: t.WaitsTo, Baseline: each(t.Baseline, serviceOf), Unasked: t.Unasked, Closed: t.Closed(), StillOpen: t.StillOpen, StartedAt: t.StartedAt, Accepted: t.AcceptedAt, Deadline: t.Deadline, EndedAt: t.EndedAt,
 	}
 }
 

@@ -56,6 +56,7 @@ type slot struct {
 	flaws     []string
 	deadMain  bool // the main service does not start
 	mute      bool // the device is silent while this slot runs
+	loses     bool // the first device behind it is not reached
 	defaulted bool // its configuration is the factory's: each slot of a camera has its own
 }
 

@@ -160,7 +160,7 @@ func afterFailure(f Facts, _ []firmward.Finding, s *firmward.NextStep, _ time.Ti
 		return false
 	}
 	switch t.Code {
-	case "silent", "other-device", "service-dead":
+	case "silent", "other-device", "service-dead", "behind-silent":
 		c := firmward.Clock{Rule: "failed-update", Started: t.EndedAt, StartedBy: "the end of the update", Due: t.EndedAt.Add(seeWithin)}
 		s.Clocks = priority.Join(s.Clocks, c)
 		s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: "go and see: " + t.Why, By: c.Due, Rule: c.Rule}

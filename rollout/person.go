@@ -58,7 +58,8 @@ func (in *Input) asked(out []Command) []Command {
 			in.already()
 			return out
 		}
-		t.Before, t.Baseline = true, in.Event.Seen.Services
+		seen := in.Event.Seen
+		t.Before, t.Baseline, t.Closes, t.Unasked = true, seen.Services, seen.Closes, seen.Unasked
 		in.lookedAtAsked()
 	case PreflightRefused:
 		in.expire(in.Event.Code, in.Event.Why)
@@ -118,9 +119,9 @@ func (in *Input) doneUnasked() {
 	if !t.SawNew {
 		t.SawNew, t.AcceptedAt, t.BackAt = true, in.Now, in.Now
 	}
-	dead := worse(t.Baseline, seen.Services)
-	if dead != "" && in.Now.Before(t.AcceptedAt.Add(3*in.Abilities.Settle)) {
-		t.Why, t.NextDue = "runs "+seen.Version+"; "+dead+" does not answer yet", minTime(in.Now.Add(in.pause()), t.WaitsTo)
+	gone := worse(t.Baseline, seen.Services)
+	if gone.what != "" && in.Now.Before(t.AcceptedAt.Add(3*in.Abilities.Settle)) {
+		t.Why, t.NextDue = "runs "+seen.Version+"; "+gone.what+" does not answer yet", minTime(in.Now.Add(in.pause()), t.WaitsTo)
 		return
 	}
 	r.Started++ // so late: before, nobody knew
@@ -128,11 +129,11 @@ func (in *Input) doneUnasked() {
 	if t.StartedAt.IsZero() {
 		t.StartedAt = in.Now
 	}
-	if dead != "" {
-		in.end(firmward.TargetFailed, "service-dead", "runs "+seen.Version+", but "+dead+" is dead")
+	if gone.what != "" {
+		in.end(firmward.TargetFailed, gone.code, "runs "+seen.Version+", but "+gone.what+" is "+gone.how)
 		return
 	}
-	in.end(firmward.TargetSucceeded, "", "runs "+seen.Version+", the same device, services answer as before; nobody had said that the work began")
+	in.verified("runs " + seen.Version + ", the same device, " + in.works() + "; nobody had said that the work began")
 }
 
 // already ends a target that runs what is wanted, or newer, without this rollout.

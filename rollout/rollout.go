@@ -12,13 +12,13 @@
 //   - Nothing starts outside its window, in a freeze, or so late that the device would not be back before they come; the
 //     same is asked once more just before the image is sent. Being hastened lifts no freeze.
 //   - "Accepted" is not "installed". A target succeeds only after our own look saw the same device
-//     run the wanted version with its services answering as before.
+//     run the wanted version with its services answering as before, and those directly behind it too.
 //   - Silence has a deadline and then is failure. Inconclusive pauses; it never promotes.
 //   - What no driver may or can update a person does, in the same waves and by the same rules: a work order opens when its wave does, "I begin"
 //     is asked like any start, and a look, never a word, says that it is done (person.go).
 //   - A failed canary halts. Later, failures are counted over started targets, as they are or with a confidence bound (bound.go), and
 //     absolutely; silent devices also apart.
-//   - What a wave shows too little of pauses; only a person's reason lets it pass.
+//   - What a wave shows too little of pauses; only a person's reason lets it pass. So does what the release should have closed and did not.
 //   - A withdrawn release halts every rollout that carries it, for good. Many devices of a family that fall together while nobody
 //     changes them are one event of their vendor, and halt every rollout of the family (vendor.go).
 //
@@ -34,6 +34,8 @@
 //   - An image is not sent again before somebody has looked what became of the one before, nor to a device that stands half way.
 //   - A withdrawn image is not sent, nor one to a family that fell in one event before a person has said that it goes on.
 //   - A wave is left only by a running rollout, when all its targets have ended, soaked, and show what the policy wants to see.
+//   - A device is not verified while one directly behind it, which answered before, does not, unless that one was changed itself since.
+//   - A target says what its release closed and what is still open, and no wave with something still open is left without a person's word.
 //   - A rollout over a budget does not go on. Silence becomes failure.
 //   - No machine touches what a person updates; nobody is asked for it before its wave, nor for what was withdrawn; no word stands for a look.
 //   - Nobody is waited for longer than the policy says. Who comes late joins with a canary of its kind alone, and voids approvals.
@@ -81,7 +83,10 @@ type Seen struct {
 	Busy        bool
 	Uncommitted bool
 	FallsBackIn time.Duration
-	Services    []firmward.ServiceState
+	Services    []firmward.ServiceState // its own, and of those directly behind it: before the start as far as they could be asked, later those that answered then
+	Closes      []string                // before the start: advisories that are open on it and that the release is to close
+	StillOpen   []string                // later: of those, what is open with Version
+	Unasked     int                     // before the start: devices behind it that nobody asked, since there are so many
 	Note        string
 	Evidence    string // observation that carried the version
 }
@@ -214,6 +219,7 @@ const asking = "asking the device before anything is sent"
 func (in *Input) start(out []Command) []Command {
 	t, r := in.Target, in.Rollout
 	t.StartedAt, t.Code, t.StartBy = in.Now, "", in.Event.StartBy
+	t.Closes, t.StillOpen = nil, nil
 	t.Deadline = in.Now.Add(r.Policy.Deadline)
 	r.Started++
 	r.InFlight++
@@ -229,7 +235,7 @@ func (in *Input) claimed(out []Command) []Command {
 	switch in.Event.Kind {
 	case PreflightOK:
 		seen := in.Event.Seen
-		t.Baseline = seen.Services
+		t.Baseline, t.Unasked = seen.Services, seen.Unasked
 		planned := t.From
 		if seen.Version != "" {
 			t.From = seen.Version
@@ -256,6 +262,7 @@ func (in *Input) claimed(out []Command) []Command {
 			in.unstart(firmward.TargetPending, "", "the answer before the start came too late; its turn comes again")
 			return out
 		}
+		t.Closes = seen.Closes
 		t.Attempt++
 		if t.ByHand {
 			in.begun()
@@ -352,14 +359,14 @@ func (in *Input) judge(out []Command) []Command {
 	if t.State == firmward.TargetInDoubt {
 		t.State = firmward.TargetVerifying
 	}
-	if dead := worse(t.Baseline, seen.Services); dead != "" {
-		return in.deadService(dead, out)
+	if gone := worse(t.Baseline, seen.Services); gone.what != "" {
+		return in.worsened(gone, out)
 	}
 	if seen.Uncommitted {
 		t.State, t.Why = firmward.TargetCommitting, "healthy on trial; committing"
 		return in.send(DoCommit, out)
 	}
-	in.end(firmward.TargetSucceeded, "", "runs "+seen.Version+", the same device, services answer as before")
+	in.verified("runs " + seen.Version + ", the same device, " + in.works())
 	return out
 }
 
@@ -380,31 +387,31 @@ func (in *Input) oldVersion(late bool, out []Command) []Command {
 	return out
 }
 
-// deadService decides about a device that runs the new version but whose service fails.
-func (in *Input) deadService(dead string, out []Command) []Command {
+// worsened decides about a device that runs the new version but does not serve, or does not reach what is behind it, as before.
+func (in *Input) worsened(gone loss, out []Command) []Command {
 	t, seen := in.Target, in.Event.Seen
 	grace := t.AcceptedAt.Add(3 * in.Abilities.Settle)
 	if seen.Uncommitted {
 		grace = minTime(grace, in.Now.Add(seen.FallsBackIn-in.Abilities.Settle/2))
 	}
 	if in.Now.Before(grace) {
-		t.State, t.Why = firmward.TargetVerifying, "new version; "+dead+" does not answer yet"
+		t.State, t.Why = firmward.TargetVerifying, "new version; "+gone.what+" does not answer yet"
 		t.NextDue = in.Now.Add(in.pause())
 		return out
 	}
 	switch {
 	case seen.Uncommitted:
-		t.State, t.Code, t.Why = firmward.TargetFalling, "service-dead", dead+" is dead after the update; not committed, the device will fall back by itself"
+		t.State, t.Code, t.Why = firmward.TargetFalling, gone.code, gone.what+" is "+gone.how+" after the update; not committed, the device will fall back by itself"
 		wait := seen.FallsBackIn + in.Abilities.Settle
 		t.NextDue, t.Deadline = in.Now.Add(wait), in.Now.Add(wait+in.patience())
-		in.brake(dead + " was dead after the update")
+		in.brake(gone.what + " was " + gone.how + " after the update")
 	case in.Abilities.CanRevert:
-		t.State, t.Code, t.Why = firmward.TargetFalling, "service-dead", dead+" is dead after the update; going back"
+		t.State, t.Code, t.Why = firmward.TargetFalling, gone.code, gone.what+" is "+gone.how+" after the update; going back"
 		t.Deadline = in.Now.Add(in.patience())
-		in.brake(dead + " was dead after the update")
+		in.brake(gone.what + " was " + gone.how + " after the update")
 		return in.send(DoRevert, out)
 	default:
-		in.end(firmward.TargetFailed, "service-dead", "runs "+seen.Version+", but "+dead+" is dead; the device cannot go back")
+		in.end(firmward.TargetFailed, gone.code, "runs "+seen.Version+", but "+gone.what+" is "+gone.how+"; the device cannot go back")
 	}
 	return out
 }

@@ -160,6 +160,8 @@ func say(r *firmward.Release, words []string) error {
 		case "needs":
 			part, least, _ := strings.Cut(value, "/")
 			r.Needs = append(r.Needs, firmward.Need{Part: part, AtLeast: least})
+		case "closes":
+			r.Fixes = strings.Split(value, ",")
 		case "wipes":
 			r.WipesConfig = true
 		default:
@@ -335,6 +337,8 @@ func (s *scenario) addDevice(name string, words []string) error {
 			d.Runs.Variant = value
 		case "criticality":
 			d.Facts.Criticality, _ = strconv.Atoi(value)
+		case "open":
+			d.Open = strings.Split(value, ",")
 		case "lab":
 			d.Facts.Lab = true
 		case "clinical":

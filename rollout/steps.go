@@ -192,27 +192,6 @@ func (in *Input) before(got string) bool {
 	return order == version.Equal
 }
 
-// worse names the first service that answered before and does not now, or "".
-func worse(before, after []firmward.ServiceState) string {
-	for _, was := range before {
-		if was.OK && !answers(was.Probe, after) {
-			return was.Probe
-		}
-	}
-	return ""
-}
-
-// answers reports whether a probe was answered, by its last word. There are few: looking through them costs no memory.
-func answers(probe string, services []firmward.ServiceState) bool {
-	ok := false
-	for i := range services {
-		if services[i].Probe == probe {
-			ok = services[i].OK
-		}
-	}
-	return ok
-}
-
 func soak(r *firmward.Rollout) time.Duration {
 	usual := r.Policy.WaveSoak
 	if r.Wave == 0 {

@@ -274,6 +274,44 @@ var bugs = map[string]func(*engine){
 			return in, out
 		}
 	},
+	"a lost child passes": func(e *engine) {
+		e.advance = func(in *rollout.Input, out []rollout.Command) []rollout.Command {
+			if in.Event.Kind == rollout.Looked {
+				in.Event.Seen.Services = slices.Clone(in.Event.Seen.Services)
+				for i := range in.Event.Seen.Services {
+					if s := &in.Event.Seen.Services[i]; s.Behind != "" {
+						s.OK = true
+					}
+				}
+			}
+			return rollout.Advance(in, out)
+		}
+	},
+	"nobody asks who was there before": func(e *engine) {
+		e.advance = func(in *rollout.Input, out []rollout.Command) []rollout.Command {
+			if in.Event.Kind == rollout.PreflightOK {
+				in.Event.Seen.Services = slices.DeleteFunc(slices.Clone(in.Event.Seen.Services), func(s firmward.ServiceState) bool { return s.Behind != "" })
+			}
+			return rollout.Advance(in, out)
+		}
+	},
+	"what stays open is taken for closed": func(e *engine) {
+		e.advance = func(in *rollout.Input, out []rollout.Command) []rollout.Command {
+			in.Event.Seen.StillOpen = nil
+			return rollout.Advance(in, out)
+		}
+	},
+	"promoted although something stays open": func(e *engine) {
+		e.gate = func(r *firmward.Rollout, c rollout.WaveCount, now time.Time) (bool, time.Time) {
+			open, wave := r.StillOpen, r.Wave
+			r.StillOpen = 0
+			look, due := rollout.Gate(r, c, now)
+			if r.Wave == wave {
+				r.StillOpen = open
+			}
+			return look, due
+		}
+	},
 	"a device in two waves": func(e *engine) {
 		e.plan = func(rel firmward.Release, p firmward.RolloutPolicy, all []rollout.Candidate) ([]firmward.Target, []rollout.Refusal) {
 			targets, refused := rollout.Plan(rel, p, all)

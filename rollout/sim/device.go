@@ -39,11 +39,17 @@ const (
 	Minimal                       // takes a small image first and by itself the wanted one after it; PowerCut hits it in between
 	DiesLate                      // dies three days after the update
 	Skewed                        // its clock is wrong: it says five minutes more than it has until it falls back
+	LosesChild                    // with the new version it does not reach the first device behind it
+	StaysOpen                     // the new version does not close what it should
 )
+
+// dealt is how many habits the dice deal out to fleets made by chance. Later ones have dice of their own, so that a seed stays what it was.
+const dealt = 23
 
 var habits = [...]string{
 	"unreachable", "unfit", "refuses", "unsent", "breaks-off", "nothing", "old-version", "silent", "dead-service", "dead-man",
 	"way-back", "no-hold", "commit-fails", "no-fall", "stranger", "mute", "dies", "slow", "bricks", "power-cut", "minimal", "dies-late", "skewed",
+	"loses-child", "stays-open",
 }
 
 // ParseHabit finds a habit by its name.
@@ -76,6 +82,7 @@ type Device struct {
 	Runs   upgrade.State // its variant and the versions of its parts
 	Habit  Habit
 	Manner Manner
+	Open   []string // advisories that are open on it
 	Script []string // trouble with its next commands, as "crash-after install"; each is used once
 
 	Path    string // delivery path of its images
@@ -103,6 +110,8 @@ type Device struct {
 	touched  bool // an installation was taken
 	fell     bool // it went back by itself to what it ran before
 	dead     bool // its service
+	cuts     bool // it does not reach the first device behind it
+	cut      bool // the one before it does not reach it
 	busyTo   time.Time
 	boot     time.Duration  // until it is back; 0: bootTime
 	asked    time.Duration  // that a question takes; 0: askTime
@@ -166,16 +175,16 @@ func (d *Device) pace(v rollout.Verb) time.Duration {
 func (d *Device) pass(now time.Time) {
 	if d.trial && !d.fallAt.IsZero() && !now.Before(d.fallAt) && !d.is(NoFall) {
 		d.Facts.Firmware, d.before = d.before, ""
-		d.trial, d.dead, d.fell = false, false, true
+		d.trial, d.dead, d.cuts, d.fell = false, false, false, true
 		d.darkTo = d.fallAt.Add(bootTime)
 	}
 	if d.halfway != "" && !d.wholeAt.IsZero() && !now.Before(d.wholeAt) {
-		d.Facts.Firmware, d.halfway, d.dead = d.aim, "", d.is(DeadService)
+		d.Facts.Firmware, d.halfway, d.dead, d.cuts = d.aim, "", d.is(DeadService), d.is(LosesChild)
 	}
 }
 
 func (d *Device) reachable(now time.Time) bool {
-	return !d.dark(now) && !now.Before(d.darkTo) && !d.asleep(now)
+	return !d.dark(now) && !now.Before(d.darkTo) && !d.cut && !d.asleep(now)
 }
 
 // dark reports whether the device will never answer again by itself.
@@ -183,10 +192,10 @@ func (d *Device) dark(now time.Time) bool {
 	return d.gone || d.is(Unreachable) || d.touched && d.is(Silent) && !d.fell || !d.diesAt.IsZero() && !now.Before(d.diesAt)
 }
 
-// lost reports whether the device is worse than before for good: it never answers again, or serves no more, and has no way back of its own.
+// lost reports whether the device is worse than before for good: it never answers again, or does not serve all that it served, and has no way back of its own.
 func (d *Device) lost(now time.Time) bool {
 	back := d.trial && !d.is(NoFall) || d.is(WayBack) && d.before != ""
-	return d.dark(now) && !d.Habit.has(Unreachable) || d.dead && !back || d.halfway != "" && d.wholeAt.IsZero()
+	return d.dark(now) && !d.Habit.has(Unreachable) || (d.dead || d.cuts) && !back || d.halfway != "" && d.wholeAt.IsZero()
 }
 
 func (h Habit) has(o Habit) bool { return h&o != 0 }
@@ -220,7 +229,7 @@ func (d *Device) do(v rollout.Verb, want string, commitWithin time.Duration, now
 			return rollout.Event{Kind: rollout.RevertFailed, Why: "the device did not take it"}
 		}
 		d.Facts.Firmware, d.before = d.before, ""
-		d.dead, d.trial = false, false
+		d.dead, d.cuts, d.trial = false, false, false
 		d.darkTo = now.Add(bootTime)
 		return rollout.Event{Kind: rollout.Reverted}
 	}
@@ -280,7 +289,7 @@ func (d *Device) install(want string, commitWithin time.Duration, now time.Time)
 		d.busyTo = now.Add(2 * boot)
 	default:
 		d.before, d.Facts.Firmware = d.Facts.Firmware, want
-		d.dead = d.is(DeadService)
+		d.dead, d.cuts = d.is(DeadService), d.is(LosesChild)
 		if d.trial = d.is(DeadMan); d.trial {
 			d.fallAt = now.Add(boot + commitWithin)
 		}

@@ -29,7 +29,7 @@ func random(seed uint64, begin time.Time, cast Cast, e engine) *World {
 	if n := w.dice("late", 6); len(order) > n+2 && cast == Everyone { // the last ones are not there yet
 		order, late = order[:len(order)-n], order[len(order)-n:]
 	}
-	rel := firmward.Release{ID: "rel-2", Family: "f", Models: []string{"M0", "M1"}, Hardware: [][]string{{"*"}, {"*"}, {"h0"}, {"h0", "h1"}}[w.dice("revisions", 4)], Version: "2.0.0"}
+	rel := firmward.Release{ID: "rel-2", Family: "f", Models: []string{"M0", "M1"}, Hardware: [][]string{{"*"}, {"*"}, {"h0"}, {"h0", "h1"}}[w.dice("revisions", 4)], Version: "2.0.0", Fixes: fixes}
 	w.trouble("", "2.0.0", 4000)
 	w.persons(w.Plan("ro1", "anna", rel, w.policy("one"), order), "one", 4000)
 	if w.dice("second rollout", 3) == 0 {
@@ -49,6 +49,9 @@ func random(seed uint64, begin time.Time, cast Cast, e engine) *World {
 	return w
 }
 
+// fixes is what releases of fleets made by chance are to close.
+var fixes = []string{"CVE-1", "CVE-2"}
+
 // settlers makes a small fleet with its topology, and gives the ids of its devices.
 func (w *World) settlers() []string {
 	n := 2 + w.dice("devices", 14)
@@ -64,8 +67,15 @@ func (w *World) settlers() []string {
 			Site: fmt.Sprintf("s%d", w.dice(id+"site", 2)),
 		}, Path: []string{"push", "pull"}[w.dice(id+"path", 4)/3]}
 		w.mature(d, w.Now)
+		d.Open = fixes[:w.dice(id+"open", len(fixes)+1)]
 		if w.dice(id+"bad", 100) < bad {
-			d.Habit = 1<<w.dice(id+"habit", len(habits)) | 1<<w.dice(id+"second", len(habits))
+			d.Habit = 1<<w.dice(id+"habit", dealt) | 1<<w.dice(id+"second", dealt)
+		}
+		if w.dice(id+"loses", 8) == 0 {
+			d.Habit |= LosesChild
+		}
+		if w.dice(id+"stays open", 16) == 0 {
+			d.Habit |= StaysOpen
 		}
 		d.Habit |= Habit(w.dice(id+"dead-man", 2)) * DeadMan
 		if d.Manner = w.manner(id); d.Manner.has(ByHand) {
@@ -126,6 +136,9 @@ func (w *World) trouble(name, version string, minutes int) {
 			f.Dies = at("date")
 		}
 		w.Flaws = append(w.Flaws, f)
+	}
+	if roll("stays open", 10) == 0 {
+		w.Flaws = append(w.Flaws, Flaw{Model: model, Version: version, Habit: StaysOpen})
 	}
 	hits := func(d firmward.Device) bool { return model == "" || d.Model == model }
 	if roll("content", 8) == 0 {

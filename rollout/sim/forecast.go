@@ -149,7 +149,7 @@ func (c Case) playSmall(seed uint64) Outcome {
 		id := k.Candidate.Device.ID
 		order[i] = id
 		able, cand := k.Abilities, k.Candidate
-		d := &Device{Facts: k.Candidate.Device, Candidate: &cand, Able: &able, Zone: k.Zone, Freezes: k.Freezes, Habit: c.habit(w, id)}
+		d := &Device{Facts: k.Candidate.Device, Candidate: &cand, Able: &able, Zone: k.Zone, Freezes: k.Freezes, Habit: c.habit(w, id), Open: c.Release.Fixes}
 		d.asked, d.sent, d.boot = w.paces(&k)
 		if !cand.HasDriver || cand.Model.MayPatch.Value == firmward.VendorMayPatch {
 			d.Manner |= ByHand

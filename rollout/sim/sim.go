@@ -105,6 +105,10 @@ type slot struct {
 	visits   int  // of its person, in vain
 	careless bool // its person was there and did nothing
 	alarmed  bool // firmward hears when it wakes
+
+	closes  []string // what is open on it and its release is to close
+	carried []string // devices directly behind it that answered before the start
+	missing []string // of these: those that were silent when it was looked at last, and were not changed themselves since
 }
 
 // item is one thing that happens at a time.

@@ -65,7 +65,7 @@ func (w *World) month(m int, order []string, l *Lived) error {
 	w.luck(name, order)
 	version := fmt.Sprintf("%d.0.0", m+2)
 	rel := firmward.Release{
-		ID: "rel-" + version, Family: "f", Models: []string{"M0", "M1"}, Version: version,
+		ID: "rel-" + version, Family: "f", Models: []string{"M0", "M1"}, Version: version, Fixes: fixes,
 		Hardware: [][]string{{"*"}, {"*"}, {"h0"}, {"h0", "h1"}}[roll("revisions", 4)],
 	}
 	const busy = restDay * 24 * 60
@@ -152,7 +152,13 @@ func (w *World) luck(name string, order []string) {
 		d := w.devices[id]
 		d.Habit &= DeadMan
 		if w.dice(name+id+"bad", 100) < bad {
-			d.Habit |= 1<<w.dice(name+id+"habit", len(habits)) | 1<<w.dice(name+id+"second", len(habits))
+			d.Habit |= 1<<w.dice(name+id+"habit", dealt) | 1<<w.dice(name+id+"second", dealt)
+		}
+		if w.dice(name+id+"loses", 16) == 0 {
+			d.Habit |= LosesChild
+		}
+		if w.dice(name+id+"stays open", 24) == 0 {
+			d.Habit |= StaysOpen
 		}
 	}
 }
@@ -172,11 +178,11 @@ func (w *World) replace(id, version string, l *Lived) {
 	switch {
 	case facts.Model != "M0" && facts.Model != "M1":
 		facts.Model = "M0"
-	case !lost && !d.dead && !d.trial:
+	case !lost && !d.dead && !d.cuts && !d.trial:
 		d.flashes, d.unread, d.touched = nil, "", false
 		return
 	}
 	facts.Firmware = version
 	delete(w.fallen, id)
-	w.devices[id] = &Device{Facts: facts, Habit: d.Habit, Manner: d.Manner, Path: d.Path}
+	w.devices[id] = &Device{Facts: facts, Habit: d.Habit, Manner: d.Manner, Path: d.Path, Open: d.Open}
 }

@@ -266,6 +266,8 @@ export const text = {
   waveState: { over: 'over', open: 'open', held: 'held', 'not-open': 'not open yet' },
   ended: (ended: number, all: number) => `${ended} of ${all} ended`,
   deadline: (when: string) => `until ${when}`,
+  closed: (advisories: string[]) => `Closed, by assessing it anew with the version that was read: ${advisories.join(', ')}`,
+  stillOpen: (advisories: string[]) => `Still open: ${advisories.join(', ')}`,
   notTakingPart: 'Not taking part, and why',
   staging: 'Staging',
   notStaged: 'Not tried on a spare: the canary carries the risk.',

@@ -3295,6 +3295,11 @@ export interface components {
             started: number;
             /** @enum {string} */
             state: "planned" | "awaiting-approval" | "running" | "paused" | "halted" | "stopped" | "finished";
+            /**
+             * Format: int64
+             * @description devices of the open wave that run the release and on which something is open that it was to close
+             */
+            stillOpen?: number;
             /** Format: int64 */
             succeeded: number;
             /** Format: int64 */
@@ -3528,8 +3533,11 @@ export interface components {
             version: string;
         };
         Service: {
+            /** @description id of the device behind it */
+            behind?: string;
             note?: string;
             ok: boolean;
+            /** @description or which device behind it, in words */
             probe: string;
         };
         SetAutoUpdates: {
@@ -3717,10 +3725,12 @@ export interface components {
             acceptedAt?: string;
             /** Format: int64 */
             attempt: number;
-            /** @description how its services answered before */
+            /** @description how its services, and those directly behind it, answered before */
             baseline: components["schemas"]["Service"][];
             /** @description a person updates it, by a work order */
             byHand?: boolean;
+            /** @description advisories that were open on it and that the update closed, assessed anew with the version that a look read */
+            closed?: string[];
             /** @description refusal or failure code */
             code?: string;
             /** Format: date-time */
@@ -3736,6 +3746,13 @@ export interface components {
             startedAt?: string;
             /** @enum {string} */
             state: "pending" | "claimed" | "installing" | "settling" | "verifying" | "committing" | "falling-back" | "in-doubt" | "waiting-for-person" | "waiting-for-wake" | "succeeded" | "failed" | "rolled-back" | "skipped" | "refused";
+            /** @description advisories that the release was to close and that are open with the version that a look read; its code is still-open then */
+            stillOpen?: string[];
+            /**
+             * Format: int64
+             * @description devices behind it that nobody asked before the start, since there are so many
+             */
+            unasked?: number;
             /**
              * Format: date-time
              * @description until when a person or the device is waited for
