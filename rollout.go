@@ -41,6 +41,9 @@ type RolloutPolicy struct {
 	HoldCore         bool          // core network gear is held back for good, unless one of HoldBacks says for how long
 	LateJoin         bool          `json:",omitempty"` // devices that became known after the plan enter the last wave
 	HoldBacks        []HoldBack    `json:",omitempty"` // the first whose Select matches a device counts
+	MinBattery       int           `json:",omitempty"` // percent: no image to a device on its battery with less; 0: no limit
+	MinSignal        int           `json:",omitempty"` // dBm: no image to a device whose radio hears less; 0: no limit
+	LowFor           time.Duration `json:",omitempty"` // how long a device below one of them is asked again before it is passed over
 }
 
 // HoldBack lets releases mature before some devices get them.
@@ -190,7 +193,8 @@ type Target struct {
 	SoakedAt   time.Time      `json:",omitzero"` // when the device was looked at again after its soak
 	Deadline   time.Time      `json:",omitzero"` // when silence becomes failure
 	StartBy    time.Time      `json:",omitzero"` // the image must be on its way by then, or window or freeze come before the end; zero: no such time
-	NextDue    time.Time      `json:",omitzero"` // when the loop must look again
+	NextDue    time.Time      `json:",omitzero"` // when the loop must look again; of one that waits: not to be asked before
+	LowSince   time.Time      `json:",omitzero"` // when its battery or signal was found too low first; zero: it was not
 	EndedAt    time.Time      `json:",omitzero"`
 }
 

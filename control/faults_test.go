@@ -339,6 +339,15 @@ func (s *faultStory) act(words []string) {
 		s.must(s.lab.Fault(words[1], words[2]))
 	case "mend":
 		s.must(s.lab.ClearFaults(words[1]))
+	case "battery", "signal":
+		n, err := strconv.Atoi(words[2])
+		s.must(err)
+		d, _ := s.lab.Device(words[1])
+		if words[0] == "signal" {
+			s.must(d.SetSignal(n))
+		} else {
+			s.must(d.SetBattery(n, slices.Contains(words, "external")))
+		}
 	case "scan":
 		s.settle()
 		s.look()

@@ -307,12 +307,29 @@ func (f *folding) one(h happening) {
 		f.turned = append(f.turned, d.ID)
 	}
 	if t.State != before.State {
-		f.tell("target-"+string(t.State), d.ID, map[string]string{
+		detail := map[string]string{
 			"rollout": t.RolloutID, "command": t.Command, "why": t.Why, "code": t.Code, "from": t.From, "want": t.Want,
-		}, "target", fmt.Sprintf("%s: %s (%s)", d.Name, t.State, t.Why))
+		}
+		if h.event.Kind == rollout.PreflightOK {
+			tellVitals(detail, h.event.Seen.Vitals)
+		}
+		f.tell("target-"+string(t.State), d.ID, detail, "target", fmt.Sprintf("%s: %s (%s)", d.Name, t.State, t.Why))
 		if t.State == firmward.TargetFalling && f.rollout.Rehearsal {
 			f.fell = t.Why
 		}
+	}
+}
+
+// tellVitals adds what a device said of its battery and radio before the start, as far as it did.
+func tellVitals(detail map[string]string, v firmward.Vitals) {
+	if v.Battery != nil {
+		detail["battery"] = fmt.Sprintf("%d %%", *v.Battery)
+	}
+	if v.External {
+		detail["power"] = "external"
+	}
+	if v.Signal != nil {
+		detail["signal"] = fmt.Sprintf("%d dBm", *v.Signal)
 	}
 }
 

@@ -42,6 +42,7 @@ type Device struct {
 	busy      bool // an update is under way
 	upSince   time.Time
 	flashes   []Flash
+	vital     vitals
 	offer     *offer
 	running   map[string]func()               // how to stop each running service
 	outside   map[string]func() (shut func()) // real sockets of services that only a flawed image opens
@@ -311,7 +312,10 @@ func (d *Device) Facts() Facts {
 		InstalledVersion: d.version(), ActiveSlot: d.active, Committed: d.committed, Powered: d.powered,
 		Bricked: d.bricked, Frozen: d.frozenBy != "", FrozenBy: d.frozenBy, ServiceUp: map[string]bool{},
 		Flashes: append([]Flash{}, d.flashes...), Ports: ports, PrintedPages: d.printed.Load(),
-		UpSince: d.upSince, Faults: []string{},
+		UpSince: d.upSince, Faults: []string{}, External: d.vital.external, Signal: d.vital.signal,
+	}
+	if n := d.vital.battery; n >= 0 {
+		f.Battery = &n
 	}
 	for _, i := range d.host.ifaces {
 		f.Addrs = append(f.Addrs, i.addr)

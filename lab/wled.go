@@ -47,6 +47,7 @@ func (l *Lab) AddWLED(spec WLEDSpec) (*Device, error) {
 	c := &light{Device: d, release: release, arch: arch, pin: spec.PIN, locked: spec.OTALock, on: true}
 	d.model, d.hardware, d.bootTime = "WLED "+release, arch, lightBoot
 	d.serial = c.mac()
+	d.vital.signal = -61
 	d.onBoot = func() { c.unlocked = c.pin == "" }
 	d.services = []service{{name: "http", network: "tcp", port: 80, main: true, stream: d.serveHTTP(c.handler())}}
 	d.mu.Lock()
@@ -116,11 +117,23 @@ func (c *light) info() wledInfo {
 		Version: c.version(), Build: 2412100, Codename: "Kōsen", Release: c.release,
 		LEDs: map[string]any{"count": 60, "pwr": 312, "fps": 42, "maxpwr": 850, "maxseg": 32, "rgbw": false},
 		Name: c.name, UDPPort: 21324, Effects: 187,
-		WiFi: map[string]any{"bssid": "02:00:00:00:00:01", "rssi": -61, "signal": 78, "channel": 6, "ap": false},
+		WiFi: c.wifi(),
 		Arch: c.reportedHardware(), Core: "v3.3.6", Heap: 172_000, Uptime: int64(c.clock().Now().Sub(c.upSince).Seconds()),
 		Time: c.now().UTC().Format("2006-1-2, 15:04:05"), Options: 79, Brand: "WLED", Product: "FOSS",
 		MAC: c.mac(), IP: c.host.ifaces[0].addr.String(),
 	}
+}
+
+// wifi is what /json/info says of the radio. One that is not in use is not left out: an ESP32 says 0 then, an ESP8266 31.
+func (c *light) wifi() map[string]any {
+	rssi := c.vital.signal
+	switch {
+	case rssi < 0:
+		return map[string]any{"bssid": "02:00:00:00:00:01", "rssi": rssi, "signal": quality(rssi), "channel": 6, "ap": false}
+	case c.arch == "esp8266":
+		rssi = 31
+	}
+	return map[string]any{"bssid": "", "rssi": rssi, "signal": 100, "channel": 0, "ap": false}
 }
 
 func (c *light) state() map[string]any {

@@ -11,6 +11,8 @@
 //   - Each command is answered once. Late and repeated answers change nothing.
 //   - Nothing starts outside its window, in a freeze, or so late that the device would not be back before they come; the
 //     same is asked once more just before the image is sent. Being hastened lifts no freeze.
+//   - No image is sent to a device whose battery or radio is below the limits of the policy. It is asked again, less and less often, until
+//     it has enough or is passed over.
 //   - "Accepted" is not "installed". A target succeeds only after our own look saw the same device
 //     run the wanted version with its services answering as before.
 //   - Silence has a deadline and then is failure. Inconclusive pauses; it never promotes.
@@ -30,6 +32,7 @@
 //   - Nothing starts outside its window, before its wave, without its approvals of what it is now, or while the red button is pressed.
 //   - In flight is never over a cap: of the rollout, of its canaries, of its ramp, of a site, of a transport domain.
 //   - An image is not sent again before somebody has looked what became of the one before, nor to a device that stands half way.
+//   - No image is sent to a device that is below a limit for battery or signal, and one found there is not asked again at once.
 //   - A withdrawn image is not sent, nor one to a family that fell in one event before a person has said that it goes on.
 //   - A wave is left only by a running rollout, when all its targets have ended, soaked, and show what the policy wants to see.
 //   - A rollout over a budget does not go on. Silence becomes failure.
@@ -75,6 +78,7 @@ type Seen struct {
 	Uncommitted bool
 	FallsBackIn time.Duration
 	Services    []firmward.ServiceState
+	Vitals      firmward.Vitals // of PreflightOK
 	Note        string
 }
 
@@ -211,6 +215,7 @@ func (in *Input) claimed(out []Command) []Command {
 		seen := in.Event.Seen
 		t.Baseline = seen.Services
 		planned := t.From
+		code, why := Below(&r.Policy, seen.Vitals)
 		if seen.Version != "" {
 			t.From = seen.Version
 		}
@@ -226,6 +231,9 @@ func (in *Input) claimed(out []Command) []Command {
 			in.unstart(firmward.TargetPending, "", "it ran "+known(planned)+" when this was planned, now "+t.From)
 			void(r, t.DeviceID+": "+t.Why)
 			return out
+		case code != "":
+			in.low(code, why)
+			return out
 		case r.State != firmward.RolloutRunning:
 			in.unstart(firmward.TargetPending, "", "the rollout is "+string(r.State))
 			return out
@@ -237,6 +245,7 @@ func (in *Input) claimed(out []Command) []Command {
 			return out
 		}
 		t.Attempt++
+		t.LowSince = time.Time{}
 		t.State, t.Why = firmward.TargetInstalling, "the image is on its way"
 		t.Deadline = in.Now.Add(r.Policy.Deadline)
 		return in.send(DoInstall, out)

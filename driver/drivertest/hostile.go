@@ -39,7 +39,10 @@ func operations(d driver.Driver) []operation {
 		return err
 	}}}
 	if pf, ok := d.(driver.Preflighter); ok {
-		ops = append(ops, operation{"preflight", false, func(ctx context.Context, dev Device) error { return pf.Preflight(ctx, dev.Conn, dev.Image) }})
+		ops = append(ops, operation{"preflight", false, func(ctx context.Context, dev Device) error {
+			_, err := pf.Preflight(ctx, dev.Conn, dev.Image)
+			return err
+		}})
 	}
 	if in, ok := d.(driver.Installer); ok {
 		ops = append(ops, operation{"install", false, func(ctx context.Context, dev Device) error { return in.Install(ctx, dev.Conn, dev.Image) }})

@@ -50,7 +50,7 @@ func (w *World) settlers() []string {
 		}, Path: []string{"push", "pull"}[w.dice(id+"path", 4)/3]}
 		w.mature(d, w.Now)
 		if w.dice(id+"bad", 100) < bad {
-			d.Habit = 1<<w.dice(id+"habit", len(habits)) | 1<<w.dice(id+"second", len(habits))
+			d.Habit = 1<<w.dice(id+"habit", dealt) | 1<<w.dice(id+"second", dealt)
 		}
 		d.Habit |= Habit(w.dice(id+"dead-man", 2)) * DeadMan
 		w.Put(d)
@@ -66,6 +66,7 @@ func (w *World) settlers() []string {
 		}
 	}
 	w.Topo = topology.New(relations)
+	w.lows("", order)
 	return order
 }
 

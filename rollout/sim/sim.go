@@ -100,7 +100,8 @@ type Run struct {
 // slot is one target with its device.
 type slot struct {
 	firmward.Target
-	dev *Device
+	dev   *Device
+	lowAt time.Time // when it was found too low last
 }
 
 // item is one thing that happens at a time.
@@ -161,7 +162,7 @@ func (w *World) Plan(id, author string, rel firmward.Release, p firmward.Rollout
 		for len(r.waves) <= t.Wave {
 			r.waves = append(r.waves, nil)
 		}
-		s := &slot{t, w.devices[t.DeviceID]}
+		s := &slot{Target: t, dev: w.devices[t.DeviceID]}
 		r.waves[t.Wave] = append(r.waves[t.Wave], s)
 		r.byID[t.DeviceID] = s
 	}

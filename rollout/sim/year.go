@@ -152,9 +152,10 @@ func (w *World) luck(name string, order []string) {
 		d := w.devices[id]
 		d.Habit &= DeadMan
 		if w.dice(name+id+"bad", 100) < bad {
-			d.Habit |= 1<<w.dice(name+id+"habit", len(habits)) | 1<<w.dice(name+id+"second", len(habits))
+			d.Habit |= 1<<w.dice(name+id+"habit", dealt) | 1<<w.dice(name+id+"second", dealt)
 		}
 	}
+	w.lows(name, order)
 }
 
 // replace puts a new device in the place of one that is lost or became another model.
