@@ -24,9 +24,10 @@ type Device struct {
 	bootTime   time.Duration // house time from power to answering
 	services   []service
 	byHand     bool
-	onBoot     func()                // called with mu held after the services started; may be nil
-	onOffer    func()                // called with mu held when the maker's offer changed; may be nil
-	lamps      func() []HueLampFacts // behind a bridge; nil elsewhere
+	onBoot     func()                               // called with mu held after the services started; may be nil
+	onOffer    func()                               // called with mu held when the maker's offer changed; may be nil
+	lamps      func() []HueLampFacts                // behind a bridge; nil elsewhere
+	setUp      func(path []string, value any) error // called with mu held; nil where no configuration is kept
 
 	printed atomic.Int64
 

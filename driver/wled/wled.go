@@ -15,7 +15,7 @@ import (
 	"github.com/firmward/firmward/wire"
 )
 
-// Driver implements driver.Driver, Preflighter, Installer and Reverter.
+// Driver implements driver.Driver, Preflighter, Installer, Reverter, Backuper and Restorer.
 type Driver struct{}
 
 const port = 80
