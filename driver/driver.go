@@ -108,7 +108,7 @@ type Backuper interface {
 }
 
 // Restorer puts a configuration that Backup took from another device of the same kind into one that stands for it, which may restart for
-// that. What ties a device to its network stays its own, and nothing that only the other's owner may know goes along.
+// that. Its name and what ties it to its network stay its own, and nothing that only the other's owner may know goes along.
 type Restorer interface {
 	Restore(ctx context.Context, c wire.Conn, saved []byte) error
 }

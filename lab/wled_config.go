@@ -131,13 +131,31 @@ func (d *Device) SetUp(path string, value any) error {
 	return nil
 }
 
-// set needs mu.
+// Setting is one place of the configuration as JSON, or what keeps it from being told.
+func (d *Device) Setting(path string) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.setUp == nil {
+		return "no configuration"
+	}
+	var is any
+	if err := d.setUp(strings.Split(path, "."), &is); err != nil {
+		return err.Error()
+	}
+	b, err := json.Marshal(is)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+// set puts a value, or takes one out where value is a *any. It needs mu.
 func (c *light) set(path []string, value any) error {
 	var cfg map[string]any
 	if err := json.Unmarshal(c.files[wledConfig], &cfg); err != nil {
 		return err
 	}
-	at := cfg
+	at, last := cfg, path[len(path)-1]
 	for _, name := range path[:len(path)-1] {
 		next, ok := at[name].(map[string]any)
 		if !ok {
@@ -145,7 +163,11 @@ func (c *light) set(path []string, value any) error {
 		}
 		at = next
 	}
-	at[path[len(path)-1]] = value
+	if out, ok := value.(*any); ok {
+		*out = at[last]
+		return nil
+	}
+	at[last] = value
 	body, err := json.Marshal(cfg)
 	if err == nil {
 		c.files[wledConfig] = body

@@ -14,7 +14,7 @@ import (
 	"github.com/firmward/firmward/wire"
 )
 
-// TestWLEDConfig: how one controller is set up is saved and put into another that stands for it. Its network stays its own, and who does not
+// TestWLEDConfig: how one controller is set up is saved and put into another that stands for it. Its name and network stay its own, and who does not
 // know the PIN puts nothing there.
 func TestWLEDConfig(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -50,7 +50,7 @@ func TestWLEDConfig(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		config, presets, err := wledproto.Unpack(saved(spare))
-		if err != nil || !bytes.Contains(config, []byte(`"name":"shelf"`)) || !bytes.Contains(config, []byte(`"bri":45`)) || !bytes.Contains(config, []byte("AP of spare-one")) || string(presets) != `{"0":{}}` {
+		if err != nil || !bytes.Contains(config, []byte(`"name":"spare-one"`)) || !bytes.Contains(config, []byte(`"bri":45`)) || !bytes.Contains(config, []byte("AP of spare-one")) || string(presets) != `{"0":{}}` {
 			t.Errorf("%s %s %v", config, presets, err)
 		}
 		if s, err := d.Read(t.Context(), spare); err != nil || s.Version != "0.15.0" {

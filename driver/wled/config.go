@@ -55,8 +55,8 @@ func fetch(ctx context.Context, c wire.Conn) ([]wled.File, error) {
 	return files, nil
 }
 
-// Restore puts the presets of another controller and then its configuration, with which this one restarts. Network, access point and
-// passwords stay its own.
+// Restore puts the presets of another controller and then its configuration, with which this one restarts. Its name, its network and
+// its passwords stay its own.
 func (Driver) Restore(ctx context.Context, c wire.Conn, saved []byte) error {
 	config, presets, err := wled.Unpack(saved)
 	if err != nil {

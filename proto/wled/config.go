@@ -20,8 +20,8 @@ const (
 	UploadPath  = "/upload"
 )
 
-// own are the parts of a configuration that tie a controller to its network.
-var own = [...]string{"nw", "ap", "eth", "wifi"}
+// own are the parts of a configuration that tie a controller to its network, and what it is called there.
+var own = [...]string{"id", "nw", "ap", "eth", "wifi"}
 
 // Pack puts files into one archive, in their order. The same files give the same bytes.
 func Pack(files ...File) ([]byte, error) {
@@ -90,7 +90,7 @@ func IsConfig(b []byte) bool {
 	return json.Unmarshal(b, &cfg) == nil && cfg["id"] != nil && cfg["hw"] != nil
 }
 
-// Adopt makes the configuration with which one controller stands for another: the other's, with the network of its own, and without what
+// Adopt makes the configuration with which one controller stands for another: the other's, with name and network of its own, and without what
 // usermods may keep of passwords and keys. mine may be nil.
 func Adopt(other, mine []byte) ([]byte, error) {
 	var cfg, here map[string]any

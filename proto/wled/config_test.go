@@ -17,12 +17,12 @@ func TestAdopt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"name":"shelf"`, `"total":60`, `"ssid":"segment"`, `"ssid":"mine"`, `"broker":"192.168.1.9"`, `"pskl":12`, `"on":true`} {
+	for _, want := range []string{`"name":"twin"`, `"total":60`, `"ssid":"segment"`, `"ssid":"mine"`, `"broker":"192.168.1.9"`, `"pskl":12`, `"on":true`} {
 		if !bytes.Contains(got, []byte(want)) {
 			t.Errorf("no %s in %s", want, got)
 		}
 	}
-	for _, never := range []string{"house", "192,168", `"eth"`, "leaked", "abc", "mqttPassword"} {
+	for _, never := range []string{"shelf", "house", "192,168", `"eth"`, "leaked", "abc", "mqttPassword"} {
 		if bytes.Contains(got, []byte(never)) {
 			t.Errorf("%s went along: %s", never, got)
 		}
