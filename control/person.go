@@ -43,6 +43,9 @@ func (f *folding) orders(ctx context.Context) error {
 		case w.RolloutID != t.RolloutID:
 			continue
 		}
+		if asked && w.Assignee == "" {
+			w.Assignee = d.Owner
+		}
 		was := w.State
 		w, changed := workorder.Follow(w, *t, evidence, f.now)
 		if w.State != was {

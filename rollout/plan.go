@@ -179,7 +179,7 @@ func Refuse(rel firmward.Release, p firmward.RolloutPolicy, c Candidate) (code, 
 	case p.HoldCore && d.Class.CoreNetwork() && !matures(&p, &d):
 		return RefuseCore, "core network gear is held back: it takes everything behind it down; release it by a policy of its own, or say there how long it waits (hold-back)"
 	case c.Model.MayPatch.Value == firmward.VendorMayPatch && p.WorkOrders == 0:
-		return RefuseVendor, "the vendor alone may update it: a work order goes to a person instead"
+		return RefuseVendor, "the vendor alone may update it: a work order goes to a person instead (a policy with work-orders takes that into its waves)"
 	case d.Spare:
 		return RefuseSpare, "it is a spare for staging"
 	}
@@ -188,7 +188,7 @@ func Refuse(rel firmward.Release, p firmward.RolloutPolicy, c Candidate) (code, 
 	}
 	switch {
 	case !c.HasDriver && p.WorkOrders == 0:
-		return RefuseDriver, "no driver can update it: a work order goes to a person instead"
+		return RefuseDriver, "no driver can update it: a work order goes to a person instead (a policy with work-orders takes that into its waves)"
 	case rel.NoFile && p.WorkOrders == 0:
 		return RefuseFile, "firmward does not have its file: import that, or let a person bring it by a policy with work-orders"
 	case d.Network == "":
