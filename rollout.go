@@ -41,6 +41,8 @@ type RolloutPolicy struct {
 	HoldCore         bool          // core network gear is held back for good, unless one of HoldBacks says for how long
 	LateJoin         bool          `json:",omitempty"` // devices that became known after the plan enter the last wave
 	HoldBacks        []HoldBack    `json:",omitempty"` // the first whose Select matches a device counts
+	WorkOrders       time.Duration `json:",omitempty"` // how long a person has for a device that no driver may or can update; 0: such devices take no part
+	WakeWithin       time.Duration `json:",omitempty"` // how long a device is waited for that does not answer before the start; 0: it is skipped
 }
 
 // HoldBack lets releases mature before some devices get them.
@@ -142,7 +144,9 @@ const (
 	TargetVerifying  TargetState = "verifying"  // probes look
 	TargetCommitting TargetState = "committing" // healthy; the dead-man switch is being released
 	TargetFalling    TargetState = "falling-back"
-	TargetInDoubt    TargetState = "in-doubt" // a crash lost the outcome of a command
+	TargetInDoubt    TargetState = "in-doubt"           // a crash lost the outcome of a command
+	TargetAsked      TargetState = "waiting-for-person" // a work order is open; nobody is at work on it
+	TargetAsleep     TargetState = "waiting-for-wake"   // it did not answer before the start; its turn comes when it is seen
 	TargetSucceeded  TargetState = "succeeded"
 	TargetFailed     TargetState = "failed"
 	TargetRolledBack TargetState = "rolled-back"
@@ -168,6 +172,12 @@ func (s TargetState) InFlight() bool {
 	return false
 }
 
+// CodeNotDone is the code of work that somebody said was done and is not, or that nobody did in time.
+const CodeNotDone = "not-done"
+
+// Waits reports whether a person or the device itself is waited for: it holds nothing, and its wave is not over.
+func (s TargetState) Waits() bool { return s == TargetAsked || s == TargetAsleep }
+
 // Target is one device in one rollout. Of a large one there are many rows, so what is zero is not written.
 type Target struct {
 	RolloutID  string
@@ -181,8 +191,9 @@ type Target struct {
 	Model      string         `json:",omitzero"`
 	Command    string         `json:",omitzero"` // id of the last command
 	Answered   bool           `json:",omitzero"` // the outcome of Command has arrived; a second one changes nothing
-	Attempt    int            `json:",omitzero"` // installations sent so far
+	Attempt    int            `json:",omitzero"` // installations sent so far; of one by hand: how often a person has begun
 	Seq        int            `json:",omitzero"` // commands issued so far; part of command ids
+	Before     bool           `json:",omitzero"` // of one by hand: somebody looked at it before the work
 	Baseline   []ServiceState `json:",omitzero"` // how its services, and those directly behind it, answered before
 	Unasked    int            `json:",omitzero"` // devices behind it that nobody asked before the start, since there are so many
 	Closes     []string       `json:",omitzero"` // advisories that were open on it before the start and that the release is to close
@@ -193,6 +204,8 @@ type Target struct {
 	SawNew     bool           `json:",omitzero"` // the wanted version was seen running at least once
 	SoakedAt   time.Time      `json:",omitzero"` // when the device was looked at again after its soak
 	Deadline   time.Time      `json:",omitzero"` // when silence becomes failure
+	ByHand     bool           `json:",omitzero"` // a person updates it, by a work order
+	WaitsTo    time.Time      `json:",omitzero"` // until when a person or the device is waited for
 	StartBy    time.Time      `json:",omitzero"` // the image must be on its way by then, or window or freeze come before the end; zero: no such time
 	NextDue    time.Time      `json:",omitzero"` // when the loop must look again
 	EndedAt    time.Time      `json:",omitzero"`

@@ -24,12 +24,13 @@ import (
 // simScale is how much faster than the wall the houses and labs live here.
 const simScale = 240.0
 
-// simPolicies are three ways to roll out: one device after the other until the first failure, some at once whatever happens, and waves that
-// are judged by what they show.
+// simPolicies are four ways to roll out: one device after the other until the first failure, some at once whatever happens, and waves that
+// are judged by what they show; the last one is for fleets that people update in part.
 var simPolicies = []string{
 	`{name: careful, waves: [50, 100], canary-soak: 10m, wave-soak: 10m, max-in-flight: 1, failure-budget-percent: 1, failure-floor: 0`,
 	`{name: stubborn, waves: [100], canary-soak: 5m, wave-soak: 5m, max-in-flight: 4, per-model: 4, failure-budget-percent: 100, failure-floor: 20`,
 	`{name: by-count, waves: [{count: 2}, 100], canary-soak: 5m, wave-soak: 10m, max-in-flight: 1, failure-budget-percent: 60, failure-floor: 1, silence-budget-count: 0`,
+	`{name: people, waves: [50, 100], canary-soak: 10m, wave-soak: 10m, max-in-flight: 9, per-model: 9, failure-budget-percent: 60, failure-floor: 3, work-orders: 2h`,
 }
 
 // simPolicy completes one of them.
@@ -53,6 +54,9 @@ type trial struct {
 	open bool
 }
 
+// people is the kind of plugs of which a driver updates some and a person the others.
+const people = "plugs and people"
+
 // TestSimulatorAgainstLab draws policies, fleets and faults from seeds, lets the simulator play each, and then carries the same rollout out on
 // the lab, over sockets and by the protocols of its devices. Decisions and ends must be the same.
 func TestSimulatorAgainstLab(t *testing.T) {
@@ -61,7 +65,7 @@ func TestSimulatorAgainstLab(t *testing.T) {
 	if testing.Short() || raceOn {
 		seeds = 3
 	}
-	trials := []trial{{seed: 22, kind: "router"}, {seed: 3, kind: "plug", open: true}}
+	trials := []trial{{seed: 22, kind: "router"}, {seed: 3, kind: "plug", open: true}, {seed: 103, kind: people}, {seed: 107, kind: people}}
 	for seed := range uint64(seeds) {
 		trials = append(trials, trial{seed: seed + 1, kind: []string{"plug", "camera", "light"}[(seed+1)%3]})
 	}
@@ -95,8 +99,12 @@ func agree(t *testing.T, tr trial, scales []float64) {
 func playBoth(t *testing.T, tr trial, scale float64) (simulated, real sim.Decisions) {
 	seed, kind := tr.seed, tr.kind
 	dice := rand.New(rand.NewPCG(seed, 0))
-	policies := simPolicy(dice.IntN(len(simPolicies)))
+	number := dice.IntN(len(simPolicies) - 1)
 	n := 5 + dice.IntN(4)
+	if kind == people {
+		number = len(simPolicies) - 1
+	}
+	policies := simPolicy(number)
 	start := time.Now()
 	l := lab.New(lab.Options{Clock: lab.ScaledClock(start, scale), Net: lab.NewNet()})
 	t.Cleanup(func() { l.Close() })
@@ -105,8 +113,12 @@ func playBoth(t *testing.T, tr trial, scale float64) (simulated, real sim.Decisi
 		place := lab.Place{Name: fmt.Sprintf("%s-%d", kind, i), Site: "home"}
 		var err error
 		switch kind {
-		case "plug":
-			_, err = l.AddPlug(lab.PlugSpec{Place: place})
+		case "plug", people:
+			spec := lab.PlugSpec{Place: place}
+			if kind == people && i%2 == 1 {
+				spec.Gen, spec.Model, spec.App = 3, appPlug, "PlugSG3"
+			}
+			_, err = l.AddPlug(spec)
 		case "camera":
 			_, err = l.AddCamera(lab.CameraSpec{Place: place, Password: lab.CameraPassword})
 		case "light":
@@ -152,7 +164,7 @@ func playBoth(t *testing.T, tr trial, scale float64) (simulated, real sim.Decisi
 		fixes = []string{hole}
 		findHole(t, c, fleet[0])
 	}
-	rel := newerFor(t, c, l, fleet[0], fixes)
+	rel := newerFor(t, c, l, fleet, fixes)
 
 	// The same dice give out the faults, to those of the lab and to those of the simulator.
 	habits := map[string]sim.Habit{}
@@ -169,6 +181,9 @@ func playBoth(t *testing.T, tr trial, scale float64) (simulated, real sim.Decisi
 			continue
 		}
 		h := might[dice.IntN(len(might))]
+		if d.Model == appPlug && h != sim.Silent && h != sim.DeadService { // how often its person tries again differs
+			continue
+		}
 		habits[d.ID] = h
 		told = append(told, d.Name+" "+h.String())
 	}
@@ -200,11 +215,57 @@ func playBoth(t *testing.T, tr trial, scale float64) (simulated, real sim.Decisi
 			}
 		}
 	}
+	if kind == people {
+		defer attend(t, c, l)()
+	}
 	id := carryOut(t, c, rel.ID)
 	real = decided(t, st, id)
 	real.Names = names
 	t.Logf("seed %d: %d times %s by policy %s; %s; %s", seed, n, kind, k.Policy.Name, strings.Join(told, ", "), out.Why)
 	return simulated, real
+}
+
+// attend is bert, who does whatever work order is open, at once. The answer ends that.
+func attend(t *testing.T, c *control.Control, l *lab.Lab) (leave func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var gone sync.WaitGroup
+	gone.Go(func() {
+		look := time.NewTicker(50 * time.Millisecond)
+		defer look.Stop()
+		for open := true; ; {
+			select {
+			case <-ctx.Done():
+				return
+			case <-look.C:
+			}
+			orders, _, err := c.Store.WorkOrders(ctx, store.WorkOrderFilter{Open: &open}, store.Page{})
+			for _, w := range orders {
+				if w.RolloutID == "" {
+					continue
+				}
+				if _, err := c.BeginWork(ctx, bert, w.ID); err != nil {
+					continue // not yet
+				}
+				var d firmward.Device
+				if d, err = c.Store.Device(ctx, w.DeviceID); err != nil {
+					break
+				}
+				for _, ld := range l.Devices() {
+					if ld.Facts().Addrs[0] == d.Addrs[0] {
+						err = ld.InstallByHand(w.Want)
+					}
+				}
+				if err == nil {
+					_, err = c.ReportWork(ctx, bert, w.ID, "")
+				}
+			}
+			if err != nil && ctx.Err() == nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	return func() { cancel(); gone.Wait() }
 }
 
 // meet scans the lab twice, the second time with passwords, and names its devices in the order of their ids: that is the order in which
@@ -254,7 +315,13 @@ func meet(t *testing.T, c *control.Control, l *lab.Lab) []firmward.Device {
 		}
 		return false
 	})
-	slices.SortFunc(fleet, func(a, b firmward.Device) int { return strings.Compare(a.ID, b.ID) })
+	mixed := slices.ContainsFunc(fleet, func(d firmward.Device) bool { return d.Model != fleet[0].Model })
+	slices.SortFunc(fleet, func(a, b firmward.Device) int {
+		if mixed { // the dice shall fall for the same kind each time; nothing limits who starts there
+			return a.Addrs[0].Compare(b.Addrs[0])
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
 	for i := range fleet {
 		fleet[i].Name = fmt.Sprintf("d%02d", i+1)
 		if _, err := c.SetDevice(ctx, anna, fleet[i].ID, control.DeviceFacts{Name: &fleet[i].Name}); err != nil {
@@ -264,9 +331,16 @@ func meet(t *testing.T, c *control.Control, l *lab.Lab) []firmward.Device {
 	return fleet
 }
 
-// newerFor imports the next version of a device, which is said to close some advisories.
-func newerFor(t *testing.T, c *control.Control, l *lab.Lab, d firmward.Device, fixes []string) firmward.Release {
+// newerFor imports the next version of a fleet, which is said to close some advisories.
+func newerFor(t *testing.T, c *control.Control, l *lab.Lab, fleet []firmward.Device, fixes []string) firmward.Release {
 	t.Helper()
+	d, models, hardware := fleet[0], map[string]bool{}, map[string]bool{}
+	for _, like := range fleet {
+		models[like.Model], hardware[like.Hardware] = true, true
+		if like.Model != appPlug { // nobody uploads an image to those
+			d = like
+		}
+	}
 	want := map[string]string{"shelly-gen2": "1.4.4", "axis": "10.12.262", "wled": "0.15.3", "openwrt": "22.03.7"}[d.Family]
 	for _, ld := range l.Devices() {
 		if ld.Facts().Addrs[0] != d.Addrs[0] {
@@ -277,7 +351,7 @@ func newerFor(t *testing.T, c *control.Control, l *lab.Lab, d firmward.Device, f
 			t.Fatal(err)
 		}
 		rel, err := c.ImportRelease(t.Context(), anna, firmward.Release{
-			Family: d.Family, Vendor: d.Vendor, Models: []string{d.Model}, Hardware: []string{d.Hardware}, Version: want, FileName: "image.bin", Origin: "the lab", Fixes: fixes,
+			Family: d.Family, Vendor: d.Vendor, Models: slices.Sorted(maps.Keys(models)), Hardware: slices.Sorted(maps.Keys(hardware)), Version: want, FileName: "image.bin", Origin: "the lab", Fixes: fixes,
 		}, bytes.NewReader(image))
 		if err != nil {
 			t.Fatal(err)
@@ -304,7 +378,14 @@ func carryOut(t *testing.T, c *control.Control, release string) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return r.State != firmward.RolloutRunning && r.InFlight == 0
+		if r.State == firmward.RolloutRunning || r.InFlight > 0 {
+			return false
+		}
+		waits, err := c.Store.NextTarget(ctx, r.ID) // for a person, also when everything stands
+		if err != nil {
+			t.Fatal(err)
+		}
+		return waits.IsZero()
 	})
 	if !over {
 		targets, _, err := c.Store.Targets(ctx, p.Rollout.ID, store.TargetFilter{}, store.Page{})
@@ -371,6 +452,9 @@ func decided(t *testing.T, st *store.Store, id string) sim.Decisions {
 		}
 		for n := 1; n <= g.Seq; n++ {
 			cmd, err := st.Command(ctx, fmt.Sprintf("%s.%s.%d", id, g.DeviceID, n))
+			if n == 1 && g.ByHand && firmward.CodeOf(err) == firmward.NotFound {
+				cmd.Kind, err = string(rollout.DoAsk), nil // its work order was opened with the decision
+			}
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 	"github.com/firmward/firmward/control"
 	"github.com/firmward/firmward/lab"
 	"github.com/firmward/firmward/policy"
+	"github.com/firmward/firmward/store"
 	"github.com/firmward/firmward/twin"
 )
 
@@ -83,6 +85,7 @@ type faultStory struct {
 	spares []string
 	twins  []twin.Twin
 	policy string
+	change func(*control.Config) // of the house; nil: nothing
 }
 
 // outlet is a spare of the lab whose power can be cut.
@@ -136,7 +139,7 @@ func (s *faultStory) play(text string) {
 		}
 		rest := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), words[0]))
 		switch words[0] {
-		case "plug", "camera", "light", "relay", "router", "bridge", "gateway":
+		case "plug", "app-plug", "printer", "camera", "light", "relay", "router", "bridge", "gateway":
 			s.device(words)
 		case "release":
 			s.release(words)
@@ -177,6 +180,10 @@ func (s *faultStory) device(words []string) {
 	switch words[0] {
 	case "plug":
 		_, err = s.lab.AddPlug(lab.PlugSpec{Place: at})
+	case "app-plug":
+		_, err = s.lab.AddPlug(lab.PlugSpec{Place: at, Gen: 3, Model: appPlug, App: "PlugSG3"})
+	case "printer":
+		_, err = s.lab.AddPrinter(lab.PrinterSpec{Place: at})
 	case "camera":
 		_, err = s.lab.AddCamera(lab.CameraSpec{Place: at, Password: lab.CameraPassword, HardwareRev: said["hardware"]})
 	case "light":
@@ -206,8 +213,10 @@ func (s *faultStory) settle(change ...func(*control.Config)) {
 	s.house = live(s.t, s.lab.Attach("home"), "home", map[netip.Prefix]firmward.Profile{home: firmward.ProfileHome}, func(cfg *control.Config) {
 		cfg.Twins = s.twins
 		cfg.Policies, cfg.Serve = pol, netip.AddrPortFrom(home.Addr().Next().Next(), 8390)
-		for _, f := range change {
-			f(cfg)
+		for _, f := range append(change, s.change) {
+			if f != nil {
+				f(cfg)
+			}
 		}
 	})
 	for family, password := range map[string]string{"axis": lab.CameraPassword, "hue": lab.HueKey, "openwrt": lab.RouterPassword} {
@@ -283,8 +292,14 @@ func (s *faultStory) release(words []string) {
 	s.must(err)
 	var flaws, closes []string
 	image := []byte(nil)
+	models, noFile := []string{known.Model}, false
 	for _, w := range words[3:] {
 		switch k, v, _ := strings.Cut(w, "="); k {
+		case "also":
+			other, _ := s.lab.Device(v)
+			models = append(models, other.Facts().Model)
+		case "no-file":
+			noFile = true
 		case "flaw":
 			flaws = append(flaws, v)
 		case "closes":
@@ -295,13 +310,21 @@ func (s *faultStory) release(words []string) {
 			s.must(err)
 		}
 	}
-	if image == nil {
+	if image == nil && !noFile {
 		image, err = d.Image(words[2], flaws...)
 		s.must(err)
 	}
+	var file io.Reader
+	if !noFile {
+		file = bytes.NewReader(image)
+	}
+	hardware := known.Hardware
+	if len(models) > 1 || hardware == "" {
+		hardware = "*"
+	}
 	s.rel, err = s.house.ImportRelease(s.house.ctx, anna, firmward.Release{
-		Family: known.Family, Vendor: known.Vendor, Models: []string{known.Model}, Hardware: []string{known.Hardware}, Version: words[2], FileName: "image.bin", Origin: "the lab", Fixes: closes,
-	}, bytes.NewReader(image))
+		Family: known.Family, Vendor: known.Vendor, Models: models, Hardware: []string{hardware}, Version: words[2], FileName: "image.bin", Origin: "the lab", Fixes: closes,
+	}, file)
 	s.must(err)
 }
 
@@ -343,6 +366,10 @@ func (s *faultStory) act(words []string) {
 		s.must(s.lab.Fault(words[1], words[2]))
 	case "mend":
 		s.must(s.lab.ClearFaults(words[1]))
+	case "begin", "report", "works":
+		s.atDevice(words)
+	case "press", "release-button":
+		s.must(s.house.StopAll(s.house.ctx, anna, words[0] == "press", "a test"))
 	case "scan":
 		s.settle()
 		s.look()
@@ -352,6 +379,9 @@ func (s *faultStory) act(words []string) {
 	case "offer":
 		d, _ := s.lab.Device(words[1])
 		d.Offer(words[2], nil)
+	case "stop":
+		_, err := s.house.SteerRollout(s.house.ctx, anna, s.ro, "stop", "a test")
+		s.must(err)
 	case "withdraw":
 		_, err := s.house.WithdrawRelease(s.house.ctx, anna, s.rel.ID, strings.Join(words[1:], " "))
 		s.must(err)
@@ -420,6 +450,12 @@ func (s *faultStory) check(who, want string) {
 	case "step":
 		step := s.house.step(id)
 		got = fmt.Sprintf("%s %s (%s)", step.Now.Kind, step.Now.Action, cmp.Or(step.Blocker, "no blocker"))
+	case "order":
+		all, _, err := s.house.Store.WorkOrders(ctx, store.WorkOrderFilter{Device: id}, store.Page{})
+		s.must(err)
+		for _, w := range all {
+			got += fmt.Sprintf("%s %s by %s: %s; ", w.State, w.Title, cmp.Or(w.BegunBy, "nobody"), w.Why)
+		}
 	case "finding":
 		id, _, _ := strings.Cut(rest, " ")
 		f, err := s.house.Store.Finding(ctx, s.ids[who], id)

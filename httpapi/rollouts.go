@@ -73,12 +73,14 @@ type Target struct {
 	DeviceID  string               `json:"deviceId"`
 	Device    string               `json:"device" doc:"its name"`
 	Wave      int                  `json:"wave"`
-	State     firmward.TargetState `json:"state" enum:"pending,claimed,installing,settling,verifying,committing,falling-back,in-doubt,succeeded,failed,rolled-back,skipped,refused"`
+	State     firmward.TargetState `json:"state" enum:"pending,claimed,installing,settling,verifying,committing,falling-back,in-doubt,waiting-for-person,waiting-for-wake,succeeded,failed,rolled-back,skipped,refused"`
 	Why       string               `json:"why,omitempty"`
 	Code      string               `json:"code,omitempty" doc:"refusal or failure code"`
 	From      string               `json:"from,omitempty"`
 	Want      string               `json:"want"`
 	Attempt   int                  `json:"attempt"`
+	ByHand    bool                 `json:"byHand,omitempty" doc:"a person updates it, by a work order"`
+	WaitsTo   time.Time            `json:"waitsTo,omitzero" doc:"until when a person or the device is waited for"`
 	Baseline  []Service            `json:"baseline" doc:"how its services, and those directly behind it, answered before"`
 	Unasked   int                  `json:"unasked,omitempty" doc:"devices behind it that nobody asked before the start, since there are so many"`
 	Closed    []string             `json:"closed,omitempty" doc:"advisories that were open on it and that the update closed, assessed anew with the version that a look read"`
@@ -102,7 +104,7 @@ func serviceOf(s firmward.ServiceState) Service { return Service(s) }
 func targetOf(t firmward.Target, device string) Target {
 	return Target{
 		Rollout: t.RolloutID, DeviceID: t.DeviceID, Device: device, Wave: t.Wave, State: t.State, Why: t.Why, Code: t.Code, From: t.From, Want: t.Want,
-		Attempt: t.Attempt, Baseline: each(t.Baseline, serviceOf), Unasked: t.Unasked, Closed: t.Closed(), StillOpen: t.StillOpen, StartedAt: t.StartedAt, Accepted: t.AcceptedAt, Deadline: t.Deadline, EndedAt: t.EndedAt,
+		Attempt: t.Attempt, ByHand: t.ByHand, WaitsTo: t.WaitsTo, Baseline: each(t.Baseline, serviceOf), Unasked: t.Unasked, Closed: t.Closed(), StillOpen: t.StillOpen, StartedAt: t.StartedAt, Accepted: t.AcceptedAt, Deadline: t.Deadline, EndedAt: t.EndedAt,
 	}
 }
 

@@ -283,8 +283,8 @@ func (d *Device) Offer(version string, image []byte) {
 	}
 }
 
-// InstallByHand is the person at the device with a stick or the service tool. The device reboots (house time) and
-// then runs version; an update fault that is set takes its effect. Only printers and pumps can be updated so; the
+// InstallByHand is the person at the device with a stick, the service tool or the vendor's app. The device reboots (house time) and
+// then runs version; an update fault that is set takes its effect. Only printers, pumps and plugs can be updated so; the
 // error says if this one cannot, or has no power.
 func (d *Device) InstallByHand(version string) error {
 	d.mu.Lock()

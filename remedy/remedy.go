@@ -7,6 +7,7 @@
 package remedy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -119,6 +120,19 @@ func inFlight(f Facts, open []firmward.Finding, s *firmward.NextStep, now time.T
 		s.Now = firmward.Phase{Kind: firmward.StepPatch, Action: fmt.Sprintf("update to %s is under way: %s", t.Want, t.Why), By: t.Deadline, Rule: "deadline"}
 		s.Ref, s.RiskAfter = t.RolloutID, riskWithout(f, open, t.Want, nil)
 		return true
+	}
+	if t := f.Target; t != nil && t.State == firmward.TargetAsked {
+		for _, w := range f.Work {
+			if w.RolloutID == t.RolloutID {
+				s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: ask(f, w.Kind, t.Want), By: w.Due, Rule: "work-order"}
+				s.Ref, s.RiskAfter = w.ID, riskWithout(f, open, t.Want, nil)
+				s.Blocker, s.BlockerCode = "waits for "+cmp.Or(w.Assignee, "somebody"), "person"
+				if w.State == firmward.WorkNotYet {
+					s.Blocker, s.BlockerCode = w.Why, "not-done-yet"
+				}
+				return true
+			}
+		}
 	}
 	for _, w := range f.Work {
 		if w.State == firmward.WorkReported {

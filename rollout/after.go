@@ -57,6 +57,8 @@ func (in *Input) falling(out []Command) []Command {
 	switch in.Event.Kind {
 	case Reverted, RevertFailed:
 		t.NextDue = in.Now.Add(in.Abilities.Settle)
+	case Woke:
+		return in.woke(out)
 	case Tick:
 		switch {
 		case in.Now.Before(t.NextDue):
@@ -100,9 +102,13 @@ func (in *Input) soaking(out []Command) []Command {
 			return out
 		}
 		if t.Deadline.IsZero() {
-			t.Deadline = in.Now.Add(r.Policy.Deadline)
+			t.Deadline = in.Now.Add(in.silence())
 		}
 		return in.send(DoLook, out)
+	case Woke:
+		if t.SoakedAt.IsZero() && !t.Deadline.IsZero() { // its soak is over, and it was not seen since
+			return in.woke(out)
+		}
 	case Looked:
 		seen := in.Event.Seen
 		gone := worse(t.Baseline, seen.Services)

@@ -12,7 +12,7 @@ import (
 // WaveCount tells how the targets of the open wave stand.
 type WaveCount struct {
 	Pending  int
-	InFlight int
+	InFlight int // those that wait for a person or to wake too
 	Ended    int
 	Good     int // succeeded
 	Unsoaked int // succeeded, not yet looked at after the soak
@@ -209,7 +209,7 @@ func Count(targets []firmward.Target) WaveCount {
 		switch {
 		case t.State == firmward.TargetPending:
 			c.Pending++
-		case t.State.InFlight():
+		case t.State.InFlight(), t.State.Waits():
 			c.InFlight++
 		default:
 			c.Ended++

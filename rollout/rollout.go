@@ -14,6 +14,8 @@
 //   - "Accepted" is not "installed". A target succeeds only after our own look saw the same device
 //     run the wanted version with its services answering as before, and those directly behind it too.
 //   - Silence has a deadline and then is failure. Inconclusive pauses; it never promotes.
+//   - What no driver may or can update a person does, in the same waves and by the same rules: a work order opens when its wave does, "I begin"
+//     is asked like any start, and a look, never a word, says that it is done (person.go).
 //   - A failed canary halts. Later, failures are counted over started targets, as they are or with a confidence bound (bound.go), and
 //     absolutely; silent devices also apart.
 //   - What a wave shows too little of pauses; only a person's reason lets it pass. So does what the release should have closed and did not.
@@ -35,6 +37,8 @@
 //   - A device is not verified while one directly behind it, which answered before, does not, unless that one was changed itself since.
 //   - A target says what its release closed and what is still open, and no wave with something still open is left without a person's word.
 //   - A rollout over a budget does not go on. Silence becomes failure.
+//   - No machine touches what a person updates; nobody is asked for it before its wave, nor for what was withdrawn; no word stands for a look.
+//   - Nobody is waited for longer than the policy says. Who comes late joins with a canary of its kind alone, and voids approvals.
 //   - The header counts what its targets say. Every target ends with a reason, and every rollout ends or waits for a person.
 package rollout
 
@@ -66,6 +70,9 @@ const (
 	Lost             Kind = "lost"     // a crash lost the outcome of Command
 	SoakDue          Kind = "soak-due" // look again at a device that had succeeded
 	Abandon          Kind = "abandon"  // the rollout was stopped; a target not yet touched ends
+	Ask              Kind = "ask"      // Pick chose a target that a person updates: open its work order
+	Reported         Kind = "reported" // somebody says that the work was done, see Why
+	Woke             Kind = "woke"     // a device was seen that had not answered
 )
 
 // Seen is what a look at the device found.
@@ -81,6 +88,7 @@ type Seen struct {
 	StillOpen   []string                // later: of those, what is open with Version
 	Unasked     int                     // before the start: devices behind it that nobody asked, since there are so many
 	Note        string
+	Evidence    string // observation that carried the version
 }
 
 // Event is one thing that happened to one target.
@@ -103,6 +111,7 @@ const (
 	DoLook      Verb = "look"
 	DoCommit    Verb = "commit"
 	DoRevert    Verb = "revert"
+	DoAsk       Verb = "ask" // open the work order of a target; it has no outcome
 )
 
 // Command is one thing to do to one device. ID is unique and never reused.
@@ -120,6 +129,7 @@ type Abilities struct {
 	Exchange  time.Duration // the longest that one look may take: its answer is waited for
 	DeadMan   bool          // an uncommitted version falls back by itself
 	CanRevert bool          // the driver can go back
+	ByHand    time.Duration // how long a person may be at work on it
 }
 
 // Input is what Advance sees. Rollout and Target are changed in place.
@@ -157,8 +167,11 @@ func Advance(in *Input, out []Command) []Command {
 	if t.State.Final() && t.State != firmward.TargetSucceeded {
 		return out
 	}
+	if t.ByHand { // no machine touches it
+		in.Abilities.DeadMan, in.Abilities.CanRevert, in.Event.Seen.Uncommitted = false, false, false
+	}
 	switch in.Event.Kind {
-	case Tick, Start, SoakDue, Abandon:
+	case Tick, Start, SoakDue, Abandon, Ask, Reported, Woke:
 	default:
 		if t.Answered || in.Event.Command != t.Command || t.Command == "" {
 			return out
@@ -174,9 +187,16 @@ func Advance(in *Input, out []Command) []Command {
 	}
 	switch t.State {
 	case firmward.TargetPending:
-		if in.Event.Kind == Start {
+		switch in.Event.Kind {
+		case Start:
 			return in.start(out)
+		case Ask:
+			return in.ask(out)
 		}
+	case firmward.TargetAsked:
+		return in.asked(out)
+	case firmward.TargetAsleep:
+		in.asleep()
 	case firmward.TargetClaimed:
 		return in.claimed(out)
 	case firmward.TargetInstalling:
@@ -244,16 +264,20 @@ func (in *Input) claimed(out []Command) []Command {
 		}
 		t.Closes = seen.Closes
 		t.Attempt++
+		if t.ByHand {
+			in.begun()
+			return out
+		}
 		t.State, t.Why = firmward.TargetInstalling, "the image is on its way"
 		t.Deadline = in.Now.Add(r.Policy.Deadline)
 		return in.send(DoInstall, out)
 	case PreflightRefused:
 		in.untried(firmward.TargetRefused, in.Event.Code, in.Event.Why)
 	case PreflightFailed:
-		in.untried(firmward.TargetSkipped, "not-reachable", "not reachable before the start; nothing was sent: "+in.Event.Why)
+		in.unreached("not reachable before the start; nothing was sent: " + in.Event.Why)
 	case Tick:
 		if !in.Now.Before(t.NextDue) && !in.Now.Before(t.Deadline) {
-			in.untried(firmward.TargetSkipped, "not-reachable", "did not answer before the start; nothing was sent")
+			in.unreached("did not answer before the start; nothing was sent")
 		}
 	}
 	return out
@@ -261,6 +285,9 @@ func (in *Input) claimed(out []Command) []Command {
 
 func (in *Input) installing(out []Command) []Command {
 	t := in.Target
+	if t.ByHand {
+		return in.atWork(out)
+	}
 	switch in.Event.Kind {
 	case Accepted, InstallUnknown:
 		t.State, t.Why = firmward.TargetSettling, "the device accepted; that is not yet installed"
@@ -305,6 +332,8 @@ func (in *Input) watching(out []Command) []Command {
 		return in.send(DoLook, out)
 	case Looked:
 		return in.judge(out)
+	case Woke:
+		return in.woke(out)
 	}
 	return out
 }
@@ -346,6 +375,8 @@ func (in *Input) oldVersion(late bool, out []Command) []Command {
 	switch {
 	case t.SawNew:
 		in.end(firmward.TargetRolledBack, "fell-back", "went back to "+seen.Version+" by itself")
+	case t.ByHand && late:
+		in.undone("runs " + seen.Version + " after the work at it")
 	case !in.before(seen.Version):
 		return in.again(late, firmward.TargetFailed, "other-version", "runs "+seen.Version+", neither the version before nor the wanted one", "runs "+seen.Version+" in between", out)
 	case t.State == firmward.TargetInDoubt && late && !seen.Busy && t.Attempt < maxAttempts:

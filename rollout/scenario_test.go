@@ -232,7 +232,10 @@ func setPolicy(p *firmward.RolloutPolicy, key, value string) (err error) {
 		"per-site": &p.PerSite, "per-domain": &p.PerDomain,
 	}
 	limit := map[string]**int{"failures": &p.FailureCount, "silent": &p.SilenceCount, "inconclusive": &p.Inconclusive}
-	span := map[string]*time.Duration{"canary-soak": &p.CanarySoak, "wave-soak": &p.WaveSoak, "deadline": &p.Deadline, "commit-within": &p.CommitWithin, "approval-valid": &p.ApprovalValid, "emergency-soak": &p.EmergencySoak}
+	span := map[string]*time.Duration{
+		"canary-soak": &p.CanarySoak, "wave-soak": &p.WaveSoak, "deadline": &p.Deadline, "commit-within": &p.CommitWithin, "approval-valid": &p.ApprovalValid, "emergency-soak": &p.EmergencySoak,
+		"work-orders": &p.WorkOrders, "wake-within": &p.WakeWithin,
+	}
 	switch {
 	case key == "waves":
 		p.Waves = nil
@@ -343,6 +346,10 @@ func (s *scenario) addDevice(name string, words []string) error {
 		case "crash-before", "crash-after", "twice", "late":
 			d.Script = append(d.Script, key+" "+value)
 		default:
+			if m, ok := sim.ParseManner(key); ok {
+				d.Manner |= m
+				continue
+			}
 			h, ok := sim.ParseHabit(key)
 			if !ok || has {
 				return fmt.Errorf("unknown device word %q", words[i])

@@ -216,6 +216,9 @@ func (w *World) check() {
 						untried++
 					}
 				}
+				if s.State.Waits() && w.Now.After(s.WaitsTo.Add(patience+w.outage(s.WaitsTo))) {
+					w.fail("%s is %s long after its time", s.DeviceID, s.State)
+				}
 				if !s.State.InFlight() {
 					continue
 				}
@@ -274,7 +277,7 @@ func (w *World) Stuck() error {
 		for _, wave := range r.waves {
 			for _, s := range wave {
 				switch {
-				case s.State.InFlight():
+				case s.State.InFlight(), s.State.Waits():
 					return fmt.Errorf("%s: %s is %s for ever (%s)", r.ID, s.dev, s.State, s.Why)
 				case over && !s.State.Final():
 					return fmt.Errorf("%s is %s and %s is still %s", r.ID, r.State, s.DeviceID, s.State)

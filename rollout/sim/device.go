@@ -81,6 +81,7 @@ type Device struct {
 	Facts  firmward.Device
 	Runs   upgrade.State // its variant and the versions of its parts
 	Habit  Habit
+	Manner Manner
 	Open   []string // advisories that are open on it
 	Script []string // trouble with its next commands, as "crash-after install"; each is used once
 
@@ -104,6 +105,7 @@ type Device struct {
 	trial    bool
 	fallAt   time.Time
 	darkTo   time.Time
+	awakeTo  time.Time // until when a sleeper stays awake, whatever its hours
 	diesAt   time.Time
 	touched  bool // an installation was taken
 	fell     bool // it went back by itself to what it ran before
@@ -131,7 +133,7 @@ func (d *Device) candidate() rollout.Candidate {
 		c.Device = d.Facts
 		return c
 	}
-	return rollout.Candidate{Device: d.Facts, Model: card, HasDriver: true, Runs: d.Runs, Path: d.Path, Staging: d.Verdict, Held: d.Held}
+	return rollout.Candidate{Device: d.Facts, Model: card, HasDriver: !d.Manner.has(ByHand), Runs: d.Runs, Path: d.Path, Staging: d.Verdict, Held: d.Held}
 }
 
 func (d *Device) held() rollout.Held {
@@ -145,7 +147,7 @@ func (d *Device) abilities() rollout.Abilities {
 	if d.Able != nil {
 		return *d.Able
 	}
-	return rollout.Abilities{Settle: 5 * time.Minute, DeadMan: d.Habit&DeadMan != 0, CanRevert: d.Habit&WayBack != 0}
+	return rollout.Abilities{Settle: 5 * time.Minute, ByHand: 2 * time.Hour, DeadMan: d.Habit&DeadMan != 0, CanRevert: d.Habit&WayBack != 0}
 }
 
 func (d *Device) is(h Habit) bool { return (d.Habit|d.got)&h != 0 }
@@ -182,7 +184,7 @@ func (d *Device) pass(now time.Time) {
 }
 
 func (d *Device) reachable(now time.Time) bool {
-	return !d.dark(now) && !now.Before(d.darkTo) && !d.cut
+	return !d.dark(now) && !now.Before(d.darkTo) && !d.cut && !d.asleep(now)
 }
 
 // dark reports whether the device will never answer again by itself.
@@ -210,7 +212,7 @@ func (d *Device) do(v rollout.Verb, want string, commitWithin time.Duration, now
 		case d.is(Unfit):
 			return rollout.Event{Kind: rollout.PreflightRefused, Code: "driver-refused", Why: "the driver says no"}
 		}
-		d.alive = !d.dead
+		d.alive, d.awakeTo = !d.dead, now.Add(wakeTime)
 		return rollout.Event{Kind: rollout.PreflightOK, Seen: d.look(want, now)}
 	case rollout.DoInstall:
 		return d.install(want, commitWithin, now)
@@ -272,7 +274,7 @@ func (d *Device) install(want string, commitWithin time.Duration, now time.Time)
 	if d.is(Slow) {
 		boot = 20 * time.Minute
 	}
-	d.darkTo, d.busyTo = now.Add(boot), now.Add(boot)
+	d.darkTo, d.busyTo, d.awakeTo = now.Add(boot), now.Add(boot), now.Add(boot+wakeTime)
 	slots := d.is(DeadMan | WayBack)
 	switch {
 	case d.is(Bricks), d.is(PowerCut) && !d.is(Minimal) && !slots:

@@ -34,9 +34,9 @@ const (
 // days and press the red button, vendors who strike, push and withdraw, a firmward that crashes, and answers that come twice, late or
 // never. Every invariant is checked after every step, and at the end of each month that nothing hangs: what people resume
 // again and again, and then stop, is over. Lost devices are replaced by new ones with the version of the month.
-func Year(seed uint64, begin time.Time) (Lived, error) {
+func Year(seed uint64, begin time.Time, cast Cast) (Lived, error) {
 	w := New(begin, seed)
-	w.Check = true
+	w.Check, w.cast = true, cast
 	order := w.settlers()
 	if w.dice("zone", 2) == 0 {
 		w.Zone = zones[w.dice("which zone", len(zones))]
@@ -184,5 +184,5 @@ func (w *World) replace(id, version string, l *Lived) {
 	}
 	facts.Firmware = version
 	delete(w.fallen, id)
-	w.devices[id] = &Device{Facts: facts, Habit: d.Habit, Path: d.Path, Open: d.Open}
+	w.devices[id] = &Device{Facts: facts, Habit: d.Habit, Manner: d.Manner, Path: d.Path, Open: d.Open}
 }
