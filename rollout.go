@@ -43,6 +43,9 @@ type RolloutPolicy struct {
 	HoldBacks        []HoldBack    `json:",omitempty"` // the first whose Select matches a device counts
 	WorkOrders       time.Duration `json:",omitempty"` // how long a person has for a device that no driver may or can update; 0: such devices take no part
 	WakeWithin       time.Duration `json:",omitempty"` // how long a device is waited for that does not answer before the start; 0: it is skipped
+	MinBattery       int           `json:",omitempty"` // percent: no image to a device on its battery with less; 0: no limit
+	MinSignal        int           `json:",omitempty"` // dBm: no image to a device whose radio hears less; 0: no limit
+	LowFor           time.Duration `json:",omitempty"` // how long a device below one of them is asked again before it is passed over
 }
 
 // HoldBack lets releases mature before some devices get them.
@@ -207,7 +210,8 @@ type Target struct {
 	ByHand     bool           `json:",omitzero"` // a person updates it, by a work order
 	WaitsTo    time.Time      `json:",omitzero"` // until when a person or the device is waited for
 	StartBy    time.Time      `json:",omitzero"` // the image must be on its way by then, or window or freeze come before the end; zero: no such time
-	NextDue    time.Time      `json:",omitzero"` // when the loop must look again
+	NextDue    time.Time      `json:",omitzero"` // when the loop must look again; of one that waits: not to be asked before
+	LowSince   time.Time      `json:",omitzero"` // when its battery or signal was found too low first; zero: it was not
 	EndedAt    time.Time      `json:",omitzero"`
 }
 

@@ -90,6 +90,9 @@ type Rehearsal struct {
 	Checks    []StagingCheck // of what was rehearsed beside the update: going back, a power cut
 	Tries     int            // how often the pack of this phase found nobody, or how often the device was told
 	Said      string         `json:",omitempty"` // what went wrong when it was told to go back last
+	Like      string         `json:",omitempty"` // device in use whose configuration its place may take over
+	Copied    string         `json:",omitempty"` // name of the device whose configuration it has
+	NotCopied string         `json:",omitempty"` // why it has none
 }
 
 // RehearsalPhase is where a rehearsal stands.
@@ -97,6 +100,7 @@ type RehearsalPhase string
 
 // The phases, in their order.
 const (
+	RehearseMirror  RehearsalPhase = "mirror"  // it takes over the configuration of a device in use
 	RehearseBefore  RehearsalPhase = "before"  // the test pack runs on the device as it is
 	RehearseUpdate  RehearsalPhase = "update"  // the engine brings the release
 	RehearseAfter   RehearsalPhase = "after"   // the test pack runs again

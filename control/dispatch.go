@@ -244,13 +244,16 @@ func (c *Control) preflight(ctx context.Context, j job) (rollout.Event, error) {
 	if code, why := rollout.Refuse(j.release, j.rollout.Policy, cand); code != "" && code != rollout.RefuseCurrent {
 		return rollout.Event{Kind: rollout.PreflightRefused, Code: code, Why: why}, nil
 	}
+	var vitals firmward.Vitals
+	var ev *rollout.Event
 	if !j.target.ByHand {
-		switch ev, err := c.lastWord(ctx, j); {
-		case err != nil:
-			return rollout.Event{}, err
-		case ev != nil:
-			return *ev, nil
-		}
+		vitals, ev, err = c.lastWord(ctx, j)
+	}
+	switch {
+	case err != nil:
+		return rollout.Event{}, err
+	case ev != nil:
+		return *ev, nil
 	}
 	if err := c.askBehind(ctx, j, &seen); err != nil {
 		return rollout.Event{}, err
@@ -258,21 +261,23 @@ func (c *Control) preflight(ctx context.Context, j job) (rollout.Event, error) {
 	if seen.Closes, err = c.toClose(ctx, j.release, j.device); err != nil {
 		return rollout.Event{}, err
 	}
+	seen.Vitals = vitals
 	return rollout.Event{Kind: rollout.PreflightOK, Seen: seen.Seen}, nil
 }
 
-// lastWord lets the driver say no, and saves the configuration if the release wipes it. ev is nil when nothing stands in the way.
-func (c *Control) lastWord(ctx context.Context, j job) (ev *rollout.Event, err error) {
+// lastWord lets the driver say no, and saves the configuration if the release wipes it and the device has the power and the radio to go
+// on. ev is nil when nothing stands in the way.
+func (c *Control) lastWord(ctx context.Context, j job) (vitals firmward.Vitals, ev *rollout.Event, err error) {
 	pf, asks := j.driver.(driver.Preflighter)
 	_, saves := j.driver.(driver.Backuper)
 	if !asks && !(saves && j.release.WipesConfig) {
-		return nil, nil
+		return vitals, nil, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
 	secret, err := c.secretFor(ctx, j.device)
 	if err != nil {
-		return nil, err
+		return vitals, nil, err
 	}
 	conn, tr := c.conn(j.network, j.device, j.driver, secret)
 	defer func() {
@@ -281,14 +286,19 @@ func (c *Control) lastWord(ctx context.Context, j job) (ev *rollout.Event, err e
 		}
 	}()
 	if asks {
-		switch err := pf.Preflight(ctx, conn, driver.Image{Release: j.release}); {
+		vitals, err = pf.Preflight(ctx, conn, driver.Image{Release: j.release})
+		switch {
 		case firmward.CodeOf(err) == firmward.Refused:
-			return &rollout.Event{Kind: rollout.PreflightRefused, Code: "driver-refused", Why: err.Error()}, nil
+			return vitals, &rollout.Event{Kind: rollout.PreflightRefused, Code: "driver-refused", Why: err.Error()}, nil
 		case err != nil:
-			return &rollout.Event{Kind: rollout.PreflightFailed, Why: err.Error()}, nil
+			return vitals, &rollout.Event{Kind: rollout.PreflightFailed, Why: err.Error()}, nil
 		}
 	}
-	return c.saveConfig(ctx, j, conn)
+	if code, _ := rollout.Below(&j.rollout.Policy, vitals); code != "" {
+		return vitals, nil, nil
+	}
+	ev, err = c.saveConfig(ctx, j, conn)
+	return vitals, ev, err
 }
 
 // install sends the image: once. The command is marked as sent before the first byte; from then on a

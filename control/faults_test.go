@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/netip"
@@ -199,7 +200,8 @@ func (s *faultStory) device(words []string) {
 	}
 	s.must(err)
 	if d, ok := s.lab.Device(words[1]); ok && said["outlet"] != "" {
-		s.twins = append(s.twins, outlet{twin.Device{Place: firmward.PlaceLab, Prefix: netip.PrefixFrom(d.Facts().Addrs[0], 32), Way: s.lab.Attach("home")}, d})
+		place := map[bool]firmward.Place{true: firmward.PlaceVM, false: firmward.PlaceLab}[said["outlet"] == "vm"]
+		s.twins = append(s.twins, outlet{twin.Device{Place: place, Prefix: netip.PrefixFrom(d.Facts().Addrs[0], 32), Way: s.lab.Attach("home")}, d})
 	}
 }
 
@@ -370,6 +372,20 @@ func (s *faultStory) act(words []string) {
 		s.atDevice(words)
 	case "press", "release-button":
 		s.must(s.house.StopAll(s.house.ctx, anna, words[0] == "press", "a test"))
+	case "battery", "signal":
+		n, err := strconv.Atoi(words[2])
+		s.must(err)
+		d, _ := s.lab.Device(words[1])
+		if words[0] == "signal" {
+			s.must(d.SetSignal(n))
+		} else {
+			s.must(d.SetBattery(n, slices.Contains(words, "external")))
+		}
+	case "set": // NAME PATH JSON
+		var value any
+		s.must(json.Unmarshal([]byte(words[3]), &value))
+		d, _ := s.lab.Device(words[1])
+		s.must(d.SetUp(words[2], value))
 	case "scan":
 		s.settle()
 		s.look()
@@ -498,6 +514,12 @@ func (s *faultStory) truth(who, kind string) string {
 			return "nothing: bricked"
 		}
 		return f.InstalledVersion
+	case "set":
+		var all []string
+		for _, path := range []string{"id.name", "def.bri", "if.mqtt.broker", "if.mqtt.psk"} {
+			all = append(all, path+"="+d.Setting(path))
+		}
+		return strings.Join(all, " ")
 	case "flashed":
 		var outcomes []string
 		for _, flash := range f.Flashes {

@@ -312,10 +312,27 @@ func (f *folding) one(h happening) {
 		f.turned = append(f.turned, d.ID)
 	}
 	if t.State != before.State || t.State.Final() && t.Code != before.Code {
-		f.tell("target-"+string(t.State), d.ID, targetDetail(*t), "target", fmt.Sprintf("%s: %s (%s)", d.Name, t.State, t.Why))
+		detail := targetDetail(*t)
+		if h.event.Kind == rollout.PreflightOK {
+			tellVitals(detail, h.event.Seen.Vitals)
+		}
+		f.tell("target-"+string(t.State), d.ID, detail, "target", fmt.Sprintf("%s: %s (%s)", d.Name, t.State, t.Why))
 		if t.State == firmward.TargetFalling && f.rollout.Rehearsal {
 			f.fell = t.Why
 		}
+	}
+}
+
+// tellVitals adds what a device said of its battery and radio before the start, as far as it did.
+func tellVitals(detail map[string]string, v firmward.Vitals) {
+	if v.Battery != nil {
+		detail["battery"] = fmt.Sprintf("%d %%", *v.Battery)
+	}
+	if v.External {
+		detail["power"] = "external"
+	}
+	if v.Signal != nil {
+		detail["signal"] = fmt.Sprintf("%d dBm", *v.Signal)
 	}
 }
 

@@ -92,7 +92,7 @@ type picking struct {
 	edition int64 // of claims
 	now     time.Time
 	places  map[string]placeTime
-	next    time.Time // when a window opens or a release of a device begins
+	next    time.Time // when a window opens, a release of a device begins, or one is to be asked again
 	started int
 	moved   bool // others started something meanwhile
 }
@@ -205,7 +205,7 @@ func (c *Control) candidateSlots(ctx context.Context, p *picking, pending []firm
 			p.next = earlier(p.next, rollout.Due(p.rollout.Policy, at.local, at.freezes))
 		}
 		slots[i] = rollout.Slot{Target: t, Candidate: cands[i], Local: at.local, Freezes: at.freezes, Group: p.topo.Group(d.ID)}
-		for _, from := range []time.Time{d.Released.From, cands[i].Held.Until} {
+		for _, from := range []time.Time{d.Released.From, cands[i].Held.Until, t.NextDue} {
 			if from.After(p.now) {
 				p.next = earlier(p.next, from)
 			}

@@ -52,6 +52,8 @@ func (c *Control) rehearseOn(ctx context.Context, h firmward.Rehearsal) (next ti
 		return next, err
 	}
 	switch h.Phase {
+	case firmward.RehearseMirror:
+		return c.mirror(ctx, h, spare)
 	case firmward.RehearseBefore:
 		return c.packBefore(ctx, h, rel, spare)
 	case firmward.RehearseUpdate:
@@ -344,7 +346,7 @@ func (c *Control) verdict(ctx context.Context, h firmward.Rehearsal, rel firmwar
 	v := staging.Verdict(rel, h, spare, target, checks, c.Clock.Now())
 	if v.Result != staging.NotStaged {
 		t := c.twinOf(spare)
-		v.NotMirrored = staging.NotMirrored(h.Place, t.Info().Mirrors)
+		v.NotMirrored = staging.NotMirrored(h, t.Info().Mirrors)
 		if w, ok := t.(twin.Watcher); ok {
 			whom, packets, err := w.Reached(ctx)
 			if err != nil {

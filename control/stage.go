@@ -248,7 +248,10 @@ func (c *Control) rehearse(ctx context.Context, tx *store.Tx, parent firmward.Ro
 	now := c.Clock.Now()
 	reh := firmward.Rehearsal{
 		RolloutID: store.NewID("stage"), ParentID: parent.ID, ReleaseID: rel.ID, DeviceID: on.Device.ID, Place: on.Place, Path: on.Path,
-		From: on.Device.Firmware, Config: on.Config, Valid: staging.Valid(parent.Policy), Phase: firmward.RehearseBefore, Since: now,
+		From: on.Device.Firmware, Config: on.Config, Valid: staging.Valid(parent.Policy), Phase: firmward.RehearseBefore, Since: now, Like: on.Like,
+	}
+	if staging.Copies(on.Place) {
+		reh.Phase = firmward.RehearseMirror
 	}
 	why := "rehearsal on " + on.Device.Name
 	if parent.ID != "" {

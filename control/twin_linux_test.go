@@ -11,15 +11,17 @@ import (
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/control"
+	"github.com/firmward/firmward/driver/wled"
 	"github.com/firmward/firmward/lab"
 	"github.com/firmward/firmward/policy"
 	"github.com/firmward/firmward/twin"
 	"github.com/firmward/firmward/twin/vm"
+	"github.com/firmward/firmward/wire"
 	"github.com/firmward/firmward/wire/wiretest"
 )
 
 // TestTwin: a release goes the product's whole way onto a virtual machine in a segment of its own, which stands for a light controller in
-// use: found by probes, updated by driver and engine, its power cut, back and forward once. The verdict says whom it tried to reach and
+// use: found by probes, set up as that one is, updated by driver and engine, its power cut, back and forward once. The verdict says whom it tried to reach and
 // what was not mirrored.
 func TestTwin(t *testing.T) {
 	kernel := os.Getenv("FIRMWARD_TWIN_KERNEL")
@@ -54,7 +56,11 @@ func TestTwin(t *testing.T) {
 	})
 	l := newLab(t)
 	few := netip.MustParsePrefix("192.168.20.8/30")
-	if _, err := l.AddWLED(lab.WLEDSpec{Place: lab.Place{Name: "strip", Addr: netip.MustParseAddr("192.168.20.9")}}); err != nil {
+	strip, err := l.AddWLED(lab.WLEDSpec{Place: lab.Place{Name: "strip", Addr: netip.MustParseAddr("192.168.20.9")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := strip.SetUp("if.mqtt.broker", "192.168.20.77"); err != nil {
 		t.Fatal(err)
 	}
 	pol, err := policy.Parse([]byte(strings.Replace(faultPolicy, "deadline: 60m", "deadline: 6h", 1)), "twin.yaml") // ninety seconds of real time
@@ -106,7 +112,7 @@ func TestTwin(t *testing.T) {
 	if got.Result != "passed" || got.Place != firmward.PlaceVM || got.SpareID != spare.ID || len(plan[0].Devices) != 1 || plan[0].Devices[0].Name != "strip" {
 		t.Errorf("%+v", plan)
 	}
-	for _, name := range []string{"services", "ports", "power-cut", "rollback"} {
+	for _, name := range []string{"services", "ports", "configuration", "power-cut", "rollback"} {
 		if !slices.ContainsFunc(got.Checks, func(c firmward.StagingCheck) bool { return c.Name == name && c.Verdict == firmward.CheckPassed }) {
 			t.Errorf("%s did not pass", name)
 		}
@@ -114,7 +120,12 @@ func TestTwin(t *testing.T) {
 	if !slices.Contains(got.Reached, "203.0.113.9 tcp 4443") || !slices.Contains(got.Reached, "name pool.ntp.org.") {
 		t.Errorf("%q", got.Reached)
 	}
-	if not := strings.Join(got.NotMirrored, "; "); !strings.Contains(not, "it is a virtual machine") || !strings.Contains(not, "configuration of the real place") || strings.Contains(not, "DHCP") {
+	if not := strings.Join(got.NotMirrored, "; "); !strings.Contains(not, "it is a virtual machine") || !strings.Contains(not, "passwords and the network of the real place") || strings.Contains(not, "DHCP") {
 		t.Errorf("%q", got.NotMirrored)
+	}
+	var copied bytes.Buffer
+	drv := wled.Driver{}
+	if err := drv.Backup(t.Context(), wire.Conn{Network: v.Network(), Addr: v.Addr()}, &copied); err != nil || !strings.Contains(copied.String(), "192.168.20.77") {
+		t.Errorf("%v, %q", err, copied.String())
 	}
 }

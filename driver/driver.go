@@ -68,10 +68,10 @@ type Image struct {
 	FallBack time.Duration                 // dead-man time to arm where the device supports it
 }
 
-// Preflighter checks before a byte of the image is sent. A *firmward.Error with code Refused
-// means: never send this here.
+// Preflighter checks before a byte of the image is sent, and tells what the device says of its power and radio. A *firmward.Error
+// with code Refused means: never send this here. Whether there is enough of either is not the driver's to say.
 type Preflighter interface {
-	Preflight(ctx context.Context, c wire.Conn, img Image) error
+	Preflight(ctx context.Context, c wire.Conn, img Image) (firmward.Vitals, error)
 }
 
 // Installer delivers and activates. A nil error means "accepted", which is not "installed".
@@ -105,4 +105,10 @@ type AutoUpdater interface {
 // Backuper fetches the configuration before an update.
 type Backuper interface {
 	Backup(ctx context.Context, c wire.Conn, w io.Writer) error
+}
+
+// Restorer puts a configuration that Backup took from another device of the same kind into one that stands for it, which may restart for
+// that. Its name and what ties it to its network stay its own, and nothing that only the other's owner may know goes along.
+type Restorer interface {
+	Restore(ctx context.Context, c wire.Conn, saved []byte) error
 }

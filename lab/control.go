@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"errors"
 	"net"
 	"net/http"
 )
@@ -13,6 +14,8 @@ import (
 //	POST   /lab/devices/{name}/faults        {"fault":"silent"}: inject
 //	DELETE /lab/devices/{name}/faults        clear all
 //	POST   /lab/devices/{name}/install       {"version":"1.2.3"}: the person at the device, see [Device.InstallByHand]
+//	POST   /lab/devices/{name}/battery       {"percent":22,"external":false}: see [Device.SetBattery]
+//	POST   /lab/devices/{name}/signal        {"dBm":-84}: see [Device.SetSignal]
 //	POST   /lab/devices/{name}/power-cycle   take the power away and give it back
 //	GET    /lab/faults                       the known faults
 //	GET    /lab/portmap                      the sockets of [Lab.ServeLoopback]
@@ -39,6 +42,9 @@ func (l *Lab) ControlHandler() http.Handler {
 	type order struct {
 		Fault   string `json:"fault"`
 		Version string `json:"version"`
+		Percent *int   `json:"percent"`
+		OnPower bool   `json:"external"`
+		DBm     *int   `json:"dBm"`
 	}
 	// on answers a request about one device: do changes it, then its facts are told.
 	on := func(pattern string, body bool, do func(d *Device, o order) error) {
@@ -66,6 +72,18 @@ func (l *Lab) ControlHandler() http.Handler {
 	on("POST /lab/devices/{name}/faults", true, func(d *Device, o order) error { return l.Fault(d.name, o.Fault) })
 	on("DELETE /lab/devices/{name}/faults", false, func(d *Device, _ order) error { return l.ClearFaults(d.name) })
 	on("POST /lab/devices/{name}/install", true, func(d *Device, o order) error { return d.InstallByHand(o.Version) })
+	on("POST /lab/devices/{name}/battery", true, func(d *Device, o order) error {
+		if o.Percent == nil {
+			return errors.New("percent is missing")
+		}
+		return d.SetBattery(*o.Percent, o.OnPower)
+	})
+	on("POST /lab/devices/{name}/signal", true, func(d *Device, o order) error {
+		if o.DBm == nil {
+			return errors.New("dBm is missing")
+		}
+		return d.SetSignal(*o.DBm)
+	})
 	on("POST /lab/devices/{name}/power-cycle", false, func(d *Device, _ order) error { d.PowerCycle(); return nil })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := r.Host

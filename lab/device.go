@@ -24,9 +24,10 @@ type Device struct {
 	bootTime   time.Duration // house time from power to answering
 	services   []service
 	byHand     bool
-	onBoot     func()                // called with mu held after the services started; may be nil
-	onOffer    func()                // called with mu held when the maker's offer changed; may be nil
-	lamps      func() []HueLampFacts // behind a bridge; nil elsewhere
+	onBoot     func()                               // called with mu held after the services started; may be nil
+	onOffer    func()                               // called with mu held when the maker's offer changed; may be nil
+	lamps      func() []HueLampFacts                // behind a bridge; nil elsewhere
+	setUp      func(path []string, value any) error // called with mu held; nil where no configuration is kept
 
 	printed atomic.Int64
 
@@ -42,6 +43,7 @@ type Device struct {
 	busy      bool // an update is under way
 	upSince   time.Time
 	flashes   []Flash
+	vital     vitals
 	offer     *offer
 	running   map[string]func()               // how to stop each running service
 	outside   map[string]func() (shut func()) // real sockets of services that only a flawed image opens
@@ -312,7 +314,10 @@ func (d *Device) Facts() Facts {
 		InstalledVersion: d.version(), ActiveSlot: d.active, Committed: d.committed, Powered: d.powered,
 		Bricked: d.bricked, Frozen: d.frozenBy != "", FrozenBy: d.frozenBy, ServiceUp: map[string]bool{},
 		Flashes: append([]Flash{}, d.flashes...), Ports: ports, PrintedPages: d.printed.Load(),
-		UpSince: d.upSince, Faults: []string{},
+		UpSince: d.upSince, Faults: []string{}, External: d.vital.external, Signal: d.vital.signal,
+	}
+	if n := d.vital.battery; n >= 0 {
+		f.Battery = &n
 	}
 	for _, i := range d.host.ifaces {
 		f.Addrs = append(f.Addrs, i.addr)

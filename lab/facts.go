@@ -28,7 +28,10 @@ type Facts struct {
 	Ports            map[string]PortCount `json:"ports"` // by "tcp/80", "udp/161"; only ports that were ever reached for
 	PrintedPages     int64                `json:"printedPages"`
 	Faults           []string             `json:"faults"`
-	UpSince          time.Time            `json:"upSince"` // house time of the last boot
+	Battery          *int                 `json:"battery,omitempty"`  // percent; nil: it has none
+	External         bool                 `json:"external,omitempty"` // it is on external power beside its battery
+	Signal           int                  `json:"signal,omitempty"`   // dBm; 0: it is wired, or its kind does not tell
+	UpSince          time.Time            `json:"upSince"`            // house time of the last boot
 }
 
 // Slot is one place for firmware. Version is empty after a purge.

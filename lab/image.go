@@ -39,7 +39,7 @@ const (
 	FlawRevoked       = "revoked"        // cameras refuse it: the maker has withdrawn the version
 	FlawOpenTelnet    = "open-telnet"    // routers: TCP port 23 is open
 	FlawDeadBroker    = "dead-broker"    // routers: their MQTT broker never starts
-	FlawResetConfig   = "reset-config"   // routers: all settings but the password are the maker's again
+	FlawResetConfig   = "reset-config"   // routers and lights: all settings but passwords are the maker's again
 	FlawFactoryLogin  = "factory-login"  // routers: the maker's password is accepted beside the owner's
 	FlawSluggish      = "sluggish"       // routers: each answer takes two seconds
 	FlawNewLayout     = "new-layout"     // routers refuse it as long as they shall keep their settings (compat_version 1.1)

@@ -190,7 +190,7 @@ func (l *Lab) add(kind string, at Place, oui []byte, twoSlots bool, version stri
 	d := &Device{
 		lab: l, name: at.Name, site: at.Site, kind: kind, host: l.net.newHost(ifaces...),
 		slots: []slot{{Slot: Slot{Version: version}}}, committed: true,
-		faults: map[string]bool{}, running: map[string]func(){}, timers: map[*timer]bool{},
+		faults: map[string]bool{}, running: map[string]func(){}, timers: map[*timer]bool{}, vital: vitals{battery: -1},
 	}
 	if twoSlots {
 		d.slots = append(d.slots, slot{})

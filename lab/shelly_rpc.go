@@ -140,7 +140,16 @@ func (p *plug) methods() map[string]rpcMethod {
 		"Shelly.Reboot": func(map[string]any) (any, *rpcError, func()) {
 			return null, nil, func() { p.reboot(p.bootTime) }
 		},
-		"Sys.GetStatus": plain(func() any { return p.sysStatus() }),
+		"Sys.GetStatus":  plain(func() any { return p.sysStatus() }),
+		"WiFi.GetStatus": plain(func() any { return p.wifi() }),
+	}
+	if p.vital.battery >= 0 {
+		m["DevicePower.GetStatus"] = func(params map[string]any) (any, *rpcError, func()) {
+			if fail := p.switchID(params); fail != nil {
+				return nil, fail, nil
+			}
+			return p.vital.power(), nil, nil
+		}
 	}
 	if p.running["switch"] != nil {
 		m["Switch.GetStatus"] = p.callSwitch
@@ -238,12 +247,26 @@ func (p *plug) status() map[string]any {
 	s := map[string]any{
 		"ble": map[string]any{}, "cloud": map[string]any{"connected": false}, "mqtt": map[string]any{"connected": false},
 		"plugs_ui": map[string]any{}, "sys": p.sysStatus(), "ws": map[string]any{"connected": false},
-		"wifi": map[string]any{"sta_ip": p.host.ifaces[0].addr.String(), "status": "got ip", "ssid": "lab", "rssi": -58},
+		"wifi": p.wifi(),
+	}
+	if p.vital.signal == 0 {
+		s["eth"] = map[string]any{"ip": p.host.ifaces[0].addr.String()}
+	}
+	if p.vital.battery >= 0 {
+		s["devicepower:0"] = p.vital.power()
 	}
 	if p.running["switch"] != nil {
 		s["switch:0"] = p.switchStatus()
 	}
 	return s
+}
+
+// wifi is the status of the radio, or of one that is switched off because a cable is in.
+func (p *plug) wifi() map[string]any {
+	if p.vital.signal == 0 {
+		return map[string]any{"sta_ip": nil, "status": "disconnected", "ssid": nil, "rssi": nil}
+	}
+	return map[string]any{"sta_ip": p.host.ifaces[0].addr.String(), "status": "got ip", "ssid": "lab", "rssi": p.vital.signal}
 }
 
 func (p *plug) sysStatus() map[string]any {

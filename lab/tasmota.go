@@ -56,6 +56,7 @@ func (l *Lab) AddTasmota(spec TasmotaSpec) (*Device, error) {
 	}
 	d.model, d.hardware, d.bootTime = "Tasmota "+c.build, or(spec.Chip, "ESP8266EX"), relayBoot
 	d.serial = strings.ToUpper(d.host.ifaces[0].mac.String())
+	d.vital.signal = -66
 	d.onBoot = func() { c.fetching = nil }
 	d.services = []service{{name: "http", network: "tcp", port: 80, main: true, stream: d.serveHTTP(c.handler())}}
 	d.mu.Lock()
@@ -170,6 +171,8 @@ func (c *relay) status(which string) string {
 			relayProgram, c.free(), c.flashKiB)},
 		{"5", fmt.Sprintf(`"StatusNET":{"Hostname":"tasmota-%s","IPAddress":"%s","Gateway":"0.0.0.0","Subnetmask":"255.255.255.0","DNSServer1":"0.0.0.0","DNSServer2":"0.0.0.0","Mac":"%s","Webserver":2,"HTTP_API":1,"WifiConfig":4,"WifiPower":17.0}`,
 			strings.ReplaceAll(c.serial[9:], ":", ""), c.host.ifaces[0].addr, c.serial)},
+		{"11", fmt.Sprintf(`"StatusSTS":{"Time":"%s","Uptime":"0T%02d:%02d:%02d","UptimeSec":%d,"Heap":25,"SleepMode":"Dynamic","Sleep":50,"LoadAvg":19,"MqttCount":0,"POWER":"%s"%s}`,
+			c.now().UTC().Format("2006-01-02T15:04:05"), int(up.Hours()), int(up.Minutes())%60, int(up.Seconds())%60, int(up.Seconds()), map[bool]string{true: "ON", false: "OFF"}[c.on], c.wifi())},
 	}
 	var said []string
 	for _, s := range all {
@@ -178,6 +181,14 @@ func (c *relay) status(which string) string {
 		}
 	}
 	return "{" + strings.Join(said, ",") + "}"
+}
+
+// wifi is what Status 11 says of the radio: RSSI is a percentage there, and Signal is in dBm. One that is not in use is left out.
+func (c *relay) wifi() string {
+	if c.vital.signal == 0 {
+		return ""
+	}
+	return fmt.Sprintf(`,"Wifi":{"AP":1,"SSId":"lab","BSSId":"02:00:00:00:00:01","Channel":6,"Mode":"11n","RSSI":%d,"Signal":%d,"LinkCount":1,"Downtime":"0T00:00:05"}`, quality(c.vital.signal), c.vital.signal)
 }
 
 // free is the room for an image, in KiB: beside the running one on an ESP8266, which can use 2 MiB at most; on an

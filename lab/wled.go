@@ -29,12 +29,14 @@ type light struct {
 	pin           string
 	locked        bool // OTA lock
 	unlocked      bool // the PIN was told since it started
+	files         map[string][]byte
 	on            bool
 }
 
 const (
 	lightBoot  = 8 * time.Second
 	lightWrite = 128 << 10 // bytes per second
+	wledBuild  = 2412100
 )
 
 // AddWLED adds a light controller and boots it.
@@ -47,7 +49,9 @@ func (l *Lab) AddWLED(spec WLEDSpec) (*Device, error) {
 	c := &light{Device: d, release: release, arch: arch, pin: spec.PIN, locked: spec.OTALock, on: true}
 	d.model, d.hardware, d.bootTime = "WLED "+release, arch, lightBoot
 	d.serial = c.mac()
-	d.onBoot = func() { c.unlocked = c.pin == "" }
+	d.vital.signal = -61
+	c.files = c.factory(d.name)
+	d.onBoot, d.setUp = func() { c.unlocked = c.pin == ""; c.configure() }, c.set
 	d.services = []service{{name: "http", network: "tcp", port: 80, main: true, stream: d.serveHTTP(c.handler())}}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -77,9 +81,8 @@ func (c *light) handler() http.Handler {
 	mux.HandleFunc("POST /json/state", c.serveState)
 	mux.HandleFunc("GET /update", c.serveUpdatePage)
 	mux.HandleFunc("POST /update", c.serveUpdate)
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		writePacked(w, http.StatusNotFound, "<!DOCTYPE html><html><head><title>Not found</title></head></html>\n")
-	})
+	mux.HandleFunc("POST /upload", c.serveUpload)
+	mux.HandleFunc("/", c.serveFile)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Access-Control-Allow-Origin", "*")
 		mux.ServeHTTP(w, r)
@@ -113,14 +116,26 @@ type wledInfo struct {
 // info needs mu, as does state.
 func (c *light) info() wledInfo {
 	return wledInfo{
-		Version: c.version(), Build: 2412100, Codename: "Kōsen", Release: c.release,
+		Version: c.version(), Build: wledBuild, Codename: "Kōsen", Release: c.release,
 		LEDs: map[string]any{"count": 60, "pwr": 312, "fps": 42, "maxpwr": 850, "maxseg": 32, "rgbw": false},
-		Name: c.name, UDPPort: 21324, Effects: 187,
-		WiFi: map[string]any{"bssid": "02:00:00:00:00:01", "rssi": -61, "signal": 78, "channel": 6, "ap": false},
+		Name: c.called(), UDPPort: 21324, Effects: 187,
+		WiFi: c.wifi(),
 		Arch: c.reportedHardware(), Core: "v3.3.6", Heap: 172_000, Uptime: int64(c.clock().Now().Sub(c.upSince).Seconds()),
 		Time: c.now().UTC().Format("2006-1-2, 15:04:05"), Options: 79, Brand: "WLED", Product: "FOSS",
 		MAC: c.mac(), IP: c.host.ifaces[0].addr.String(),
 	}
+}
+
+// wifi is what /json/info says of the radio. One that is not in use is not left out: an ESP32 says 0 then, an ESP8266 31.
+func (c *light) wifi() map[string]any {
+	rssi := c.vital.signal
+	switch {
+	case rssi < 0:
+		return map[string]any{"bssid": "02:00:00:00:00:01", "rssi": rssi, "signal": quality(rssi), "channel": 6, "ap": false}
+	case c.arch == "esp8266":
+		rssi = 31
+	}
+	return map[string]any{"bssid": "", "rssi": rssi, "signal": 100, "channel": 0, "ap": false}
 }
 
 func (c *light) state() map[string]any {

@@ -115,6 +115,9 @@ type rolloutYAML struct {
 	WakeWithin     duration     `yaml:"wake-within"`
 	Channels       []string     `yaml:"channels"`
 	EmergencySoak  duration     `yaml:"emergency-soak"`
+	MinBattery     *charge      `yaml:"min-battery"`
+	MinSignal      *signal      `yaml:"min-signal"`
+	LowFor         *duration    `yaml:"low-for"`
 }
 
 // commitWithin is the dead-man time where a policy does not say: enough to boot and be looked at.
@@ -199,6 +202,7 @@ func (in rolloutYAML) policy(now time.Time) (Rollout, error) {
 	if p.CommitWithin == 0 {
 		p.CommitWithin = commitWithin
 	}
+	in.vitals(&p.RolloutPolicy)
 	if in.ApprovalValid != nil {
 		p.ApprovalValid = time.Duration(*in.ApprovalValid)
 	}
@@ -255,7 +259,7 @@ func checkRollout(p firmward.RolloutPolicy) error {
 			return bad(fmt.Sprintf("channel %q: want stable, lts or early-access", c))
 		}
 	}
-	for _, what := range []string{checkWaves(p.Waves), checkCaps(p), checkBudgets(p)} {
+	for _, what := range []string{checkWaves(p.Waves), checkCaps(p), checkBudgets(p), checkVitals(p)} {
 		if what != "" {
 			return bad(what)
 		}

@@ -16,6 +16,7 @@ var services = []firmward.ServiceState{{Probe: "video", OK: true}, {Probe: "web"
 func flight() (firmward.Rollout, firmward.Target, rollout.Abilities) {
 	p := usual
 	p.Confidence, p.Ramp, p.PerSite, p.SilenceCount = 95, firmward.Ramp{Start: 1, DoubleEvery: 2, Max: 8}, 2, new(3)
+	p.MinBattery, p.MinSignal, p.LowFor = 30, -85, time.Hour
 	r := firmward.Rollout{ID: "ro-0123456789ab", State: firmward.RolloutRunning, Wave: 1, Waves: 3, Total: 1000, Started: 500, InFlight: 8, Succeeded: 490, Failed: 2, Policy: p}
 	t := firmward.Target{
 		RolloutID: r.ID, DeviceID: "d-0123456789ab", Wave: 1, State: firmward.TargetVerifying, Want: "2.0", From: "1.0", Seq: 3, Command: "ro-0123456789ab.d-0123456789ab.3",

@@ -128,6 +128,8 @@ const askOwner = "its owner has not released it for this time (devices set NAME 
 func hold(r *firmward.Rollout, s *Slot, claims Claims, stopAll bool) (code, why string) {
 	d := &s.Candidate.Device
 	switch by := claims.Device[d.ID]; {
+	case s.resting(): // first: it says why, and what comes below would write over it
+		return s.Target.Code, s.Target.Why
 	case stopAll:
 		return StopAll, "the red button is pressed: nothing starts anywhere"
 	case r.State != firmward.RolloutRunning:

@@ -11,6 +11,8 @@
 //   - Each command is answered once. Late and repeated answers change nothing.
 //   - Nothing starts outside its window, in a freeze, or so late that the device would not be back before they come; the
 //     same is asked once more just before the image is sent. Being hastened lifts no freeze.
+//   - No image is sent to a device whose battery or radio is below the limits of the policy. It is asked again, less and less often, until
+//     it has enough or is passed over.
 //   - "Accepted" is not "installed". A target succeeds only after our own look saw the same device
 //     run the wanted version with its services answering as before, and those directly behind it too.
 //   - Silence has a deadline and then is failure. Inconclusive pauses; it never promotes.
@@ -32,6 +34,7 @@
 //   - Nothing starts outside its window, before its wave, without its approvals of what it is now, or while the red button is pressed.
 //   - In flight is never over a cap: of the rollout, of its canaries, of its ramp, of a site, of a transport domain.
 //   - An image is not sent again before somebody has looked what became of the one before, nor to a device that stands half way.
+//   - No image is sent to a device that is below a limit for battery or signal, and one found there is not asked again at once.
 //   - A withdrawn image is not sent, nor one to a family that fell in one event before a person has said that it goes on.
 //   - A wave is left only by a running rollout, when all its targets have ended, soaked, and show what the policy wants to see.
 //   - A device is not verified while one directly behind it, which answered before, does not, unless that one was changed itself since.
@@ -87,6 +90,7 @@ type Seen struct {
 	Closes      []string                // before the start: advisories that are open on it and that the release is to close
 	StillOpen   []string                // later: of those, what is open with Version
 	Unasked     int                     // before the start: devices behind it that nobody asked, since there are so many
+	Vitals      firmward.Vitals         // of PreflightOK
 	Note        string
 	Evidence    string // observation that carried the version
 }
@@ -237,6 +241,7 @@ func (in *Input) claimed(out []Command) []Command {
 		seen := in.Event.Seen
 		t.Baseline, t.Unasked = seen.Services, seen.Unasked
 		planned := t.From
+		code, why := Below(&r.Policy, seen.Vitals)
 		if seen.Version != "" {
 			t.From = seen.Version
 		}
@@ -252,6 +257,9 @@ func (in *Input) claimed(out []Command) []Command {
 			in.unstart(firmward.TargetPending, "", "it ran "+known(planned)+" when this was planned, now "+t.From)
 			void(r, t.DeviceID+": "+t.Why)
 			return out
+		case code != "":
+			in.low(code, why)
+			return out
 		case r.State != firmward.RolloutRunning:
 			in.unstart(firmward.TargetPending, "", "the rollout is "+string(r.State))
 			return out
@@ -264,6 +272,7 @@ func (in *Input) claimed(out []Command) []Command {
 		}
 		t.Closes = seen.Closes
 		t.Attempt++
+		t.LowSince = time.Time{}
 		if t.ByHand {
 			in.begun()
 			return out

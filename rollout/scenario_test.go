@@ -229,12 +229,12 @@ func setPolicy(p *firmward.RolloutPolicy, key, value string) (err error) {
 	number := map[string]*int{
 		"max-in-flight": &p.MaxInFlight, "canary-in-flight": &p.CanaryInFlight, "per-model": &p.PerModelInFlight,
 		"budget": &p.FailureBudget, "floor": &p.FailureFloor, "approvals": &p.Approvals, "confidence": &p.Confidence, "soak-min": &p.SoakMin,
-		"per-site": &p.PerSite, "per-domain": &p.PerDomain,
+		"per-site": &p.PerSite, "per-domain": &p.PerDomain, "min-battery": &p.MinBattery, "min-signal": &p.MinSignal,
 	}
 	limit := map[string]**int{"failures": &p.FailureCount, "silent": &p.SilenceCount, "inconclusive": &p.Inconclusive}
 	span := map[string]*time.Duration{
 		"canary-soak": &p.CanarySoak, "wave-soak": &p.WaveSoak, "deadline": &p.Deadline, "commit-within": &p.CommitWithin, "approval-valid": &p.ApprovalValid, "emergency-soak": &p.EmergencySoak,
-		"work-orders": &p.WorkOrders, "wake-within": &p.WakeWithin,
+		"work-orders": &p.WorkOrders, "wake-within": &p.WakeWithin, "low-for": &p.LowFor,
 	}
 	switch {
 	case key == "waves":
@@ -339,6 +339,18 @@ func (s *scenario) addDevice(name string, words []string) error {
 			d.Facts.Criticality, _ = strconv.Atoi(value)
 		case "open":
 			d.Open = strings.Split(value, ",")
+		case "battery", "signal":
+			n, err := strconv.Atoi(value)
+			if err != nil {
+				return err
+			}
+			if key == "battery" {
+				d.Says.Battery = &n
+			} else {
+				d.Says.Signal = &n
+			}
+		case "external-power":
+			d.Says.External = true
 		case "lab":
 			d.Facts.Lab = true
 		case "clinical":

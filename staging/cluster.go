@@ -32,6 +32,7 @@ type Cluster struct {
 type Representative struct {
 	Member
 	Differences []string // empty: none
+	Like        string   // device of the cluster whose configuration it may take over
 }
 
 // Clusters groups the devices that shall get a release and finds each group its representative among places: never a device in use,
@@ -93,7 +94,7 @@ func represent(rel firmward.Release, c Cluster, places []Member) (*Representativ
 	best := slices.MinFunc(fit, func(a, b Member) int {
 		return cmp.Or(cmp.Compare(far(a, c), far(b, c)), -cmp.Compare(near(a, c), near(b, c)), cmp.Compare(a.Device.Name, b.Device.Name))
 	})
-	return &Representative{Member: best, Differences: Differences(best.Device.Firmware, best.Config, c.Version, c.Config)}, ""
+	return &Representative{Member: best, Like: c.Devices[0].ID, Differences: Differences(best.Device.Firmware, best.Config, c.Version, c.Config)}, ""
 }
 
 // far is how little a place is like a cluster: its configuration weighs more than the version from which it comes.

@@ -167,6 +167,15 @@ func TestSettings(t *testing.T) {
 	if m, err := staging.Settings([]byte("\x00\x01opaque"), "s"); err != nil || len(m) != 1 || m["the whole"] == "" {
 		t.Errorf("%v, %v", m, err)
 	}
+	light := keys(archive(t, "cfg.json", `{"id":{"name":"shelf"},"if":{"mqtt":{"broker":"","port":1883}},"hw":{"led":{"ins":[{"pin":[2]}]}}}`, "presets.json", `{"0":{}}`))
+	for _, way := range []string{`"cfg.json id.name"`, `"cfg.json if.mqtt.port"`, `"cfg.json hw.led.ins.0.pin.0"`, `"presets.json"`} {
+		if !strings.Contains(light, way) {
+			t.Errorf("no %s in %s", way, light)
+		}
+	}
+	if strings.Contains(light, "broker") || keys([]byte(`{"a":{"b":true}}`)) == keys([]byte(`{"a":{"b":false}}`)) {
+		t.Errorf("what is empty stands there, or another value is the same: %s", light)
+	}
 	a, _ := staging.Settings([]byte("a=1"), "s")
 	b, _ := staging.Settings([]byte("a=1"), "t")
 	if a["a"] == b["a"] {

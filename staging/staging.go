@@ -112,32 +112,3 @@ func Sum(verdicts []firmward.StagingVerdict) string {
 	}
 	return sum
 }
-
-// NotMirrored names what of the real world is not there in a place; mirrored is what a twin brings of it.
-func NotMirrored(place firmward.Place, mirrored []string) []string {
-	all := []string{
-		"the load and the people of a device in use",
-		"what stands behind it and beside it: gateways, controllers, archives, other makers' devices",
-	}
-	switch place {
-	case firmward.PlaceLab:
-		return append(all, "the device itself: it is a simulated one")
-	case firmward.PlaceVM:
-		all = append(all, "the device itself, its chip, radio and sensors: it is a virtual machine")
-	default:
-		return append(all, "isolation: it stands in a network with others, and nothing kept it from reaching them")
-	}
-	for _, what := range Services() {
-		has := false
-		for _, m := range mirrored {
-			has = has || strings.HasPrefix(m, what)
-		}
-		if !has {
-			all = append(all, what+" of the real place")
-		}
-	}
-	return all
-}
-
-// Services are what a network gives to its devices, and a twin can mirror.
-func Services() []string { return []string{"DHCP", "DNS", "NTP", "MQTT broker", "configuration"} }

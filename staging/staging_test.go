@@ -1,6 +1,7 @@
 package staging_test
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -183,11 +184,35 @@ func TestVerdictAndSum(t *testing.T) {
 }
 
 func TestNotMirrored(t *testing.T) {
-	got := staging.NotMirrored(firmward.PlaceVM, []string{"DHCP", "DNS (every name)"})
-	if slices.Contains(got, "DHCP of the real place") || slices.Contains(got, "DNS of the real place") || !slices.Contains(got, "NTP of the real place") {
+	got := staging.NotMirrored(firmward.Rehearsal{Place: firmward.PlaceVM, NotCopied: "its driver cannot copy it"}, []string{"DHCP", "DNS (every name)"})
+	if slices.Contains(got, "DHCP of the real place") || slices.Contains(got, "DNS of the real place") || !slices.Contains(got, "NTP of the real place") || !slices.Contains(got, "configuration of the real place: its driver cannot copy it") {
 		t.Errorf("%q", got)
 	}
-	if got := staging.NotMirrored(firmward.PlaceSpare, nil); !strings.Contains(strings.Join(got, "\n"), "isolation") {
+	got = staging.NotMirrored(firmward.Rehearsal{Place: firmward.PlaceVM, Copied: "strip"}, nil)
+	if text := strings.Join(got, "\n"); strings.Contains(text, "configuration of the real place") || !strings.Contains(text, "passwords and the network") {
+		t.Errorf("%q", got)
+	}
+	if got := staging.NotMirrored(firmward.Rehearsal{Place: firmward.PlaceSpare}, nil); !strings.Contains(strings.Join(got, "\n"), "isolation") {
 		t.Errorf("a spare in an ordinary network is not isolated: %q", got)
+	}
+}
+
+func TestMayCopy(t *testing.T) {
+	now := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	here := []netip.Addr{netip.MustParseAddr("192.0.2.9")}
+	open := firmward.Span{From: now.Add(-time.Hour), To: now.Add(time.Hour)}
+	for word, d := range map[string]firmward.Device{
+		"":           {Name: "strip", Addrs: here, Zone: firmward.ZoneHome},
+		"no address": {Name: "lamp", Zone: firmward.ZoneHome},
+		"retired":    {Name: "old", Addrs: here, Retired: true},
+		"released":   {Name: "monitor", Addrs: here, Zone: firmward.ZoneClinical},
+	} {
+		why := staging.MayCopy(d, now)
+		if (why == "") != (word == "") || !strings.Contains(why, word) {
+			t.Errorf("%q: %q", word, why)
+		}
+	}
+	if why := staging.MayCopy(firmward.Device{Name: "monitor", Addrs: here, Zone: firmward.ZoneClinical, Released: open}, now); why != "" {
+		t.Errorf("released, and %s", why)
 	}
 }

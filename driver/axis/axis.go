@@ -59,15 +59,15 @@ func (Driver) Read(ctx context.Context, c wire.Conn) (driver.State, error) {
 }
 
 // Preflight refuses an image for another model or hardware id, and a camera that is on trial already.
-func (d Driver) Preflight(ctx context.Context, c wire.Conn, img driver.Image) error {
+func (d Driver) Preflight(ctx context.Context, c wire.Conn, img driver.Image) (firmward.Vitals, error) {
 	s, err := d.Read(ctx, c)
 	if err != nil {
-		return err
+		return firmward.Vitals{}, err
 	}
 	if s.Uncommitted {
-		return firmward.Errorf(firmward.Unavailable, "the camera runs an uncommitted version on trial; it must commit or fall back first")
+		return firmward.Vitals{}, firmward.Errorf(firmward.Unavailable, "the camera runs an uncommitted version on trial; it must commit or fall back first")
 	}
-	return driver.MustFit(s, img.Release)
+	return firmward.Vitals{}, driver.MustFit(s, img.Release)
 }
 
 // Install uploads the image; the camera restarts into it on trial.

@@ -101,7 +101,7 @@ func TestOpenWrtAsLuCI(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dev := openwrt(t, lab.OpenWrtSpec{Plain: true}, nil)
 		defer dev.Close()
-		if err := d.(driver.Preflighter).Preflight(t.Context(), dev.Conn, dev.Image); err != nil {
+		if _, err := d.(driver.Preflighter).Preflight(t.Context(), dev.Conn, dev.Image); err != nil {
 			t.Fatal(err)
 		}
 		err := d.(driver.Installer).Install(t.Context(), dev.Conn, dev.Image)
@@ -132,7 +132,7 @@ func TestOpenWrtPreflight(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			dev := openwrt(t, tc.spec, nil)
 			defer dev.Close()
-			err := d.(driver.Preflighter).Preflight(t.Context(), dev.Conn, dev.Image)
+			_, err := d.(driver.Preflighter).Preflight(t.Context(), dev.Conn, dev.Image)
 			if tc.want == "" && err != nil || tc.want != "" && (firmward.CodeOf(err) != tc.want || !strings.Contains(err.Error(), tc.word)) || dev.Bytes() > 8192 {
 				t.Errorf("%+v: %v after %d bytes", tc.spec, err, dev.Bytes())
 			}

@@ -65,7 +65,7 @@ func TestRedfishTooLarge(t *testing.T) {
 		dev := redfish(t, nil)
 		defer dev.Close()
 		dev.Image.Release.Size = 1 << 40
-		err := d.(driver.Preflighter).Preflight(t.Context(), dev.Conn, dev.Image)
+		_, err := d.(driver.Preflighter).Preflight(t.Context(), dev.Conn, dev.Image)
 		if firmward.CodeOf(err) != firmward.Refused || !strings.Contains(err.Error(), "at most") {
 			t.Errorf("%v", err)
 		}
@@ -88,7 +88,7 @@ func TestRedfishCertificates(t *testing.T) {
 			defer dev.Close()
 			dev.Conn.Secret.Key = tc.key
 			_, read := d.Read(t.Context(), dev.Conn)
-			preflight := d.(driver.Preflighter).Preflight(t.Context(), dev.Conn, dev.Image)
+			_, preflight := d.(driver.Preflighter).Preflight(t.Context(), dev.Conn, dev.Image)
 			install := d.(driver.Installer).Install(t.Context(), dev.Conn, dev.Image)
 			for _, err := range []error{read, preflight, install} {
 				if firmward.CodeOf(err) != tc.want || !strings.Contains(err.Error(), tc.word) || !errors.Is(err, driver.ErrNotBegun) || strings.Contains(err.Error(), lab.RedfishPassword) {

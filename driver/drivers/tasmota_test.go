@@ -81,7 +81,7 @@ func TestTasmotaRefuses(t *testing.T) {
 			dev := tasmota(t, tc.spec, nil)
 			defer dev.Close()
 			tc.release(&dev.Image.Release)
-			err := d.(driver.Preflighter).Preflight(t.Context(), dev.Conn, dev.Image)
+			_, err := d.(driver.Preflighter).Preflight(t.Context(), dev.Conn, dev.Image)
 			if tc.word == "" && err != nil || tc.word != "" && (firmward.CodeOf(err) != firmward.Refused || !strings.Contains(err.Error(), tc.word)) {
 				t.Errorf("%s: %v; want %q", name, err, tc.word)
 			}

@@ -135,7 +135,7 @@ func refused(t *testing.T, c Case, d Device, word string) {
 	opened := false
 	open := d.Image.Open
 	d.Image.Open = func() (io.ReadCloser, error) { opened = true; return open() }
-	err := within(t, patience, func(ctx context.Context) error { return pf.Preflight(ctx, d.Conn, d.Image) })
+	err := within(t, patience, func(ctx context.Context) error { _, err := pf.Preflight(ctx, d.Conn, d.Image); return err })
 	if firmward.CodeOf(err) != firmward.Refused || !strings.Contains(err.Error(), word) {
 		t.Errorf("%v, want a refusal that names the %s", err, word)
 	}
@@ -264,7 +264,7 @@ func trial(t *testing.T, c Case, d Device) driver.State {
 		t.Fatalf("%+v, %v; want %s on trial", s, err, d.Image.Release.Version)
 	}
 	pf := c.Driver.(driver.Preflighter)
-	if err := within(t, patience, func(ctx context.Context) error { return pf.Preflight(ctx, d.Conn, d.Image) }); err == nil {
+	if err := within(t, patience, func(ctx context.Context) error { _, err := pf.Preflight(ctx, d.Conn, d.Image); return err }); err == nil {
 		t.Error("a device on trial takes another update")
 	}
 	return s

@@ -1,9 +1,11 @@
 package drivertest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"strings"
@@ -39,7 +41,10 @@ func operations(d driver.Driver) []operation {
 		return err
 	}}}
 	if pf, ok := d.(driver.Preflighter); ok {
-		ops = append(ops, operation{"preflight", false, func(ctx context.Context, dev Device) error { return pf.Preflight(ctx, dev.Conn, dev.Image) }})
+		ops = append(ops, operation{"preflight", false, func(ctx context.Context, dev Device) error {
+			_, err := pf.Preflight(ctx, dev.Conn, dev.Image)
+			return err
+		}})
 	}
 	if in, ok := d.(driver.Installer); ok {
 		ops = append(ops, operation{"install", false, func(ctx context.Context, dev Device) error { return in.Install(ctx, dev.Conn, dev.Image) }})
@@ -49,6 +54,18 @@ func operations(d driver.Driver) []operation {
 			_, err := auto.AutoUpdates(ctx, dev.Conn)
 			return err
 		}}, operation{"set automatic updates", false, func(ctx context.Context, dev Device) error { return auto.SetAutoUpdates(ctx, dev.Conn, false) }})
+	}
+	if saves, ok := d.(driver.Backuper); ok {
+		ops = append(ops, operation{"backup", false, func(ctx context.Context, dev Device) error { return saves.Backup(ctx, dev.Conn, io.Discard) }})
+		if puts, ok := d.(driver.Restorer); ok {
+			ops = append(ops, operation{"backup and restore", false, func(ctx context.Context, dev Device) error {
+				var saved bytes.Buffer
+				if err := saves.Backup(ctx, dev.Conn, &saved); err != nil {
+					return err
+				}
+				return puts.Restore(ctx, dev.Conn, saved.Bytes())
+			}})
+		}
 	}
 	if com, ok := d.(driver.Committer); ok {
 		ops = append(ops, operation{"commit", true, func(ctx context.Context, dev Device) error { return com.Commit(ctx, dev.Conn) }})

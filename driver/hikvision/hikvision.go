@@ -43,12 +43,12 @@ func (Driver) Read(ctx context.Context, c wire.Conn) (driver.State, error) {
 }
 
 // Preflight refuses an image for another model or platform.
-func (d Driver) Preflight(ctx context.Context, c wire.Conn, img driver.Image) error {
+func (d Driver) Preflight(ctx context.Context, c wire.Conn, img driver.Image) (firmward.Vitals, error) {
 	s, err := d.Read(ctx, c)
 	if err != nil {
-		return err
+		return firmward.Vitals{}, err
 	}
-	return driver.MustFit(s, img.Release)
+	return firmward.Vitals{}, driver.MustFit(s, img.Release)
 }
 
 // Install puts the image and, where the camera asks for it, tells it to restart.

@@ -123,7 +123,7 @@ func read(ctx context.Context, c wire.Conn) (session, driver.State, error) {
 
 // Preflight refuses an image for another board or target, an account that may not update, and waits while /tmp, which
 // is memory, has no room.
-func (Driver) Preflight(ctx context.Context, c wire.Conn, img driver.Image) error {
+func (Driver) Preflight(ctx context.Context, c wire.Conn, img driver.Image) (none firmward.Vitals, err error) {
 	s, state, err := read(ctx, c)
 	if err == nil {
 		err = driver.MustFit(state, img.Release)
@@ -132,16 +132,16 @@ func (Driver) Preflight(ctx context.Context, c wire.Conn, img driver.Image) erro
 		_, err = s.hand(ctx)
 	}
 	if err != nil {
-		return err
+		return none, err
 	}
 	var i ubus.Info
 	if err := s.call(ctx, "system", "info", nil, &i); err != nil {
-		return err
+		return none, err
 	}
 	if room := i.Room(); room > 0 && room < img.Release.Size {
-		return firmward.Errorf(firmward.Unavailable, fmt.Sprintf("the router has %d KiB free in /tmp, and the image has %d KiB", room>>10, img.Release.Size>>10))
+		return none, firmward.Errorf(firmward.Unavailable, fmt.Sprintf("the router has %d KiB free in /tmp, and the image has %d KiB", room>>10, img.Release.Size>>10))
 	}
-	return nil
+	return none, nil
 }
 
 // hand is how sysupgrade is run: which of its two uses rpc-sys does for this account.

@@ -55,16 +55,15 @@ func root(ctx context.Context, c wire.Conn) (redfish.Root, error) {
 }
 
 // Preflight refuses an image for another server or controller, one that is too large, and a controller that takes none so.
-func (d Driver) Preflight(ctx context.Context, c wire.Conn, img driver.Image) error {
+func (d Driver) Preflight(ctx context.Context, c wire.Conn, img driver.Image) (firmward.Vitals, error) {
 	s, err := d.Read(ctx, c)
-	if err != nil {
-		return err
+	if err == nil {
+		err = driver.MustFit(s, img.Release)
 	}
-	if err := driver.MustFit(s, img.Release); err != nil {
-		return err
+	if err == nil {
+		_, err = door(ctx, c, img)
 	}
-	_, err = door(ctx, c, img)
-	return err
+	return firmward.Vitals{}, err
 }
 
 // door finds the path to which the image is pushed.

@@ -30,35 +30,41 @@ func (Driver) Info() driver.Info {
 
 // Read asks Shelly.GetDeviceInfo and Shelly.GetStatus.
 func (Driver) Read(ctx context.Context, c wire.Conn) (driver.State, error) {
+	s, _, err := read(ctx, c)
+	return s, err
+}
+
+func read(ctx context.Context, c wire.Conn) (s driver.State, status shelly.Status, err error) {
 	var info shelly.DeviceInfo
 	if err := call(ctx, c, "Shelly.GetDeviceInfo", nil, &info); err != nil {
-		return driver.State{}, err
+		return s, status, err
 	}
 	if info.Model == "" || info.Version == "" {
-		return driver.State{}, firmward.Errorf(firmward.Unavailable, "the device does not say what it is")
+		return s, status, firmward.Errorf(firmward.Unavailable, "the device does not say what it is")
 	}
-	s := driver.State{
+	s = driver.State{
 		Version: info.Version, Variant: info.App, Model: info.Model, Serial: info.ID,
 		Hardware: fmt.Sprintf("gen%d", info.Gen),
 	}
-	var status shelly.Status
 	if err := call(ctx, c, "Shelly.GetStatus", nil, &status); err != nil {
-		return s, err
+		return s, status, err
 	}
 	for _, u := range status.Sys.Available {
 		s.Offered = append(s.Offered, u.Version)
 	}
 	slices.Sort(s.Offered)
-	return s, nil
+	return s, status, nil
 }
 
 // Preflight refuses an image that is not for this model.
-func (d Driver) Preflight(ctx context.Context, c wire.Conn, img driver.Image) error {
-	s, err := d.Read(ctx, c)
+func (Driver) Preflight(ctx context.Context, c wire.Conn, img driver.Image) (v firmward.Vitals, err error) {
+	s, status, err := read(ctx, c)
 	if err != nil {
-		return err
+		return v, err
 	}
-	return driver.MustFit(s, img.Release)
+	v.Signal = status.Signal()
+	v.Battery, v.External = status.Battery()
+	return v, driver.MustFit(s, img.Release)
 }
 
 // Install tells the device to fetch the image. "Accepted" is all that it answers.

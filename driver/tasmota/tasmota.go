@@ -52,8 +52,8 @@ func read(ctx context.Context, c wire.Conn) (driver.State, tasmota.Firmware, err
 }
 
 // Preflight refuses an image of another build or for another chip (Tasmota itself takes any build), one that leaves
-// out a step that an old version needs, and one for which there is no room.
-func (Driver) Preflight(ctx context.Context, c wire.Conn, img driver.Image) error {
+// out a step that an old version needs, and one for which there is no room. Status 11 tells its signal; Tasmota knows of no battery of its own.
+func (Driver) Preflight(ctx context.Context, c wire.Conn, img driver.Image) (v firmward.Vitals, err error) {
 	s, f, err := read(ctx, c)
 	if err == nil {
 		err = driver.MustFit(s, img.Release)
@@ -62,13 +62,17 @@ func (Driver) Preflight(ctx context.Context, c wire.Conn, img driver.Image) erro
 		err = step(f.Version, img.Release.Version)
 	}
 	if err != nil {
-		return err
+		return v, err
 	}
 	m, err := ask(ctx, c, tasmota.AskMemory, tasmota.ReadMemory)
-	if err != nil {
-		return err
+	if err == nil {
+		err = room(f, m, img.Release.Size)
 	}
-	return room(f, m, img.Release.Size)
+	if err != nil {
+		return v, err
+	}
+	v.Signal, err = ask(ctx, c, tasmota.AskState, tasmota.ReadSignal)
+	return v, err
 }
 
 // stops are the versions at which an older one must stop on its way (Tasmota's documentation, "Upgrading", migration

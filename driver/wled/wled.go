@@ -15,7 +15,7 @@ import (
 	"github.com/firmward/firmward/wire"
 )
 
-// Driver implements driver.Driver, Preflighter, Installer and Reverter.
+// Driver implements driver.Driver, Preflighter, Installer, Reverter, Backuper and Restorer.
 type Driver struct{}
 
 const port = 80
@@ -31,28 +31,39 @@ func (Driver) Info() driver.Info {
 
 // Read asks /json/info, which is open also where a PIN guards the settings.
 func (Driver) Read(ctx context.Context, c wire.Conn) (driver.State, error) {
+	i, err := read(ctx, c)
+	return state(i), err
+}
+
+func state(i wled.Info) driver.State {
+	return driver.State{Version: i.Version, Variant: i.Release, Model: i.Model(), Hardware: i.Arch, Serial: i.MAC}
+}
+
+func read(ctx context.Context, c wire.Conn) (wled.Info, error) {
 	c.Secret = wire.Secret{} // the PIN has no business here
 	b, err := driver.Get(ctx, c, port, wled.InfoPath)
 	if err != nil {
-		return driver.State{}, fmt.Errorf("read information: %w", err)
+		return wled.Info{}, fmt.Errorf("read information: %w", err)
 	}
 	i, err := wled.ReadInfo(b)
 	if err != nil {
-		return driver.State{}, &firmward.Error{Code: firmward.Unavailable, Message: "the device does not say what it is", Err: err}
+		return wled.Info{}, &firmward.Error{Code: firmward.Unavailable, Message: "the device does not say what it is", Err: err}
 	}
-	return driver.State{Version: i.Version, Variant: i.Release, Model: i.Model(), Hardware: i.Arch, Serial: i.MAC}, nil
+	return i, nil
 }
 
 // Preflight refuses an image for another build or chip, and a version that does not tell which build it is.
-func (d Driver) Preflight(ctx context.Context, c wire.Conn, img driver.Image) error {
-	s, err := d.Read(ctx, c)
+func (Driver) Preflight(ctx context.Context, c wire.Conn, img driver.Image) (firmward.Vitals, error) {
+	i, err := read(ctx, c)
+	v := firmward.Vitals{Signal: i.Signal()}
 	if err != nil {
-		return err
+		return v, err
 	}
+	s := state(i)
 	if s.Model == "" {
-		return firmward.Errorf(firmward.Refused, "WLED "+s.Version+" does not name its build, so no image can be matched to it: a person must update it once in its web page")
+		return v, firmward.Errorf(firmward.Refused, "WLED "+s.Version+" does not name its build, so no image can be matched to it: a person must update it once in its web page")
 	}
-	return driver.MustFit(s, img.Release)
+	return v, driver.MustFit(s, img.Release)
 }
 
 // Install uploads the image. It asks for the update page first: a controller whose updates are locked, or that is

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // DeviceInfo is the answer of GET /shelly and of Shelly.GetDeviceInfo.
@@ -23,6 +24,14 @@ type DeviceInfo struct {
 
 // Status is the part of Shelly.GetStatus that matters for updates.
 type Status struct {
+	WiFi struct {
+		RSSI *float64 `json:"rssi"` // dBm
+	} `json:"wifi"`
+	Eth struct {
+		IP string `json:"ip"` // set while a cable is in use
+	} `json:"eth"`
+	Power []Power `json:"-"` // of the components devicepower:0, devicepower:1 …
+
 	Sys struct {
 		Available map[string]struct {
 			Version string `json:"version"`
@@ -30,6 +39,59 @@ type Status struct {
 		Uptime  int  `json:"uptime"`
 		Restart bool `json:"restart_required"`
 	} `json:"sys"`
+}
+
+// Power is a component of devices with a battery.
+type Power struct {
+	Battery struct {
+		Percent *float64 `json:"percent"`
+	} `json:"battery"`
+	External struct {
+		Present bool `json:"present"`
+	} `json:"external"`
+}
+
+// UnmarshalJSON reads the parts with a name of their own, and the numbered ones.
+func (s *Status) UnmarshalJSON(b []byte) error {
+	type plain Status
+	if err := json.Unmarshal(b, (*plain)(s)); err != nil {
+		return err
+	}
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(b, &all); err != nil {
+		return err
+	}
+	for name, body := range all {
+		if !strings.HasPrefix(name, "devicepower:") {
+			continue
+		}
+		var p Power
+		if err := json.Unmarshal(body, &p); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		s.Power = append(s.Power, p)
+	}
+	return nil
+}
+
+// Battery is the charge of the emptiest battery, in percent; nil where there is none or it does not tell. external reports whether
+// one of them has external power.
+func (s Status) Battery() (percent *int, external bool) {
+	for _, p := range s.Power {
+		external = external || p.External.Present
+		if v := p.Battery.Percent; v != nil && *v >= 0 && *v <= 100 && (percent == nil || int(*v) < *percent) {
+			percent = new(int(*v))
+		}
+	}
+	return percent, external
+}
+
+// Signal is how the radio hears the network, in dBm; nil where it is not in use or does not tell.
+func (s Status) Signal() *int {
+	if v := s.WiFi.RSSI; v != nil && *v <= -1 && *v >= -127 && s.Eth.IP == "" {
+		return new(int(*v))
+	}
+	return nil
 }
 
 // Switch is the answer of Switch.GetStatus.

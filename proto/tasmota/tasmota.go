@@ -1,6 +1,6 @@
 // Package tasmota holds the web commands of Tasmota as far as updates need them, and what it says to them: which
-// firmware runs on what (Status 2), how much room there is (Status 4), who it is (Status 5), where an image comes
-// from (OtaUrl) and that it is fetched (Upgrade 1). No I/O.
+// firmware runs on what (Status 2), how much room there is (Status 4), who it is (Status 5), how its radio hears (Status 11), where an
+// image comes from (OtaUrl) and that it is fetched (Upgrade 1). No I/O.
 //
 // Source of the forms: Tasmota's support_command.ino and xdrv_01_9_webserver.ino.
 package tasmota
@@ -18,6 +18,7 @@ const (
 	AskFirmware = "Status 2"
 	AskMemory   = "Status 4"
 	AskNetwork  = "Status 5"
+	AskState    = "Status 11"
 	AskURL      = "OtaUrl"
 	Start       = "Upgrade 1"
 )
@@ -108,6 +109,26 @@ func ReadNetwork(b []byte) (Network, error) {
 		return Network{}, errors.New("read Tasmota's answer: it does not tell its hardware address")
 	}
 	return in.NET, nil
+}
+
+// ReadSignal reads from the answer to Status 11 how its radio hears the network, in dBm; nil where it is wired or does not tell. What
+// Tasmota calls RSSI is a percentage.
+func ReadSignal(b []byte) (*int, error) {
+	var in struct {
+		STS *struct {
+			Wifi struct{ Signal *int }
+		} `json:"StatusSTS"`
+	}
+	if err := read(b, &in); err != nil {
+		return nil, err
+	}
+	if in.STS == nil {
+		return nil, errors.New("read Tasmota's answer: it does not tell its state")
+	}
+	if dBm := in.STS.Wifi.Signal; dBm != nil && *dBm < 0 && *dBm >= -127 { // 0, or 31 of an ESP8266, stands for no network
+		return dBm, nil
+	}
+	return nil, nil
 }
 
 // ReadURL reads from where images are fetched, which is the answer to both forms of OtaUrl.

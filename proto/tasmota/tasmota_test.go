@@ -28,6 +28,26 @@ func TestReadFirmware(t *testing.T) {
 	}
 }
 
+// TestReadSignal: the signal is in dBm, RSSI beside it a percentage, and a wired device has neither.
+func TestReadSignal(t *testing.T) {
+	for answer, want := range map[string]int{
+		`{"StatusSTS":{"Uptime":"0T00:10:11","Wifi":{"AP":1,"RSSI":44,"Signal":-78}}}`: -78,
+		`{"StatusSTS":{"Uptime":"0T00:10:11"}}`:                                        0,
+		`{"StatusSTS":{"Wifi":{"RSSI":100,"Signal":31}}}`:                              0,
+		`{"StatusSTS":{"Wifi":{"RSSI":44}}}`:                                           0,
+	} {
+		got, err := tasmota.ReadSignal([]byte(answer))
+		if err != nil || (got == nil) != (want == 0) || got != nil && *got != want {
+			t.Errorf("%s: %v, %v; want %d", answer, got, err, want)
+		}
+	}
+	for _, answer := range []string{``, `{}`, `{"Command":"Unknown"}`, `{"StatusSTS":{"Wifi":{"Signal":"-78"}}}`} {
+		if got, err := tasmota.ReadSignal([]byte(answer)); err == nil {
+			t.Errorf("%s was read as %v", answer, got)
+		}
+	}
+}
+
 func TestReadStart(t *testing.T) {
 	for answer, begins := range map[string]bool{
 		`{"Upgrade":"Version 14.2.0 from http://192.0.2.2:8390/x/tasmota.bin"}`: true,
@@ -55,6 +75,9 @@ func FuzzAnswers(f *testing.F) {
 		}
 		if got, err := tasmota.ReadNetwork(b); err == nil && got.MAC == "" {
 			t.Errorf("no address from %q", b)
+		}
+		if got, err := tasmota.ReadSignal(b); got != nil && (err != nil || *got >= 0 || *got < -127) {
+			t.Errorf("%d dBm, %v from %q", *got, err, b)
 		}
 		if _, err := tasmota.ReadURL(b); err == nil && !strings.Contains(strings.ToLower(string(b)), "ota") && !strings.Contains(string(b), `\u`) {
 			t.Errorf("an address from %q", b)

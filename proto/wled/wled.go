@@ -25,6 +25,17 @@ type Info struct {
 	Arch    string `json:"arch"`    // esp32, esp8266, ESP32-S3
 	Brand   string `json:"brand"`
 	MAC     string `json:"mac"`
+	WiFi    struct {
+		RSSI *int `json:"rssi"`
+	} `json:"wifi"`
+}
+
+// Signal is how the radio hears the network, in dBm; nil where the light is wired or does not tell. What WLED calls signal is a percentage.
+func (i Info) Signal() *int {
+	if dBm := i.WiFi.RSSI; dBm != nil && *dBm < 0 && *dBm >= -127 { // 0, or 31 of an ESP8266, stands for no network
+		return dBm
+	}
+	return nil
 }
 
 // ReadInfo reads /json/info. It fails when no version is in it.

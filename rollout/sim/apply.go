@@ -19,6 +19,7 @@ func (w *World) apply(r *Run, s *slot, ev rollout.Event) {
 	if s.From != before.From && s.Code != "already-installed" {
 		r.yes = nil // nobody has approved an update from this version
 	}
+	w.found(r, s, before, ev)
 	w.claim(r, s, before.State)
 	if s.State != before.State || s.Why != before.Why && s.State != firmward.TargetPending {
 		w.tell(s.DeviceID, string(s.State), s.Why)

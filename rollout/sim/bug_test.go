@@ -2,6 +2,7 @@ package sim
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -198,6 +199,18 @@ var bugs = map[string]func(*engine){
 			streak := in.Rollout.Streak
 			out = rollout.Advance(in, out)
 			in.Rollout.Streak = max(in.Rollout.Streak, streak)
+			return out
+		}
+	},
+	"battery ignored":                        obeys(func(p *firmward.RolloutPolicy) { p.MinBattery = 0 }),
+	"signal ignored":                         obeys(func(p *firmward.RolloutPolicy) { p.MinSignal = 0 }),
+	"a flat battery holds its wave for ever": obeys(func(p *firmward.RolloutPolicy) { p.LowFor = math.MaxInt64 }),
+	"who is too low is asked again at once": func(e *engine) {
+		e.advance = func(in *rollout.Input, out []rollout.Command) []rollout.Command {
+			out = rollout.Advance(in, out)
+			if in.Target.State == firmward.TargetPending {
+				in.Target.NextDue = time.Time{}
+			}
 			return out
 		}
 	},

@@ -45,6 +45,7 @@ func (w *World) started(r *Run, p rollout.Slot) {
 		w.fail("%s starts over the cap of %d", t.DeviceID, r.Policy.MaxInFlight)
 	default:
 		w.capped(r, p)
+		w.rested(r, r.byID[t.DeviceID])
 		w.agreed(r, t.DeviceID, "starts")
 	}
 }
@@ -89,8 +90,9 @@ func (w *World) installing(r *Run, s *slot) {
 	}
 	unread := d.unread == r.ID
 	d.unread = r.ID
-	why := ""
+	why, low := "", ""
 	if w.Check {
+		low = lacks(r.Policy, d.vitals(w.Now))
 		why = w.closed(r, s.dev, w.local(s.dev).Add(-s.dev.pace(rollout.DoInstall)))
 	}
 	switch {
@@ -101,6 +103,8 @@ func (w *World) installing(r *Run, s *slot) {
 		w.fail("%s gets its image again while it runs the small one of the first time", s.DeviceID)
 	case why != "":
 		w.fail("%s gets an image although %s", s.DeviceID, why)
+	case low != "":
+		w.fail("%s gets an image although %s", s.DeviceID, low)
 	case w.Now.Before(d.busyTo):
 		w.fail("%s gets an image while it still restarts into another", s.DeviceID)
 	case d.flashes[r.ID] > 2:

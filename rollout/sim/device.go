@@ -41,6 +41,10 @@ const (
 	Skewed                        // its clock is wrong: it says five minutes more than it has until it falls back
 	LosesChild                    // with the new version it does not reach the first device behind it
 	StaysOpen                     // the new version does not close what it should
+	BatteryLow                    // its battery is nearly empty; it is charged some time after it was asked first
+	BatteryFlat                   // the same, and nobody ever charges it
+	WeakSignal                    // it hardly hears its network; somebody mends that some time after it was asked first
+	OutOfRange                    // the same, and nobody ever does
 )
 
 // dealt is how many habits the dice deal out to fleets made by chance. Later ones have dice of their own, so that a seed stays what it was.
@@ -49,7 +53,7 @@ const dealt = 23
 var habits = [...]string{
 	"unreachable", "unfit", "refuses", "unsent", "breaks-off", "nothing", "old-version", "silent", "dead-service", "dead-man",
 	"way-back", "no-hold", "commit-fails", "no-fall", "stranger", "mute", "dies", "slow", "bricks", "power-cut", "minimal", "dies-late", "skewed",
-	"loses-child", "stays-open",
+	"loses-child", "stays-open", "battery-low", "battery-flat", "weak-signal", "out-of-range",
 }
 
 // ParseHabit finds a habit by its name.
@@ -94,6 +98,7 @@ type Device struct {
 	Zone      *time.Location     // of its site; nil: that of the world
 	Freezes   []firmward.Freeze  // of its site; nil: those of the world
 	Held      rollout.Held       // where Candidate is nil
+	Says      firmward.Vitals    // of its battery and radio, unless a habit says otherwise
 
 	image    fate      // what the image that is sent would do to it
 	got      Habit     // what the image that it took last does to it
@@ -113,6 +118,7 @@ type Device struct {
 	cuts     bool // it does not reach the first device behind it
 	cut      bool // the one before it does not reach it
 	busyTo   time.Time
+	healsAt  time.Time      // when its battery is charged, or its radio hears again; zero: nobody has asked it yet
 	boot     time.Duration  // until it is back; 0: bootTime
 	asked    time.Duration  // that a question takes; 0: askTime
 	sent     time.Duration  // that sending the image takes; 0: installTime
@@ -213,7 +219,12 @@ func (d *Device) do(v rollout.Verb, want string, commitWithin time.Duration, now
 			return rollout.Event{Kind: rollout.PreflightRefused, Code: "driver-refused", Why: "the driver says no"}
 		}
 		d.alive, d.awakeTo = !d.dead, now.Add(wakeTime)
-		return rollout.Event{Kind: rollout.PreflightOK, Seen: d.look(want, now)}
+		if d.healsAt.IsZero() {
+			d.healsAt = now.Add(healTime)
+		}
+		seen := d.look(want, now)
+		seen.Vitals = d.vitals(now)
+		return rollout.Event{Kind: rollout.PreflightOK, Seen: seen}
 	case rollout.DoInstall:
 		return d.install(want, commitWithin, now)
 	case rollout.DoCommit:

@@ -94,6 +94,7 @@ func (w *World) settlers() []string {
 		}
 	}
 	w.Topo = topology.New(relations)
+	w.lows("", order)
 	return order
 }
 

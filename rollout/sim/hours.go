@@ -29,7 +29,7 @@ func (w *World) freezes(d *Device) []firmward.Freeze {
 	return w.Freezes
 }
 
-// opens is when a window next changes for one of these, or its owner's release begins; zero: never.
+// opens is when a window next changes for one of these, its owner's release begins, or it is to be asked again; zero: never.
 func (w *World) opens(r *Run, waiting []*slot) (next time.Time) {
 	seen := map[*time.Location]bool{}
 	sooner := func(at time.Time) {
@@ -40,6 +40,7 @@ func (w *World) opens(r *Run, waiting []*slot) (next time.Time) {
 	for _, s := range waiting {
 		sooner(s.dev.Facts.Released.From)
 		sooner(s.dev.held().Until)
+		sooner(s.NextDue)
 		if zone := s.dev.Zone; !seen[zone] {
 			seen[zone] = true
 			sooner(rollout.Due(r.Policy, w.local(s.dev), w.freezes(s.dev)))

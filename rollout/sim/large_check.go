@@ -55,7 +55,14 @@ func (l *large) openAt(i int32, k *Known, from time.Time) {
 func (l *large) sending(i int32, r *record) {
 	k := l.fleet.known(i)
 	d := &k.Candidate.Device
+	low := ""
+	if r.habit.has(BatteryLow | BatteryFlat | WeakSignal | OutOfRange) {
+		dev := l.device(r)
+		low = lacks(l.c.Policy, dev.vitals(l.now))
+	}
 	switch {
+	case low != "":
+		l.fail("%s gets an image although %s", d.ID, low)
 	case r.at() != firmward.TargetInstalling:
 		l.fail("%s gets an image in state %s", d.ID, r.at())
 	case r.is.has(sent):

@@ -154,7 +154,7 @@ func (l *large) startPage(q *line) (full bool) {
 		k := l.fleet.known(i)
 		id := k.Candidate.Device.ID
 		l.slots = append(l.slots, rollout.Slot{
-			Target:    firmward.Target{RolloutID: l.run.ID, DeviceID: id, Wave: int(l.all[i].wave), State: firmward.TargetPending},
+			Target:    l.waiting(i, id),
 			Candidate: k.Candidate, Local: local(l.now, k.Zone), Freezes: k.Freezes, Group: l.c.Topo.Group(id),
 		})
 	}
@@ -181,6 +181,16 @@ func (l *large) startPage(q *line) (full bool) {
 		l.wait(last[k], s)
 	}
 	return full
+}
+
+// waiting is what Pick must know of a target that stands in line.
+func (l *large) waiting(i int32, id string) firmward.Target {
+	r := &l.all[i]
+	t := firmward.Target{RolloutID: l.run.ID, DeviceID: id, Wave: int(r.wave), State: firmward.TargetPending}
+	if r.due != 0 {
+		t.NextDue, t.Code, t.Why = instant(r.due), l.said.all[r.code], l.said.all[r.why]
+	}
+	return t
 }
 
 // device0 finds a device of the page by its id.
@@ -223,6 +233,9 @@ func (l *large) reason(s waits) string {
 	case rollout.RefuseHeld:
 		l.later(ns(k.Candidate.Held.Until))
 		return personName(ns(k.Candidate.Held.Until))
+	case rollout.LowBattery, rollout.LowSignal:
+		l.later(l.all[s.device].due)
+		return personName(l.all[s.device].due)
 	case rollout.RefuseUnreleased:
 		if from := d.Released.From; from.After(l.now) {
 			l.later(ns(from))

@@ -71,7 +71,11 @@ func TestLargeCaps(t *testing.T) {
 	for name, change := range map[string]func(*firmward.RolloutPolicy, *Case){
 		"sites":   func(p *firmward.RolloutPolicy, _ *Case) { p.PerSite = 2 },
 		"domains": func(p *firmward.RolloutPolicy, _ *Case) { p.PerDomain = 1 },
-		"models":  func(p *firmward.RolloutPolicy, _ *Case) { p.PerModelInFlight = 3 },
+		"low": func(p *firmward.RolloutPolicy, c *Case) {
+			p.MinBattery, p.MinSignal, p.LowFor, p.Window = 30, -85, 50*time.Hour, firmward.Window{Start: 22 * 60, End: 600}
+			c.Faults = []Fault{{BatteryLow, .2}, {BatteryFlat, .05}, {WeakSignal, .1}, {OutOfRange, .05}, {Silent, .02}}
+		},
+		"models": func(p *firmward.RolloutPolicy, _ *Case) { p.PerModelInFlight = 3 },
 		"all": func(p *firmward.RolloutPolicy, _ *Case) {
 			p.PerSite, p.PerDomain, p.PerModelInFlight, p.Window = 3, 2, 4, firmward.Window{Start: 22 * 60, End: 300}
 			p.Freezes = []firmward.Freeze{{Name: "fair", From: "2026-03-04", To: "2026-03-05"}}

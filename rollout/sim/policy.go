@@ -24,6 +24,7 @@ func (w *World) policy(name string) firmward.RolloutPolicy {
 		Deadline: time.Duration(15+roll("deadline", 45)) * time.Minute, CommitWithin: time.Duration(8+roll("commit", 15)) * time.Minute,
 		FailureCount: often("failures", 4, 4), SilenceCount: often("silent", 3, 2), Inconclusive: often("inconclusive", 4, 3),
 		SoakMin: max(0, roll("soak-min", 6)-3), PerSite: max(0, roll("per site", 6)-3), PerDomain: max(0, roll("per domain", 5)-2),
+		MinBattery: []int{0, 30}[roll("battery", 2)], MinSignal: []int{0, -85}[roll("signal", 2)], LowFor: time.Duration(roll("low for", 80)) * time.Hour,
 	}
 	if p.FailureBudget > 0 && roll("sure", 3) == 0 {
 		p.Confidence = []int{50, 80, 95}[roll("how sure", 3)]

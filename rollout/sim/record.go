@@ -12,7 +12,8 @@ import (
 type record struct {
 	accepted, deadline, startBy, due int64 // of the target
 	dark, dies                       int64 // of the device
-	then                             int64 // when it falls back; half way: when it runs the wanted version
+	then                             int64 // when it falls back; half way: when it runs the wanted version; before any image: when it is not too low any more
+	low                              int64 // of the target: when it was found too low first
 	why, code, from, runs, before    text
 	boot, ask, send                  int32 // milliseconds that the device takes
 	wave                             int32
@@ -129,7 +130,7 @@ const current = "the last one"
 func (l *large) target(i int32, r *record) firmward.Target {
 	t := firmward.Target{
 		RolloutID: l.run.ID, DeviceID: l.fleet.id(i), Wave: int(r.wave), State: r.at(), Why: l.said.all[r.why], Code: l.said.all[r.code], From: l.said.all[r.from], Want: l.c.Release.Version,
-		Answered: r.is.has(answered), Attempt: int(r.attempt), Seq: int(r.seq), AcceptedAt: instant(r.accepted), SawNew: r.is.has(sawNew), Deadline: instant(r.deadline), StartBy: instant(r.startBy), NextDue: instant(r.due),
+		Answered: r.is.has(answered), Attempt: int(r.attempt), Seq: int(r.seq), AcceptedAt: instant(r.accepted), SawNew: r.is.has(sawNew), Deadline: instant(r.deadline), StartBy: instant(r.startBy), NextDue: instant(r.due), LowSince: instant(r.low),
 	}
 	if r.is.has(soaked) {
 		t.SoakedAt = l.c.Begin // when is of no account
@@ -148,6 +149,7 @@ func (l *large) keep(t *firmward.Target, r *record) {
 	r.state, r.seq, r.attempt = stateNumber(t.State), uint16(t.Seq), uint8(t.Attempt)
 	r.why, r.code, r.from = l.said.again(r.why, t.Why), l.said.again(r.code, t.Code), l.said.again(r.from, t.From)
 	r.accepted, r.deadline, r.startBy, r.due = ns(t.AcceptedAt), ns(t.Deadline), ns(t.StartBy), ns(t.NextDue)
+	r.low = ns(t.LowSince)
 	r.is.set(soaked, !t.SoakedAt.IsZero())
 	r.is.set(answered, t.Answered)
 	r.is.set(sawNew, t.SawNew)
@@ -173,6 +175,9 @@ func (l *large) device(r *record) Device {
 		boot: millis(r.boot), fell: r.is.has(fellBack),
 	}
 	d.Facts.Firmware = l.said.all[r.runs]
+	if !d.touched {
+		d.healsAt, d.fallAt = d.fallAt, time.Time{}
+	}
 	if r.is.has(halfway) {
 		d.halfway, d.wholeAt, d.fallAt = d.Facts.Firmware, d.fallAt, time.Time{}
 	}
@@ -191,8 +196,11 @@ func millis(n int32) time.Duration { return time.Duration(n) * time.Millisecond 
 
 func (l *large) rest(d *Device, r *record) {
 	r.got, r.dark, r.dies, r.then = d.got, ns(d.darkTo), ns(d.diesAt), ns(d.fallAt)
-	if d.halfway != "" {
+	switch {
+	case d.halfway != "":
 		r.then = ns(d.wholeAt)
+	case !d.touched:
+		r.then = ns(d.healsAt)
 	}
 	r.runs, r.before = l.said.again(r.runs, d.Facts.Firmware), l.said.again(r.before, d.before)
 	r.is.set(gone, d.gone)

@@ -102,9 +102,10 @@ type Run struct {
 type slot struct {
 	firmward.Target
 	dev      *Device
-	visits   int  // of its person, in vain
-	careless bool // its person was there and did nothing
-	alarmed  bool // firmward hears when it wakes
+	visits   int       // of its person, in vain
+	careless bool      // its person was there and did nothing
+	alarmed  bool      // firmward hears when it wakes
+	lowAt    time.Time // when it was found too low last
 
 	closes  []string // what is open on it and its release is to close
 	carried []string // devices directly behind it that answered before the start

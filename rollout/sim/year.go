@@ -161,6 +161,7 @@ func (w *World) luck(name string, order []string) {
 			d.Habit |= StaysOpen
 		}
 	}
+	w.lows(name, order)
 }
 
 // replace puts a new device in the place of one that is lost or became another model.

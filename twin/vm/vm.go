@@ -50,8 +50,8 @@ type VM struct {
 	names []string // that were looked up
 }
 
-// diskSize is that of the disk: state and two slots.
-const diskSize = 9 << 20
+// diskSize is that of the disk: state, two slots, and how the program is set up.
+const diskSize = 10 << 20
 
 // Start makes the segment and starts the machine; it does not wait until that answers. An error with code NotSupported says what is
 // missing here.

@@ -3386,8 +3386,20 @@ export interface components {
             inconclusiveLimit?: number;
             /** @description devices that became known after a plan enter its last wave */
             lateJoiners?: boolean;
+            /** @description how long a device below one of them is asked again before it is passed over */
+            lowFor?: string;
             /** Format: int64 */
             maxInFlight: number;
+            /**
+             * Format: int64
+             * @description percent: no image to a device on its battery with less; absent: no limit
+             */
+            minBattery?: number;
+            /**
+             * Format: int64
+             * @description dBm: no image to a device whose radio hears less; absent: no limit
+             */
+            minSignal?: number;
             name: string;
             /** @description the next ones; of a check only */
             openings?: components["schemas"]["Opening"][];

@@ -1,0 +1,100 @@
+package control
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/driver"
+	"github.com/firmward/firmward/staging"
+	"github.com/firmward/firmward/store"
+	"github.com/firmward/firmward/wire"
+)
+
+// mirror lets a place take over how a device in use is set up, and looks until it is back. Where that cannot be, the rehearsal goes on and its
+// verdict says why.
+func (c *Control) mirror(ctx context.Context, h firmward.Rehearsal, spare firmward.Device) (time.Time, error) {
+	settle := max(c.able(c.Catalog.Model(spare), nil).Settle, c.Clock.Real(wordTaken))
+	if h.Tries == 0 { // a crash before it is saved copies twice, which changes nothing
+		like, size, sum, err := c.copyConfig(ctx, h, spare)
+		if ctx.Err() != nil {
+			return time.Time{}, ctx.Err()
+		}
+		if err != nil {
+			h.NotCopied = err.Error()
+			return c.to(ctx, h, firmward.RehearseBefore)
+		}
+		h.Tries, h.Since, h.Copied = 1, c.Clock.Now(), like.Name
+		err = c.Store.Tx(ctx, func(tx *store.Tx) error {
+			if err := tx.PutRehearsal(ctx, h); err != nil {
+				return err
+			}
+			return c.leaf(ctx, tx, self, "config-copy", like.ID, map[string]string{
+				"rehearsal": h.RolloutID, "to": spare.ID, "place": string(h.Place), "size": fmt.Sprint(size), "sha256": sum,
+			})
+		})
+		return h.Since.Add(settle), err
+	}
+	if now := c.Clock.Now(); now.Before(h.Since.Add(settle)) {
+		return h.Since.Add(settle), nil
+	}
+	seen, err := c.look(ctx, spare)
+	switch {
+	case err != nil:
+		return time.Time{}, err
+	case seen.Reachable:
+		return c.to(ctx, h, firmward.RehearseBefore)
+	case c.Clock.Now().Before(h.Since.Add(c.backWithin(settle))):
+		return c.Clock.Now().Add(c.Clock.Real(time.Second)), nil
+	}
+	h.NotCopied, h.Copied = "it did not come back with that of "+h.Copied, ""
+	return c.to(ctx, h, firmward.RehearseBefore)
+}
+
+// copyConfig reads the configuration of the device in use and puts it into the spare. The error says why not, for people.
+func (c *Control) copyConfig(ctx context.Context, h firmward.Rehearsal, spare firmward.Device) (like firmward.Device, size int, sum string, err error) {
+	drv := c.byDriver[c.Catalog.Model(spare).Driver]
+	saves, ok := drv.(driver.Backuper)
+	puts, can := drv.(driver.Restorer)
+	if !ok || !can {
+		return like, 0, "", firmward.Errorf(firmward.NotSupported, "its driver cannot copy it")
+	}
+	if like, err = c.Store.Device(ctx, h.Like); err != nil {
+		return like, 0, "", err
+	}
+	if why := staging.MayCopy(like, c.Clock.Now()); why != "" {
+		return like, 0, "", firmward.Errorf(firmward.Refused, why)
+	}
+	var saved bounded
+	if err = c.exchange(ctx, like, drv, func(ctx context.Context, conn wire.Conn) error { return saves.Backup(ctx, conn, &saved) }); err != nil {
+		return like, 0, "", fmt.Errorf("that of %s cannot be read: %w", like.Name, err)
+	}
+	if err = c.exchange(ctx, spare, drv, func(ctx context.Context, conn wire.Conn) error { return puts.Restore(ctx, conn, saved.Bytes()) }); err != nil {
+		return like, 0, "", fmt.Errorf("it did not take that of %s: %w", like.Name, err)
+	}
+	hash := sha256.Sum256(saved.Bytes())
+	return like, saved.Len(), hex.EncodeToString(hash[:]), nil
+}
+
+// exchange runs one driver exchange with a device in its own network, and keeps what was sent.
+func (c *Control) exchange(ctx context.Context, d firmward.Device, drv driver.Driver, do func(context.Context, wire.Conn) error) error {
+	network, err := c.networkOf(ctx, d)
+	if err != nil {
+		return err
+	}
+	secret, err := c.secretFor(ctx, d)
+	if err != nil {
+		return err
+	}
+	ectx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	conn, tr := c.conn(network, d, drv, secret)
+	err = do(ectx, conn)
+	if kept := c.keepSent(context.WithoutCancel(ctx), d.ID, tr); kept != nil {
+		return kept
+	}
+	return err
+}
