@@ -7,8 +7,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -58,9 +56,6 @@ type trial struct {
 
 // people is the kind of plugs of which a driver updates some and a person the others.
 const people = "plugs and people"
-
-// hole is that hole: by what is known it is in every version.
-const hole = "CVE-2031-0002"
 
 // TestSimulatorAgainstLab draws policies, fleets and faults from seeds, lets the simulator play each, and then carries the same rollout out on
 // the lab, over sockets and by the protocols of its devices. Decisions and ends must be the same.
@@ -334,24 +329,6 @@ func meet(t *testing.T, c *control.Control, l *lab.Lab) []firmward.Device {
 		}
 	}
 	return fleet
-}
-
-// findHole imports the hole and waits until it is found on a device.
-func findHole(t *testing.T, c *control.Control, d firmward.Device) {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "records.jsonl")
-	if err := os.WriteFile(path, holeRecord(hole, c.Catalog.Model(d), "*"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.ImportFeed(t.Context(), anna, "", path, "records.jsonl"); err != nil {
-		t.Fatal(err)
-	}
-	if !awhile(t, func() bool {
-		n, _, err := c.Store.Findings(t.Context(), store.FindingFilter{Advisory: hole}, store.Page{})
-		return err == nil && len(n) > 0 && slices.ContainsFunc(n, func(f firmward.Finding) bool { return f.DeviceID == d.ID && f.Open() })
-	}) {
-		t.Fatal(hole + " is not found")
-	}
 }
 
 // newerFor imports the next version of a fleet, which is said to close some advisories.

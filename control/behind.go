@@ -10,6 +10,7 @@ import (
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/discover"
+	"github.com/firmward/firmward/rollout"
 	"github.com/firmward/firmward/store"
 )
 
@@ -102,7 +103,7 @@ func (c *Control) askWhoAnswered(ctx context.Context, j job, seen *seenNow, bega
 	}
 	for i, r := range replies {
 		if r != answered {
-			if replies[i], err = c.itself(ctx, j.target, asked[i].Device, r); err != nil {
+			if replies[i], err = c.itself(ctx, j, asked[i].Device, r); err != nil {
 				return err
 			}
 			r = replies[i]
@@ -189,10 +190,11 @@ func (r reply) note() string {
 }
 
 // itself says of a device that did not answer whether it was changed itself since the one before it was asked.
-func (c *Control) itself(ctx context.Context, before firmward.Target, d firmward.Device, r reply) (reply, error) {
+func (c *Control) itself(ctx context.Context, j job, d firmward.Device, r reply) (reply, error) {
 	targets, err := c.Store.TargetsOf(ctx, d.ID)
+	asked := rollout.Asked(&j.rollout, &j.target)
 	for _, own := range targets {
-		if own.StartedAt.After(before.StartedAt) {
+		if own.StartedAt.After(asked) {
 			return changed, err
 		}
 	}

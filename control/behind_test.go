@@ -250,3 +250,27 @@ func TestCircle(t *testing.T) {
 		}
 	})
 }
+
+// TestBehindMerged: one behind a device that turned out to be another one meanwhile is asked as that.
+func TestBehindMerged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := plugsBehind(t, 1)
+		ctx := s.house.ctx
+		entered, err := s.house.AddDevice(ctx, anna, control.DeviceFacts{Name: new("lamp"), Site: new("home")})
+		s.must(err)
+		_, err = s.house.MergeDevices(ctx, anna, "p1", "lamp", "same sticker")
+		s.must(err)
+		before := []firmward.ServiceState{{Probe: "lamp behind it", OK: true, Behind: entered.ID}}
+		seen, err := s.house.LookAfter(ctx, s.known("r1"), before, time.Now())
+		s.must(err)
+		if got := behind(seen.Services); got != "lamp behind it true" {
+			t.Errorf("it answers: %s", got)
+		}
+		s.must(s.lab.Fault("p1", lab.FaultSilent))
+		seen, err = s.house.LookAfter(ctx, s.known("r1"), before, time.Now())
+		s.must(err)
+		if got := behind(seen.Services); got != "lamp behind it false" {
+			t.Errorf("it is silent: %s", got)
+		}
+	})
+}

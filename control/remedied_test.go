@@ -1,6 +1,9 @@
 package control_test
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -8,6 +11,7 @@ import (
 	"time"
 
 	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/control"
 	"github.com/firmward/firmward/store"
 )
 
@@ -122,3 +126,58 @@ func TestExcusedIsNotWaitedFor(t *testing.T) {
 		}
 	})
 }
+
+// advisory imports "advisory ID NAME [fixed=VERSION]": a hole in the device NAME and all like it, in every version unless one repairs it.
+func (s *faultStory) advisory(words []string) {
+	s.settle()
+	d, below := s.known(words[2]), "*"
+	if len(words) > 3 {
+		below = strings.TrimPrefix(words[3], "fixed=")
+	}
+	path := filepath.Join(s.t.TempDir(), "records.jsonl")
+	s.must(os.WriteFile(path, holeRecord(words[1], s.house.Catalog.Model(d), below), 0o600))
+	_, err := s.house.ImportFeed(s.house.ctx, anna, "", path, words[1]+".jsonl")
+	s.must(err)
+	synctest.Wait()
+	f, err := s.house.Store.Finding(s.house.ctx, d.ID, words[1])
+	s.must(err)
+	if !f.Open() {
+		s.fail("%s does not concern %s: %+v", words[1], words[2], f)
+	}
+}
+
+// holeRecord is a record of the CVE programme: a hole in all versions of a model below one.
+func holeRecord(id string, m firmward.Model, below string) []byte {
+	return fmt.Appendf(nil, `{"dataType":"CVE_RECORD","dataVersion":"5.1","cveMetadata":{"cveId":%q,"state":"PUBLISHED","datePublished":"1999-01-04T10:00:00Z"},`+
+		`"containers":{"cna":{"descriptions":[{"lang":"en","value":"A door stands open."}],"affected":[{"vendor":%q,"product":%q,"cpes":[%q],`+
+		`"versions":[{"version":"0","lessThan":%q,"status":"affected","versionType":"semver"}]}]}}}`, id, m.Vendor, m.Name, m.CPE[0], below)
+}
+
+// known is what firmward knows of a device.
+func (s *faultStory) known(name string) firmward.Device {
+	s.t.Helper()
+	d, err := s.house.Store.Device(s.house.ctx, s.ids[name])
+	s.must(err)
+	return d
+}
+
+// findHole imports the hole and waits until it is found on a device.
+func findHole(t *testing.T, c *control.Control, d firmward.Device) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "records.jsonl")
+	if err := os.WriteFile(path, holeRecord(hole, c.Catalog.Model(d), "*"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.ImportFeed(t.Context(), anna, "", path, "records.jsonl"); err != nil {
+		t.Fatal(err)
+	}
+	if !awhile(t, func() bool {
+		n, _, err := c.Store.Findings(t.Context(), store.FindingFilter{Advisory: hole}, store.Page{})
+		return err == nil && len(n) > 0 && slices.ContainsFunc(n, func(f firmward.Finding) bool { return f.DeviceID == d.ID && f.Open() })
+	}) {
+		t.Fatal(hole + " is not found")
+	}
+}
+
+// hole is a hole that by what is known is in every version.
+const hole = "CVE-2031-0002"

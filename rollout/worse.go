@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/firmward/firmward"
 )
@@ -11,6 +12,15 @@ const (
 	serviceDead  = "service-dead"
 	behindSilent = "behind-silent" // one that stands behind it and answered before
 )
+
+// Asked is when a device, and those directly behind it, were asked how they are before its update. A person who is asked to update it may begin
+// without a word.
+func Asked(r *firmward.Rollout, t *firmward.Target) time.Time {
+	if t.StartedAt.IsZero() && !t.WaitsTo.IsZero() {
+		return t.WaitsTo.Add(-r.Policy.WorkOrders)
+	}
+	return t.StartedAt
+}
 
 // loss is what answered before an update and does not now; the zero value is nothing.
 type loss struct{ what, how, code string }

@@ -192,7 +192,7 @@ func (w *World) perform(r *Run, s *slot, c rollout.Command) rollout.Event {
 	s.dev.image, s.dev.cut = w.fate(r.Release, s.dev), w.cut(s.DeviceID)
 	died := s.dev.diesAt
 	ev := s.dev.do(c.Verb, r.Release.Version, r.Policy.CommitWithin, w.Now)
-	w.askBehind(s, &ev)
+	w.askBehind(r, s, &ev)
 	w.assess(r, s, &ev)
 	if s.dev.darkTo.After(was) {
 		w.darken(s.dev)

@@ -34,9 +34,10 @@ func (w *World) answers(id string) bool {
 }
 
 // itself reports whether a device was changed itself since another one was asked before its start: then its own target tells what became of it.
-func (w *World) itself(id string, s *slot) bool {
-	for _, r := range w.runs {
-		if own := r.byID[id]; own != nil && own.StartedAt.After(s.StartedAt) {
+func (w *World) itself(id string, r *Run, s *slot) bool {
+	asked := rollout.Asked(&r.Rollout, &s.Target)
+	for _, other := range w.runs {
+		if own := other.byID[id]; own != nil && own.StartedAt.After(asked) {
 			return true
 		}
 	}
@@ -45,7 +46,7 @@ func (w *World) itself(id string, s *slot) bool {
 
 // askBehind adds to what a look finds how those directly behind the device answer: before the start all but those that are being changed, later those
 // that answered then, unless they were changed themselves since. What really was so is kept beside it, for the invariants.
-func (w *World) askBehind(s *slot, ev *rollout.Event) {
+func (w *World) askBehind(r *Run, s *slot, ev *rollout.Event) {
 	seen := &ev.Seen
 	switch {
 	case ev.Kind == rollout.PreflightOK:
@@ -63,13 +64,13 @@ func (w *World) askBehind(s *slot, ev *rollout.Event) {
 	case ev.Kind == rollout.Looked && seen.Reachable:
 		s.missing = nil
 		for _, id := range s.carried {
-			if !w.answers(id) && !w.itself(id, s) {
+			if !w.answers(id) && !w.itself(id, r, s) {
 				s.missing = append(s.missing, id)
 			}
 		}
 		for _, was := range s.Baseline {
 			if was.Behind != "" && was.OK {
-				ok := w.answers(was.Behind) || w.itself(was.Behind, s)
+				ok := w.answers(was.Behind) || w.itself(was.Behind, r, s)
 				seen.Services = append(seen.Services[:len(seen.Services):len(seen.Services)], firmward.ServiceState{Probe: was.Probe, OK: ok, Behind: was.Behind})
 			}
 		}
