@@ -78,6 +78,8 @@ func (c *Control) rehearseOn(ctx context.Context, h firmward.Rehearsal) (next ti
 		return c.cutPower(ctx, h, rel, spare)
 	case firmward.RehearseBack:
 		return c.goBack(ctx, h, rel, spare)
+	case firmward.RehearseFlash:
+		return c.cutFlash(ctx, h, rel, spare)
 	case firmward.RehearseForward:
 		t, over, err := c.rehearsed(ctx, again(h))
 		if err != nil || !over {
@@ -191,6 +193,9 @@ func (c *Control) packAfter(ctx context.Context, h firmward.Rehearsal, rel firmw
 func (c *Control) tryBack(ctx context.Context, h firmward.Rehearsal, rel firmward.Release, spare firmward.Device) (time.Time, error) {
 	if why := c.noWayBack(rel, spare); why != "" {
 		h.Checks = append(h.Checks, firmward.StagingCheck{Name: "rollback", Verdict: firmward.CheckNotTried, Why: why})
+		if _, cuts := c.twinOf(spare).(twin.FlashCutter); cuts {
+			return c.to(ctx, h, firmward.RehearseFlash)
+		}
 		return time.Time{}, c.conclude(ctx, h, rel, spare)
 	}
 	return c.to(ctx, h, firmward.RehearseBack)
@@ -262,22 +267,10 @@ func (c *Control) goBack(ctx context.Context, h firmward.Rehearsal, rel firmward
 	now := c.Clock.Now()
 	switch {
 	case seen.Reachable && seen.Version == h.From:
-		h.Phase, h.Since, h.Tries = firmward.RehearseForward, now, 0
-		parent, err := c.Store.Rollout(ctx, h.RolloutID)
-		if err != nil {
-			return time.Time{}, err
+		if _, cuts := c.twinOf(spare).(twin.FlashCutter); cuts {
+			return c.to(ctx, h, firmward.RehearseFlash)
 		}
-		if spare, err = c.Store.Device(ctx, spare.ID); err != nil {
-			return time.Time{}, err
-		}
-		err = c.Store.Tx(ctx, func(tx *store.Tx) error {
-			if err := c.openRehearsal(ctx, tx, again(h), parent, rel, spare, parent.Why+", forward again", firmward.RolloutRunning, forwardSoak); err != nil {
-				return err
-			}
-			return tx.PutRehearsal(ctx, h)
-		})
-		c.wake(loopDeploy)
-		return time.Time{}, err
+		return c.goForward(ctx, h, rel, spare)
 	case h.Tries > 0 && now.Before(h.Since.Add(settle)):
 		return h.Since.Add(settle), nil
 	case h.Tries == 1 && seen.Reachable && seen.Version == rel.Version && now.Before(h.Since.Add(c.backWithin(settle))):
