@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -110,7 +111,10 @@ func (c *Control) RehearseOnTwin(ctx context.Context, who firmward.Person, in Tw
 		return v, err
 	}
 	c.wake(loopStage, loopDeploy)
-	return c.awaitVerdict(ctx, id, rel, spare, began, in.Say)
+	if v, err = c.awaitVerdict(ctx, id, rel, spare, began, in.Say); err != nil {
+		err = errors.Join(err, c.giveUp(context.WithoutCancel(ctx), id, "the rehearsal was cut off"))
+	}
+	return v, err
 }
 
 // devicesText names a device and counts those like it.
@@ -139,17 +143,19 @@ func (c *Control) moveIn(ctx context.Context, who firmward.Person, in TwinRun, l
 	yes, no := true, false
 	gone = func() error {
 		ctx := context.WithoutCancel(ctx)
-		if spare.ID != "" {
-			if _, err := c.SetDevice(ctx, who, spare.ID, DeviceFacts{Spare: &no, Retired: &yes}); err != nil {
-				return fmt.Errorf("retire the twin: %w", err)
-			}
+		left, err := c.deviceAt(ctx, like.Site, in.Addr)
+		if err == nil {
+			_, err = c.SetDevice(ctx, who, left.ID, DeviceFacts{Spare: &no, Retired: &yes})
+		}
+		if err != nil && firmward.CodeOf(err) != firmward.NotFound {
+			return fmt.Errorf("retire the twin: %w", err)
 		}
 		return c.RemoveNetwork(ctx, who, at)
 	}
 	in.Say("waiting until it answers")
 	until, began := time.Now().Add(twinBoots), c.Clock.Now()
 	for spare.ID == "" {
-		found, err := c.lookFor(ctx, who, at, in.Addr)
+		found, err := c.lookFor(ctx, who, at, like.Site)
 		switch {
 		case err != nil:
 			return spare, gone, err
@@ -165,8 +171,8 @@ func (c *Control) moveIn(ctx context.Context, who firmward.Person, in TwinRun, l
 }
 
 // lookFor scans for one address and gives the device there; none is no error.
-func (c *Control) lookFor(ctx context.Context, who firmward.Person, in netip.Prefix, addr netip.Addr) (d firmward.Device, err error) {
-	scan, err := c.StartScan(ctx, who, in)
+func (c *Control) lookFor(ctx context.Context, who firmward.Person, at netip.Prefix, site string) (d firmward.Device, err error) {
+	scan, err := c.StartScan(ctx, who, at)
 	for err == nil && scan.Ended.IsZero() {
 		select {
 		case <-ctx.Done():
@@ -178,14 +184,10 @@ func (c *Control) lookFor(ctx context.Context, who firmward.Person, in netip.Pre
 	if err != nil {
 		return d, err
 	}
-	for d, err := range store.All(func(p store.Page) ([]firmward.Device, string, error) {
-		return c.Store.Devices(ctx, store.DeviceFilter{Network: in.String()}, p)
-	}) {
-		if err != nil || slices.Contains(d.Addrs, addr) {
-			return d, err
-		}
+	if d, err = c.deviceAt(ctx, site, at.Addr()); firmward.CodeOf(err) == firmward.NotFound {
+		err = nil
 	}
-	return d, nil
+	return d, err
 }
 
 // phaseText says what happens in a phase of a rehearsal.

@@ -51,6 +51,9 @@ func (c *Control) rehearseOn(ctx context.Context, h firmward.Rehearsal) (next ti
 	if err != nil {
 		return next, err
 	}
+	if h.Place == firmward.PlaceVM && c.twinOf(spare).Info().Place != h.Place { // it ended with the process that made it
+		return next, c.giveUp(ctx, h.RolloutID, "its place is gone")
+	}
 	switch h.Phase {
 	case firmward.RehearseMirror:
 		return c.mirror(ctx, h, spare)
@@ -368,9 +371,41 @@ func (c *Control) verdict(ctx context.Context, h firmward.Rehearsal, rel firmwar
 	return c.settleStaging(ctx, rel)
 }
 
+// giveUp ends a rehearsal without a verdict: nothing was learned of the release.
+func (c *Control) giveUp(ctx context.Context, id, why string) error {
+	h, err := c.Store.Rehearsal(ctx, id)
+	if err != nil || h.Phase == firmward.RehearseDone {
+		return err
+	}
+	h.Phase, h.Since = firmward.RehearseDone, c.Clock.Now()
+	err = c.Store.Tx(ctx, func(tx *store.Tx) error {
+		if err := tx.PutRehearsal(ctx, h); err != nil {
+			return err
+		}
+		return c.leaf(ctx, tx, self, "staging-given-up", id, map[string]string{"release": h.ReleaseID, "why": why})
+	})
+	for _, run := range []string{id, again(h)} {
+		if err == nil {
+			if err = c.abandonRehearsal(ctx, run, why); firmward.CodeOf(err) == firmward.NotFound { // it never went forward again
+				err = nil
+			}
+		}
+	}
+	if err != nil {
+		return err
+	}
+	rel, err := c.Store.Release(ctx, h.ReleaseID)
+	if err != nil {
+		return err
+	}
+	return c.settleStaging(ctx, rel)
+}
+
 func (c *Control) abandonRehearsal(ctx context.Context, id, why string) error {
 	if err := c.change(ctx, id, func(_ *store.Tx, r *firmward.Rollout) error {
-		r.State, r.Why = firmward.RolloutStopped, why
+		if r.State != firmward.RolloutFinished {
+			r.State, r.Why = firmward.RolloutStopped, why
+		}
 		return nil
 	}); err != nil {
 		return err
