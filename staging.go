@@ -106,6 +106,7 @@ const (
 	RehearseAfter   RehearsalPhase = "after"   // the test pack runs again
 	RehearsePower   RehearsalPhase = "power"   // its power was cut
 	RehearseBack    RehearsalPhase = "back"    // the device was told to go back
+	RehearseFlash   RehearsalPhase = "flash"   // its power is cut while it writes the image once more
 	RehearseForward RehearsalPhase = "forward" // the engine brings the release once more
 	RehearseDone    RehearsalPhase = "done"
 )

@@ -35,7 +35,7 @@ var simPolicies = []string{
 
 // simPolicy completes one of them.
 func simPolicy(n int) string {
-	return "rollout-policies:\n  - " + simPolicies[n] + `, canary-in-flight: 1, approvals: 0, deadline: 60m, commit-within: 40m, window: always, require-owner: false, hold-core-network: false}
+	return "rollout-policies:\n  - " + simPolicies[n] + `, canary-in-flight: 1, approvals: 0, deadline: 60m, commit-within: 40m, window: always, require-owner: false, hold-core-network: false, low-for: 0s}
 risk-policies:
   - {name: r, exploited-and-exposed: 1d, exploited: 1d, critical: 1d, high: 1d, other: 1d, contain-within: 1d, replace-within: 1d, look-every: 7d}
 `
@@ -187,6 +187,10 @@ func playBoth(t *testing.T, tr trial, scale float64) (simulated, real sim.Decisi
 		habits[d.ID] = h
 		told = append(told, d.Name+" "+h.String())
 	}
+	if last := fleet[len(fleet)-1]; habits[last.ID] == 0 && kind != "camera" { // beside what the dice give out
+		habits[last.ID] = map[string]sim.Habit{"plug": sim.BatteryFlat, "light": sim.OutOfRange}[kind]
+		told = append(told, last.Name+" "+habits[last.ID].String())
+	}
 	_, k, err := c.ForecastRollout(ctx, control.Forecasting{Release: rel.ID, Runs: 1, Seed: seed})
 	if err != nil {
 		t.Fatal(err)
@@ -208,10 +212,20 @@ func playBoth(t *testing.T, tr trial, scale float64) (simulated, real sim.Decisi
 	}
 	for _, ld := range l.Devices() {
 		for _, d := range fleet {
-			if f, ok := simFaults[habits[d.ID]&^sim.StaysOpen]; ok && ld.Facts().Addrs[0] == d.Addrs[0] {
-				if err := l.Fault(ld.Name(), f); err != nil {
-					t.Fatal(err)
-				}
+			if ld.Facts().Addrs[0] != d.Addrs[0] {
+				continue
+			}
+			f, err := simFaults[habits[d.ID]&^sim.StaysOpen], error(nil)
+			switch {
+			case habits[d.ID] == sim.BatteryFlat:
+				err = ld.SetBattery(12, false)
+			case habits[d.ID] == sim.OutOfRange:
+				err = ld.SetSignal(-92)
+			case f != "":
+				err = l.Fault(ld.Name(), f)
+			}
+			if err != nil {
+				t.Fatal(err)
 			}
 		}
 	}

@@ -100,6 +100,7 @@ type Control struct {
 	deaf     atomic.Bool                                             // it was said that the right to listen is missing
 	paces    paces                                                   // how long updates took
 	falls    falls                                                   // devices that were well and are not any more
+	made     []twin.Twin                                             // places that were made while this runs, beside Twins
 }
 
 // New checks the configuration.

@@ -101,6 +101,26 @@ func (o outlet) CutPower(context.Context) error {
 	return nil
 }
 
+// bench is one whose power can be cut while it writes firmware.
+type bench struct{ outlet }
+
+// CutWhileWriting waits until the device writes.
+func (b bench) CutWhileWriting(ctx context.Context) error {
+	look := time.NewTicker(100 * time.Millisecond)
+	defer look.Stop()
+	for {
+		flashes := b.device.Facts().Flashes
+		if n := len(flashes); n > 0 && flashes[n-1].Outcome == lab.OutcomeWriting && flashes[n-1].Bytes > 0 {
+			return b.CutPower(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-look.C:
+		}
+	}
+}
+
 func newFaultStory(t *testing.T, file string) *faultStory {
 	return &faultStory{t: t, file: file, lab: newLab(t), ids: map[string]string{}, policy: faultPolicy}
 }
@@ -200,8 +220,16 @@ func (s *faultStory) device(words []string) {
 	}
 	s.must(err)
 	if d, ok := s.lab.Device(words[1]); ok && said["outlet"] != "" {
-		place := map[bool]firmward.Place{true: firmward.PlaceVM, false: firmward.PlaceLab}[said["outlet"] == "vm"]
-		s.twins = append(s.twins, outlet{twin.Device{Place: place, Prefix: netip.PrefixFrom(d.Facts().Addrs[0], 32), Way: s.lab.Attach("home")}, d})
+		o := outlet{twin.Device{Place: firmward.PlaceLab, Prefix: netip.PrefixFrom(d.Facts().Addrs[0], 32), Way: s.lab.Attach("home")}, d}
+		switch said["outlet"] {
+		case "vm":
+			o.Place = firmward.PlaceVM
+			s.twins = append(s.twins, o)
+		case "bench":
+			s.twins = append(s.twins, bench{o})
+		default:
+			s.twins = append(s.twins, o)
+		}
 	}
 }
 

@@ -14,10 +14,13 @@ import (
 	"github.com/firmward/firmward/wire"
 )
 
+// copyTaken is how long, in real time, a place may take until it has restarted with a configuration: nobody knocks while it is away.
+const copyTaken = 5 * time.Second
+
 // mirror lets a place take over how a device in use is set up, and looks until it is back. Where that cannot be, the rehearsal goes on and its
 // verdict says why.
 func (c *Control) mirror(ctx context.Context, h firmward.Rehearsal, spare firmward.Device) (time.Time, error) {
-	settle := max(c.able(c.Catalog.Model(spare), nil).Settle, c.Clock.Real(wordTaken))
+	away := c.Clock.Real(copyTaken)
 	if h.Tries == 0 { // a crash before it is saved copies twice, which changes nothing
 		like, size, sum, err := c.copyConfig(ctx, h, spare)
 		if ctx.Err() != nil {
@@ -36,10 +39,10 @@ func (c *Control) mirror(ctx context.Context, h firmward.Rehearsal, spare firmwa
 				"rehearsal": h.RolloutID, "to": spare.ID, "place": string(h.Place), "size": fmt.Sprint(size), "sha256": sum,
 			})
 		})
-		return h.Since.Add(settle), err
+		return h.Since.Add(away), err
 	}
-	if now := c.Clock.Now(); now.Before(h.Since.Add(settle)) {
-		return h.Since.Add(settle), nil
+	if c.Clock.Now().Before(h.Since.Add(away)) {
+		return h.Since.Add(away), nil
 	}
 	seen, err := c.look(ctx, spare)
 	switch {
@@ -47,7 +50,7 @@ func (c *Control) mirror(ctx context.Context, h firmward.Rehearsal, spare firmwa
 		return time.Time{}, err
 	case seen.Reachable:
 		return c.to(ctx, h, firmward.RehearseBefore)
-	case c.Clock.Now().Before(h.Since.Add(c.backWithin(settle))):
+	case c.Clock.Now().Before(h.Since.Add(c.backWithin(c.able(c.Catalog.Model(spare), nil).Settle))):
 		return c.Clock.Now().Add(c.Clock.Real(time.Second)), nil
 	}
 	h.NotCopied, h.Copied = "it did not come back with that of "+h.Copied, ""

@@ -51,6 +51,9 @@ func (c *Control) rehearseOn(ctx context.Context, h firmward.Rehearsal) (next ti
 	if err != nil {
 		return next, err
 	}
+	if h.Place == firmward.PlaceVM && c.twinOf(spare).Info().Place != h.Place { // it ended with the process that made it
+		return next, c.giveUp(ctx, h.RolloutID, "its place is gone")
+	}
 	switch h.Phase {
 	case firmward.RehearseMirror:
 		return c.mirror(ctx, h, spare)
@@ -78,6 +81,8 @@ func (c *Control) rehearseOn(ctx context.Context, h firmward.Rehearsal) (next ti
 		return c.cutPower(ctx, h, rel, spare)
 	case firmward.RehearseBack:
 		return c.goBack(ctx, h, rel, spare)
+	case firmward.RehearseFlash:
+		return c.cutFlash(ctx, h, rel, spare)
 	case firmward.RehearseForward:
 		t, over, err := c.rehearsed(ctx, again(h))
 		if err != nil || !over {
@@ -191,6 +196,9 @@ func (c *Control) packAfter(ctx context.Context, h firmward.Rehearsal, rel firmw
 func (c *Control) tryBack(ctx context.Context, h firmward.Rehearsal, rel firmward.Release, spare firmward.Device) (time.Time, error) {
 	if why := c.noWayBack(rel, spare); why != "" {
 		h.Checks = append(h.Checks, firmward.StagingCheck{Name: "rollback", Verdict: firmward.CheckNotTried, Why: why})
+		if _, cuts := c.twinOf(spare).(twin.FlashCutter); cuts {
+			return c.to(ctx, h, firmward.RehearseFlash)
+		}
 		return time.Time{}, c.conclude(ctx, h, rel, spare)
 	}
 	return c.to(ctx, h, firmward.RehearseBack)
@@ -262,22 +270,10 @@ func (c *Control) goBack(ctx context.Context, h firmward.Rehearsal, rel firmward
 	now := c.Clock.Now()
 	switch {
 	case seen.Reachable && seen.Version == h.From:
-		h.Phase, h.Since, h.Tries = firmward.RehearseForward, now, 0
-		parent, err := c.Store.Rollout(ctx, h.RolloutID)
-		if err != nil {
-			return time.Time{}, err
+		if _, cuts := c.twinOf(spare).(twin.FlashCutter); cuts {
+			return c.to(ctx, h, firmward.RehearseFlash)
 		}
-		if spare, err = c.Store.Device(ctx, spare.ID); err != nil {
-			return time.Time{}, err
-		}
-		err = c.Store.Tx(ctx, func(tx *store.Tx) error {
-			if err := c.openRehearsal(ctx, tx, again(h), parent, rel, spare, parent.Why+", forward again", firmward.RolloutRunning, forwardSoak); err != nil {
-				return err
-			}
-			return tx.PutRehearsal(ctx, h)
-		})
-		c.wake(loopDeploy)
-		return time.Time{}, err
+		return c.goForward(ctx, h, rel, spare)
 	case h.Tries > 0 && now.Before(h.Since.Add(settle)):
 		return h.Since.Add(settle), nil
 	case h.Tries == 1 && seen.Reachable && seen.Version == rel.Version && now.Before(h.Since.Add(c.backWithin(settle))):
@@ -375,9 +371,41 @@ func (c *Control) verdict(ctx context.Context, h firmward.Rehearsal, rel firmwar
 	return c.settleStaging(ctx, rel)
 }
 
+// giveUp ends a rehearsal without a verdict: nothing was learned of the release.
+func (c *Control) giveUp(ctx context.Context, id, why string) error {
+	h, err := c.Store.Rehearsal(ctx, id)
+	if err != nil || h.Phase == firmward.RehearseDone {
+		return err
+	}
+	h.Phase, h.Since = firmward.RehearseDone, c.Clock.Now()
+	err = c.Store.Tx(ctx, func(tx *store.Tx) error {
+		if err := tx.PutRehearsal(ctx, h); err != nil {
+			return err
+		}
+		return c.leaf(ctx, tx, self, "staging-given-up", id, map[string]string{"release": h.ReleaseID, "why": why})
+	})
+	for _, run := range []string{id, again(h)} {
+		if err == nil {
+			if err = c.abandonRehearsal(ctx, run, why); firmward.CodeOf(err) == firmward.NotFound { // it never went forward again
+				err = nil
+			}
+		}
+	}
+	if err != nil {
+		return err
+	}
+	rel, err := c.Store.Release(ctx, h.ReleaseID)
+	if err != nil {
+		return err
+	}
+	return c.settleStaging(ctx, rel)
+}
+
 func (c *Control) abandonRehearsal(ctx context.Context, id, why string) error {
 	if err := c.change(ctx, id, func(_ *store.Tx, r *firmward.Rollout) error {
-		r.State, r.Why = firmward.RolloutStopped, why
+		if r.State != firmward.RolloutFinished {
+			r.State, r.Why = firmward.RolloutStopped, why
+		}
 		return nil
 	}); err != nil {
 		return err

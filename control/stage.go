@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -85,7 +86,7 @@ func (c *Control) rehearseAll(ctx context.Context, tx *store.Tx, parent firmward
 		}) {
 			continue
 		}
-		if err := c.rehearse(ctx, tx, parent, rel, rep); err != nil {
+		if _, err := c.rehearse(ctx, tx, parent, rel, rep, rehearsalSoak); err != nil {
 			return running, err
 		}
 		running++
@@ -172,7 +173,7 @@ func (c *Control) placeOf(d firmward.Device) firmward.Place {
 
 // twinOf is the twin that a spare is: one with a segment of its own, or the device itself in the network where it stands.
 func (c *Control) twinOf(d firmward.Device) twin.Twin {
-	for _, t := range c.Twins {
+	for _, t := range c.twins() {
 		if slices.ContainsFunc(d.Addrs, t.Info().Prefix.Contains) {
 			return t
 		}
@@ -187,7 +188,7 @@ func (c *Control) twinOf(d firmward.Device) twin.Twin {
 
 // twinIn finds the twin whose segment holds a network.
 func (c *Control) twinIn(prefix netip.Prefix) (twin.Twin, bool) {
-	for _, t := range c.Twins {
+	for _, t := range c.twins() {
 		if own := t.Info().Prefix; prefix.IsValid() && prefix.Bits() >= own.Bits() && own.Contains(prefix.Addr()) {
 			return t, true
 		}
@@ -243,8 +244,8 @@ func (c *Control) stands(ctx context.Context, all []firmward.StagingVerdict, d f
 }
 
 // rehearse opens a rollout of one target, the spare: the same engine, the same driver, the same probes. It waits, planned, until the
-// test pack has seen the spare as it is.
-func (c *Control) rehearse(ctx context.Context, tx *store.Tx, parent firmward.Rollout, rel firmward.Release, on staging.Representative) error {
+// test pack has seen the spare as it is, and is watched for a time after the update.
+func (c *Control) rehearse(ctx context.Context, tx *store.Tx, parent firmward.Rollout, rel firmward.Release, on staging.Representative, watch time.Duration) (id string, err error) {
 	now := c.Clock.Now()
 	reh := firmward.Rehearsal{
 		RolloutID: store.NewID("stage"), ParentID: parent.ID, ReleaseID: rel.ID, DeviceID: on.Device.ID, Place: on.Place, Path: on.Path,
@@ -257,23 +258,23 @@ func (c *Control) rehearse(ctx context.Context, tx *store.Tx, parent firmward.Ro
 	if parent.ID != "" {
 		why += " for " + parent.ID
 	}
-	if err := c.openRehearsal(ctx, tx, reh.RolloutID, parent, rel, on.Device, why, firmward.RolloutPlanned, rehearsalSoak); err != nil {
-		return err
+	if err := c.openRehearsal(ctx, tx, reh.RolloutID, parent, rel, on.Device, why, firmward.RolloutPlanned, cmp.Or(watch, rehearsalSoak)); err != nil {
+		return "", err
 	}
 	if err := tx.PutRehearsal(ctx, reh); err != nil {
-		return err
+		return "", err
 	}
 	if err := c.leaf(ctx, tx, self, "staging-begin", reh.RolloutID, map[string]string{
 		"rollout": parent.ID, "spare": on.Device.ID, "release": rel.ID, "place": string(on.Place), "config": on.Config.Class,
 	}); err != nil {
-		return err
+		return "", err
 	}
 	c.wake(loopStage)
 	subject := parent.ID
 	if subject == "" {
 		subject = reh.RolloutID
 	}
-	return c.emit(ctx, tx, "rollout", subject, "staging: "+rel.Version+" is rehearsed on "+on.Device.Name)
+	return reh.RolloutID, c.emit(ctx, tx, "rollout", subject, "staging: "+rel.Version+" is rehearsed on "+on.Device.Name)
 }
 
 // openRehearsal writes the rollout of one target of a rehearsal.

@@ -14,7 +14,6 @@ import (
 	"github.com/firmward/firmward/driver/wled"
 	"github.com/firmward/firmward/lab"
 	"github.com/firmward/firmward/policy"
-	"github.com/firmward/firmward/twin"
 	"github.com/firmward/firmward/twin/vm"
 	"github.com/firmward/firmward/wire"
 	"github.com/firmward/firmward/wire/wiretest"
@@ -68,51 +67,40 @@ func TestTwin(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := live(t, l.Attach("home"), "home", map[netip.Prefix]firmward.Profile{few: firmward.ProfileHome}, func(cfg *control.Config) {
-		cfg.Policies, cfg.Twins, cfg.Probes = pol, []twin.Twin{v}, oneByOne()
+		cfg.Policies, cfg.Probes = pol, oneByOne()
 		cfg.Clock = control.Clock{Base: time.Now(), Start: time.Now(), Scale: 240}
 	})
 	b.scan(few)
-	at := netip.PrefixFrom(v.Addr(), 32)
-	if _, err := b.NameNetwork(b.ctx, anna, control.AddNetwork{Prefix: at, Site: "home", Profile: firmward.ProfileHome, Owned: true}); err != nil {
-		t.Fatal(err)
-	}
-	var spare firmward.Device
-	wiretest.Await(t, 60*time.Second, "the machine to be found", func() bool {
-		for _, d := range b.scan(at) {
-			if slices.Contains(d.Addrs, v.Addr()) && d.Firmware != "" {
-				spare = d
-			}
-		}
-		return spare.ID != ""
-	})
-	yes := true
-	if _, err := b.SetDevice(b.ctx, anna, spare.ID, control.DeviceFacts{Spare: &yes}); err != nil {
-		t.Fatal(err)
-	}
 	rel, err := b.ImportRelease(b.ctx, anna, firmward.Release{
 		Family: "wled", Vendor: "WLED", Models: []string{"WLED ESP32"}, Hardware: []string{"esp32"}, Version: "0.15.1", FileName: "wled.bin", Origin: "the test",
-	}, bytes.NewReader(image(vm.Image{Version: "0.15.1", Start: "nc -w 1 203.0.113.9 4443 >/dev/null 2>&1 &"})))
+	}, bytes.NewReader(image(vm.Image{Version: "0.15.1", Size: 2 << 20, Start: "nc -w 1 203.0.113.9 4443 >/dev/null 2>&1 &"})))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n, err := b.Rehearse(b.ctx, anna, rel.ID, "quick", false); n != 1 || err != nil {
-		t.Fatalf("%d rehearsals, %v", n, err)
+	began := time.Now()
+	got, err := b.RehearseOnTwin(b.ctx, anna, control.TwinRun{Release: rel.ID, For: "strip", Twin: v, Addr: v.Addr(), Say: func(text string) { t.Logf("%6s  %s", time.Since(began).Round(100*time.Millisecond), text) }})
+	if err != nil {
+		t.Fatal(err)
 	}
-	var plan []control.Covered
-	took := wiretest.Await(t, 4*time.Minute, "the verdict", func() bool {
-		plan, err = b.StagingPlan(b.ctx, rel.ID, "quick", firmward.Filter{})
-		return err == nil && len(plan) == 1 && plan[0].Verdict.SpareID != ""
-	})
-	got := plan[0].Verdict
+	took := time.Since(began)
 	t.Logf("%s after %s: %s", got.Result, took.Round(time.Second), got.Why)
 	for _, c := range got.Checks {
 		t.Logf("  %-18s %-10s %s", c.Name, c.Verdict, c.Why)
 	}
 	t.Logf("reached %q, not mirrored %q", got.Reached, got.NotMirrored)
-	if got.Result != "passed" || got.Place != firmward.PlaceVM || got.SpareID != spare.ID || len(plan[0].Devices) != 1 || plan[0].Devices[0].Name != "strip" {
-		t.Errorf("%+v", plan)
+	if got.Result != "passed" || got.Place != firmward.PlaceVM {
+		t.Errorf("%+v", got)
 	}
-	for _, name := range []string{"services", "ports", "configuration", "power-cut", "rollback"} {
+	if plan, err := b.StagingPlan(b.ctx, rel.ID, "quick", firmward.Filter{}); err != nil || len(plan) != 1 || plan[0].Verdict.SpareID != got.SpareID || len(plan[0].Devices) != 1 || plan[0].Devices[0].Name != "strip" {
+		t.Errorf("%+v, %v", plan, err)
+	}
+	if d, err := b.Store.Device(b.ctx, got.SpareID); err != nil || !d.Retired || d.Spare {
+		t.Errorf("afterwards it is still a spare: %+v, %v", d, err)
+	}
+	if n, err := b.Store.Network(b.ctx, netip.PrefixFrom(v.Addr(), 32)); firmward.CodeOf(err) != firmward.NotFound {
+		t.Errorf("its network is still named: %+v, %v", n, err)
+	}
+	for _, name := range []string{"services", "ports", "configuration", "power-cut", "flash-cut", "rollback"} {
 		if !slices.ContainsFunc(got.Checks, func(c firmward.StagingCheck) bool { return c.Name == name && c.Verdict == firmward.CheckPassed }) {
 			t.Errorf("%s did not pass", name)
 		}

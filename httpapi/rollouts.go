@@ -89,6 +89,7 @@ type Target struct {
 	Accepted  time.Time            `json:"acceptedAt,omitzero" doc:"when the device said accepted, which is not installed"`
 	Deadline  time.Time            `json:"deadline,omitzero"`
 	EndedAt   time.Time            `json:"endedAt,omitzero"`
+	AskAgain  time.Time            `json:"askAgain,omitzero" doc:"when a device that waits because its battery or signal was too low is asked again, if its window is open then"`
 }
 
 // Service is how one service of a device answered, or one device that stands behind it.
@@ -102,9 +103,13 @@ type Service struct {
 func serviceOf(s firmward.ServiceState) Service { return Service(s) }
 
 func targetOf(t firmward.Target, device string) Target {
+	var again time.Time
+	if t.State == firmward.TargetPending && !t.LowSince.IsZero() {
+		again = t.NextDue
+	}
 	return Target{
 		Rollout: t.RolloutID, DeviceID: t.DeviceID, Device: device, Wave: t.Wave, State: t.State, Why: t.Why, Code: t.Code, From: t.From, Want: t.Want,
-		Attempt: t.Attempt, ByHand: t.ByHand, WaitsTo: t.WaitsTo, Baseline: each(t.Baseline, serviceOf), Unasked: t.Unasked, Closed: t.Closed(), StillOpen: t.StillOpen, StartedAt: t.StartedAt, Accepted: t.AcceptedAt, Deadline: t.Deadline, EndedAt: t.EndedAt,
+		Attempt: t.Attempt, ByHand: t.ByHand, WaitsTo: t.WaitsTo, Baseline: each(t.Baseline, serviceOf), Unasked: t.Unasked, Closed: t.Closed(), StillOpen: t.StillOpen, StartedAt: t.StartedAt, Accepted: t.AcceptedAt, Deadline: t.Deadline, EndedAt: t.EndedAt, AskAgain: again,
 	}
 }
 

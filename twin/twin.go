@@ -34,6 +34,12 @@ type PowerCutter interface {
 	CutPower(ctx context.Context) error
 }
 
+// FlashCutter takes the device's power away without notice while it writes firmware, and gives it back. Only a place that can be made
+// anew has it: a device that does not survive that is gone. It waits for the writing as long as ctx lasts.
+type FlashCutter interface {
+	CutWhileWriting(ctx context.Context) error
+}
+
 // Watcher tells whom the device tried to reach and was kept from since its place was made, one each: "203.0.113.9 tcp 443". The
 // second result counts what could not be told apart any more.
 type Watcher interface {

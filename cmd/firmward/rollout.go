@@ -306,7 +306,11 @@ func printRollout(a *app, d httpapi.RolloutDetail) {
 		t := table{head: []string{"WAVE", "DEVICE", "FROM", "TO", "STATE", "WHY"}}
 		slices.SortStableFunc(d.Targets, func(x, y httpapi.Target) int { return cmp.Compare(x.Wave, y.Wave) })
 		for _, g := range d.Targets {
-			t.rows = append(t.rows, []string{waveName(g.Wave), g.Device, known(g.From), g.Want, string(g.State), g.Why})
+			why := g.Why
+			if g.Code == "battery" || g.Code == "signal" {
+				why = strings.TrimSuffix(why+"; asked again "+when(g.AskAgain), "; asked again unknown")
+			}
+			t.rows = append(t.rows, []string{waveName(g.Wave), g.Device, known(g.From), g.Want, string(g.State), why})
 		}
 		t.write(a)
 	}

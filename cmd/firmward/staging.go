@@ -6,15 +6,19 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/httpapi"
+	"github.com/firmward/firmward/staging"
 )
 
 // StagingCmd is about rehearsals of a release.
 type StagingCmd struct {
-	Plan StagingPlanCmd `cmd:"" help:"Show on which spare a release would be rehearsed for which devices, and which have none."`
-	Run  StagingRunCmd  `cmd:"" help:"Rehearse a release now, without a rollout that waits for it."`
-	Show StagingShowCmd `cmd:"" help:"Show a verdict with its checks, and what was not mirrored."`
-	List StagingListCmd `cmd:"" default:"withargs" help:"List verdicts."`
+	Plan  StagingPlanCmd  `cmd:"" help:"Show on which spare a release would be rehearsed for which devices, and which have none."`
+	Run   StagingRunCmd   `cmd:"" help:"Rehearse a release now, without a rollout that waits for it."`
+	Twin  StagingTwinCmd  `cmd:"" help:"Rehearse a release on a virtual machine that stands for a device."`
+	Image StagingImageCmd `cmd:"" help:"Make an image that the virtual machine can run."`
+	Show  StagingShowCmd  `cmd:"" help:"Show a verdict with its checks, and what was not mirrored."`
+	List  StagingListCmd  `cmd:"" default:"withargs" help:"List verdicts."`
 }
 
 // StagingPlanCmd shows how a release would be rehearsed.
@@ -137,6 +141,19 @@ func (c *StagingShowCmd) Run(ctx context.Context, a *app) error {
 	if err := a.client.get(ctx, "/staging/"+url.PathEscape(c.ID), nil, &v); err != nil {
 		return err
 	}
+	return writeVerdict(a, v)
+}
+
+// showVerdict shows a verdict as the API gives it.
+func showVerdict(ctx context.Context, a *app, v firmward.StagingVerdict) error {
+	var out httpapi.StagingVerdict
+	if err := a.client.get(ctx, "/staging/"+staging.ID(v), nil, &out); err != nil {
+		return err
+	}
+	return writeVerdict(a, out)
+}
+
+func writeVerdict(a *app, v httpapi.StagingVerdict) error {
 	if done, err := a.asJSON(v); done {
 		return err
 	}

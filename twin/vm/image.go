@@ -7,8 +7,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"io/fs"
+	"math/rand/v2"
 	"strings"
+
+	"github.com/firmward/firmward"
 )
 
 // Image says which firmware to make for the machine.
@@ -16,7 +20,40 @@ type Image struct {
 	Version string
 	Build   string // which build of WLED it says to be; ESP32 if empty
 	Start   string // shell lines that run before its services start: what a bad image does
+	Size    int    // least size of the file, so that writing it takes a while; 0: as it comes
 }
+
+// Of is the image with which a machine begins to stand for a device. It answers as WLED on an ESP32 does: an error with code NotSupported
+// says that no machine of this kind can stand for the device.
+func Of(d firmward.Device) (Image, error) {
+	build, ok := strings.CutPrefix(d.Model, "WLED ")
+	if !ok || d.Hardware != "esp32" {
+		return Image{}, firmward.Errorf(firmward.NotSupported, fmt.Sprintf("the virtual machine answers as WLED on an esp32 does, and cannot stand for %s, a %s of revision %s", d.Name, d.Model, d.Hardware))
+	}
+	return Image{Version: d.Firmware, Build: build}, nil
+}
+
+// Runs reads from the head of a file which version of which build it brings to a machine. An error with code NotSupported says that no
+// machine of this kind can run the file.
+func Runs(r io.Reader) (Image, error) {
+	head := make([]byte, headSize)
+	if _, err := io.ReadFull(r, head); err != nil || !bytes.HasPrefix(head, []byte(magic)) {
+		return Image{}, firmward.Errorf(firmward.NotSupported, "the image is made for the maker's chip, and no emulator of that is at hand: the virtual machine runs what 'firmward staging image' makes")
+	}
+	var i Image
+	for line := range strings.Lines(string(head)) {
+		switch name, value, _ := strings.Cut(strings.TrimSpace(line), "="); name {
+		case "version":
+			i.Version = value
+		case "build":
+			i.Build = value
+		}
+	}
+	return i, nil
+}
+
+// magic begins an image.
+const magic = "FWTWIN1\n"
 
 // headSize is the size of an image's head, in bytes.
 const headSize = 512
@@ -62,6 +99,12 @@ func (i Image) Bytes() ([]byte, error) {
 	if err == nil {
 		err = add("before", []byte("#!/bin/sh\n"+i.Start+"\n"))
 	}
+	if room := i.Size - headSize - body.Len(); err == nil && room > 0 { // what no packing makes smaller
+		ballast := make([]byte, room)
+		random := rand.NewChaCha8([32]byte{1})
+		_, _ = random.Read(ballast) // it always can
+		err = add("ballast", ballast)
+	}
 	if err == nil {
 		err = t.Close()
 	}
@@ -72,7 +115,7 @@ func (i Image) Bytes() ([]byte, error) {
 		return nil, fmt.Errorf("make an image: %w", err)
 	}
 	sum := sha256.Sum256(body.Bytes())
-	head := fmt.Sprintf("FWTWIN1\nversion=%s\nbuild=%s\nsize=%d\nsum=%s\n", i.Version, i.build(), body.Len(), hex.EncodeToString(sum[:]))
+	head := fmt.Sprintf(magic+"version=%s\nbuild=%s\nsize=%d\nsum=%s\n", i.Version, i.build(), body.Len(), hex.EncodeToString(sum[:]))
 	if len(head) > headSize || headSize+body.Len() > slotSize {
 		return nil, fmt.Errorf("make an image: %d bytes are too many", body.Len())
 	}

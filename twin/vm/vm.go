@@ -21,6 +21,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/twin"
@@ -37,7 +38,7 @@ type Spec struct {
 	Dir      string // where disk and log lie; it is not removed
 }
 
-// VM is a running machine. It implements twin.Twin, PowerCutter and Watcher.
+// VM is a running machine. It implements twin.Twin, PowerCutter, FlashCutter and Watcher.
 type VM struct {
 	spec    Spec
 	space   *netns.Space
@@ -148,6 +149,30 @@ func (v *VM) CutPower(context.Context) error {
 		return fmt.Errorf("give the twin its power back: %w", err)
 	}
 	return nil
+}
+
+// CutWhileWriting waits until the machine writes to its disk, which it does for firmware and for its configuration alone, and cuts its power.
+func (v *VM) CutWhileWriting(ctx context.Context) error {
+	before, err := os.Stat(v.path("disk"))
+	if err != nil {
+		return fmt.Errorf("watch the twin's disk: %w", err)
+	}
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return firmward.Errorf(firmward.Unavailable, "the machine wrote nothing")
+		case <-look.C:
+		}
+		now, err := os.Stat(v.path("disk"))
+		switch {
+		case err != nil:
+			return fmt.Errorf("watch the twin's disk: %w", err)
+		case now.ModTime().After(before.ModTime()):
+			return v.CutPower(ctx)
+		}
+	}
 }
 
 // Reached tells whom the machine tried to reach outside its segment, and which names it looked up. more counts the packets.

@@ -25,6 +25,7 @@ import (
 var (
 	_ twin.Twin        = (*vm.VM)(nil)
 	_ twin.PowerCutter = (*vm.VM)(nil)
+	_ twin.FlashCutter = (*vm.VM)(nil)
 	_ twin.Watcher     = (*vm.VM)(nil)
 )
 

@@ -3735,6 +3735,11 @@ export interface components {
              * @description when the device said accepted, which is not installed
              */
             acceptedAt?: string;
+            /**
+             * Format: date-time
+             * @description when a device that waits because its battery or signal was too low is asked again, if its window is open then
+             */
+            askAgain?: string;
             /** Format: int64 */
             attempt: number;
             /** @description how its services, and those directly behind it, answered before */
