@@ -423,6 +423,21 @@ func (s *faultStory) act(words []string) {
 	case "offer":
 		d, _ := s.lab.Device(words[1])
 		d.Offer(words[2], nil)
+	case "take-out": // NAME or wave=N, [but WORDS]
+		stop := control.Stopping{Devices: []string{words[1]}, Why: "a test"}
+		if n, err := strconv.Atoi(strings.TrimPrefix(words[1], "wave=")); err == nil {
+			stop = control.Stopping{Wave: &n, Why: "a test"}
+		}
+		_, err := s.house.StopTargets(s.house.ctx, anna, s.ro, stop)
+		switch want := strings.Join(words[min(3, len(words)):], " "); {
+		case want == "":
+			s.must(err)
+		case err == nil || !strings.Contains(err.Error(), want):
+			s.fail("taken out: %v, want %s", err, want)
+		}
+	case "resume":
+		_, err := s.house.SteerRollout(s.house.ctx, anna, s.ro, "resume", strings.Join(words[1:], " "))
+		s.must(err)
 	case "stop":
 		_, err := s.house.SteerRollout(s.house.ctx, anna, s.ro, "stop", "a test")
 		s.must(err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/firmward/firmward"
+	"github.com/firmward/firmward/control"
 	"github.com/firmward/firmward/policy"
 	"github.com/firmward/firmward/store"
 )
@@ -113,6 +114,20 @@ func targetOf(t firmward.Target, device string) Target {
 	}
 }
 
+// StopTargets takes targets out of a rollout: those of a wave, or some devices.
+type StopTargets struct {
+	Wave    *int     `json:"wave,omitempty" doc:"0 is the canary wave"`
+	Devices []string `json:"devices,omitempty" doc:"references of devices"`
+	Why     string   `json:"why"`
+}
+
+// StoppedTargets is what became of them, by device id.
+type StoppedTargets struct {
+	Skipped []string `json:"skipped" doc:"nothing was sent to them"`
+	Flying  []string `json:"flying" doc:"are being changed: they are watched to their end"`
+	Ended   []string `json:"ended" doc:"had ended before"`
+}
+
 // RolloutDetail is a rollout with the devices that take part and those that do not.
 type RolloutDetail struct {
 	Rollout  Rollout          `json:"rollout"`
@@ -216,6 +231,18 @@ func (a *API) rolloutRoutes() {
 			return rolloutOf(r), err
 		})
 	}
+	serve(a, spec{
+		method: http.MethodPost, path: "/rollouts/{id}/stop-targets", id: "stop-targets", role: firmward.Operator, tag: "Rollouts", summary: "Take a wave or some devices out of a rollout",
+		doc: "Nothing is sent to them by it. What is being changed is watched to its end. The rollout goes on without them.",
+	}, func(ctx context.Context, in *struct {
+		RolloutID
+		Body StopTargets
+	},
+	) (StoppedTargets, error) {
+		b := in.Body
+		s, err := a.Control.StopTargets(ctx, person(ctx), in.ID, control.Stopping{Wave: b.Wave, Devices: b.Devices, Why: b.Why})
+		return StoppedTargets{Skipped: list(s.Skipped), Flying: list(s.Flying), Ended: list(s.Ended)}, err
+	})
 	serve(a, spec{
 		method: http.MethodPost, path: "/rollouts/{id}/hasten", id: "hasten-rollout", role: firmward.Operator, tag: "Rollouts", summary: "Shorten the soaks of a rollout",
 		doc: "Only where the policy has an emergency path and something that is exploited is open on its devices, none of them in clinical or process use. Approvals must be given anew.",

@@ -109,7 +109,8 @@ func setField(d *firmward.Device, field, value string) {
 	}
 }
 
-// checkReach refuses a policy that no device could fall under: its selector matches none, or those before it take all.
+// checkReach refuses a policy that no device could fall under: its selector matches none, or those before it take all. One that takes all
+// must say so by having no selector: a selector that looks as if it chose something and does not is a slip.
 func checkReach(list []Rollout) string {
 	all := ""
 	for _, p := range list {
@@ -119,6 +120,8 @@ func checkReach(list []Rollout) string {
 			return "policy " + strconv.Quote(p.Name) + " is never used: " + strconv.Quote(all) + " before it takes every device; put that one last or give it a select"
 		case !r.some:
 			return "policy " + strconv.Quote(p.Name) + " selects nothing: no device could match " + p.Source + "; mend its select or take the policy out"
+		case !r.miss && p.Source != "":
+			return "policy " + strconv.Quote(p.Name) + " selects everything: " + p.Source + " is true for every device; leave select out if that is meant, and put the policy last"
 		case !r.miss:
 			all = p.Name
 		}

@@ -92,9 +92,10 @@ func TestReachOfDrawn(t *testing.T) {
 func TestReachOfFile(t *testing.T) {
 	rest := ", waves: [100], canary-soak: 1h, max-in-flight: 1, deadline: 30m}\n"
 	for name, tt := range map[string]struct{ list, want string }{
-		"nothing":          {`{name: a, select: 'zone == "home" && zone == "plant"'` + rest + "  - {name: b" + rest, `policy "a" selects nothing: no device could match zone == "home" && zone == "plant"; mend its select or take the policy out`},
-		"everything first": {`{name: a` + rest + `  - {name: b, select: 'zone == "home"'` + rest, `policy "b" is never used: "a" before it takes every device; put that one last or give it a select`},
-		"everything last":  {`{name: a, select: 'zone == "home"'` + rest + "  - {name: b" + rest, ""},
+		"nothing":                         {`{name: a, select: 'zone == "home" && zone == "plant"'` + rest + "  - {name: b" + rest, `policy "a" selects nothing: no device could match zone == "home" && zone == "plant"; mend its select or take the policy out`},
+		"everything first":                {`{name: a` + rest + `  - {name: b, select: 'zone == "home"'` + rest, `policy "b" is never used: "a" before it takes every device; put that one last or give it a select`},
+		"everything, said in other words": {`{name: a, select: 'zone == "home" || zone != "home"'` + rest, `policy "a" selects everything: zone == "home" || zone != "home" is true for every device; leave select out`},
+		"everything last":                 {`{name: a, select: 'zone == "home"'` + rest + "  - {name: b" + rest, ""},
 	} {
 		_, err := Parse([]byte("rollout-policies:\n  - "+tt.list), "p.yaml")
 		switch {

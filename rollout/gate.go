@@ -63,9 +63,9 @@ func promote(r *firmward.Rollout, c WaveCount, now time.Time) time.Time {
 		if why := unremedied(r); why != "" {
 			r.Why += "; " + why
 		}
-	case c.Good == 0 && c.Ended > 0 && r.Wave > 0:
-		r.State = firmward.RolloutPaused
-		r.Why = fmt.Sprintf("inconclusive: wave %d had no success", r.Wave)
+	case r.Wave >= r.Waived && c.Good == 0 && c.Ended > 0 && r.Wave > 0:
+		r.State, r.Unsure = firmward.RolloutPaused, true
+		r.Why = fmt.Sprintf("inconclusive: wave %d had no success (resume it with a reason if it shall go on all the same)", r.Wave)
 	case r.Wave >= r.Waived && unsure(r, c) != "":
 		r.State, r.Unsure = firmward.RolloutPaused, true
 		r.Why = "inconclusive: " + unsure(r, c) + " (resume it with a reason if that suffices)"

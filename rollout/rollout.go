@@ -72,7 +72,7 @@ const (
 	RevertFailed     Kind = "revert-failed"
 	Lost             Kind = "lost"     // a crash lost the outcome of Command
 	SoakDue          Kind = "soak-due" // look again at a device that had succeeded
-	Abandon          Kind = "abandon"  // the rollout was stopped; a target not yet touched ends
+	Abandon          Kind = "abandon"  // the rollout was stopped, or this target alone, for what Why says; one not yet touched ends
 	Ask              Kind = "ask"      // Pick chose a target that a person updates: open its work order
 	Reported         Kind = "reported" // somebody says that the work was done, see Why
 	Woke             Kind = "woke"     // a device was seen that had not answered

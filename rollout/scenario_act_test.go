@@ -63,6 +63,14 @@ func (s *scenario) act(words []string) error {
 		s.w.Drift(who, order == "runs-unseen", func(d *firmward.Device) { d.Firmware = rest })
 	case "now-is":
 		s.w.Drift(who, false, func(d *firmward.Device) { d.Model = rest })
+	case "stop-one": // DEVICE WHY
+		s.w.StopOne(r, who, words[2], strings.Join(words[3:], " "))
+	case "stop-wave": // N WHY
+		wave, err := strconv.Atoi(words[2])
+		if err != nil {
+			return err
+		}
+		s.w.StopWave(r, who, wave, strings.Join(words[3:], " "))
 	case "begins": // the work at a device
 		s.w.Begin(r, rest)
 	case "works":

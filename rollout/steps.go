@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"strconv"
 	"time"
 
@@ -52,11 +53,14 @@ func (in *Input) abandon() {
 	t := in.Target
 	switch t.State {
 	case firmward.TargetPending, firmward.TargetAsked, firmward.TargetAsleep:
-		t.State, t.Code, t.Why, t.EndedAt, t.NextDue = firmward.TargetSkipped, "stopped", "the rollout ended before its turn", in.Now, time.Time{}
+		t.State, t.Code, t.Why, t.EndedAt, t.NextDue = firmward.TargetSkipped, stopped, cmp.Or(in.Event.Why, "the rollout ended before its turn"), in.Now, time.Time{}
 	case firmward.TargetClaimed:
-		in.unstart(firmward.TargetSkipped, "stopped", "the rollout ended before anything was sent")
+		in.unstart(firmward.TargetSkipped, stopped, cmp.Or(in.Event.Why, "the rollout ended before anything was sent"))
 	}
 }
+
+// stopped is the code of a target that a person took out, or whose rollout ended before its turn: it counts neither as tried nor as untried.
+const stopped = "stopped"
 
 // unstart takes a target back of which nothing was touched: it does not count as started. Nothing
 // goes back to a queue that nobody serves any more, and what a person was asked to do waits for that person again.
@@ -68,7 +72,7 @@ func (in *Input) unstart(to firmward.TargetState, code, why string) {
 		to = firmward.TargetAsked
 	}
 	if !to.Final() && (r.State == firmward.RolloutStopped || r.State == firmward.RolloutFinished) {
-		to, code = firmward.TargetSkipped, "stopped"
+		to, code = firmward.TargetSkipped, stopped
 	}
 	t.State, t.Code, t.Why, t.NextDue = to, code, why, time.Time{}
 	if to.Waits() {

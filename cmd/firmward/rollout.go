@@ -128,16 +128,38 @@ func (RolloutResumeCmd) Help() string {
 // Run carries it out.
 func (c *RolloutResumeCmd) Run(ctx context.Context, a *app) error { return c.run(ctx, a, "resume") }
 
-// RolloutStopCmd stops a rollout.
-type RolloutStopCmd struct{ Steer }
+// RolloutStopCmd stops a rollout, one of its waves, or some of its devices.
+type RolloutStopCmd struct {
+	Steer
+	Device []string `help:"Only this device; may be repeated. The rollout goes on without it." sep:"none" placeholder:"REF"`
+	Wave   *int     `help:"Only this wave; 0 are the canaries. The rollout goes on without it." placeholder:"N"`
+}
 
 // Help gives examples.
 func (RolloutStopCmd) Help() string {
-	return examples("firmward rollout stop ro-abc --why 'bad build'")
+	return examples("firmward rollout stop ro-abc --why 'bad build'", "firmward rollout stop ro-abc --device cam-7 --why 'a guest sleeps there'",
+		"firmward rollout stop ro-abc --wave 2 --why 'the plant runs extra shifts'")
 }
 
 // Run carries it out.
-func (c *RolloutStopCmd) Run(ctx context.Context, a *app) error { return c.run(ctx, a, "stop") }
+func (c *RolloutStopCmd) Run(ctx context.Context, a *app) error {
+	switch {
+	case len(c.Device) == 0 && c.Wave == nil:
+		return c.run(ctx, a, "stop")
+	case len(c.Device) > 0 && c.Wave != nil:
+		return usageError("--device or --wave, not both")
+	}
+	var s httpapi.StoppedTargets
+	in := httpapi.StopTargets{Wave: c.Wave, Devices: c.Device, Why: c.Why}
+	if err := a.client.post(ctx, "/rollouts/"+url.PathEscape(c.ID)+"/stop-targets", in, &s); err != nil {
+		return err
+	}
+	what := fmt.Sprintf("%s taken out: the rollout sends nothing there.", plural(len(s.Skipped), "device is", "devices are"))
+	if n := len(s.Flying); n > 0 {
+		what += fmt.Sprintf(" %s being changed, and watched to the end.", plural(n, "is", "are"))
+	}
+	return a.say(s, what)
+}
 
 // RolloutHastenCmd shortens the soaks of a rollout.
 type RolloutHastenCmd struct{ Steer }

@@ -325,6 +325,15 @@ var bugs = map[string]func(*engine){
 			return look, due
 		}
 	},
+	"who was taken out comes back": func(e *engine) {
+		e.advance = func(in *rollout.Input, out []rollout.Command) []rollout.Command {
+			over := in.Rollout.State == firmward.RolloutStopped || in.Rollout.State == firmward.RolloutFinished
+			if in.Event.Kind == rollout.Abandon && !over {
+				return out
+			}
+			return rollout.Advance(in, out)
+		}
+	},
 	"a device in two waves": func(e *engine) {
 		e.plan = func(rel firmward.Release, p firmward.RolloutPolicy, all []rollout.Candidate) ([]firmward.Target, []rollout.Refusal) {
 			targets, refused := rollout.Plan(rel, p, all)

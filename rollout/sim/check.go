@@ -25,6 +25,8 @@ func (w *World) started(r *Run, p rollout.Slot) {
 	}
 	switch {
 	case !w.Check:
+	case r.byID[t.DeviceID].stopped:
+		w.fail("%s starts although a person took it out", t.DeviceID)
 	case r.recalled:
 		w.fail("%s starts although its image was withdrawn", t.DeviceID)
 	case r.struck:

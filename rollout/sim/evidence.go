@@ -38,9 +38,9 @@ func (w *World) budgeted(r *Run) {
 	}
 }
 
-// known checks after a device that could not be tried that not too many are. One that left the plan says nothing.
+// known checks after a device that could not be tried that not too many are. One that left the plan, or was taken out, says nothing.
 func (w *World) known(r *Run, s *slot) {
-	if limit := r.Policy.Inconclusive; limit != nil && r.Inconclusive > *limit && r.State == firmward.RolloutRunning && s.Code != rollout.RefuseDrifted {
+	if limit := r.Policy.Inconclusive; limit != nil && r.Inconclusive > *limit && r.State == firmward.RolloutRunning && s.Code != rollout.RefuseDrifted && s.Code != "stopped" {
 		w.fail("%d could not be tried, the limit is %d, and the rollout goes on", r.Inconclusive, *limit)
 	}
 }

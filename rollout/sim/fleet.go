@@ -2,6 +2,8 @@ package sim
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -214,6 +216,7 @@ var zones = func() (out []*time.Location) {
 
 // persons lets people start a rollout and interfere with it within so many minutes.
 func (w *World) persons(r *Run, name string, minutes int) {
+	w.takesOut(r, name, minutes)
 	w.At(w.Now, func() { w.Steer(r, r.Author, "start", "") })
 	for i := range w.dice(name+"orders", 12) {
 		id := fmt.Sprint(name, "order", i)
@@ -227,6 +230,27 @@ func (w *World) persons(r *Run, name string, minutes int) {
 				return
 			}
 			w.Steer(r, who, order, "as the dice say")
+		})
+	}
+}
+
+// takesOut lets people take single devices and whole waves out of a rollout within so many minutes.
+func (w *World) takesOut(r *Run, name string, minutes int) {
+	if w.cast == Machines {
+		return
+	}
+	for i := range w.dice(name+"takes out", 4) {
+		id := fmt.Sprint(name, "out", i)
+		at := w.Now.Add(time.Duration(w.dice(id+"at", minutes)) * time.Minute)
+		w.At(at, func() {
+			if n := w.dice(id+"wave", 9); n < 3 {
+				w.StopWave(r, "carl", n, "as the dice say")
+				return
+			}
+			ids := slices.Sorted(maps.Keys(r.byID))
+			if len(ids) > 0 {
+				w.StopOne(r, "carl", ids[w.dice(id+"which", len(ids))], "as the dice say")
+			}
 		})
 	}
 }

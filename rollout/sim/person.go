@@ -72,6 +72,8 @@ func (w *World) wakes(r *Run, s *slot) {
 func (w *World) asked(r *Run, s *slot) {
 	switch {
 	case !w.Check:
+	case s.stopped:
+		w.fail("somebody is asked to update %s, which was taken out", s.DeviceID)
 	case r.recalled:
 		w.fail("somebody is asked to bring %s an image that was withdrawn", s.DeviceID)
 	case w.StopAll || r.State != firmward.RolloutRunning:

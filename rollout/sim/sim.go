@@ -104,6 +104,7 @@ type slot struct {
 	dev      *Device
 	visits   int       // of its person, in vain
 	careless bool      // its person was there and did nothing
+	stopped  bool      // a person took it out
 	alarmed  bool      // firmward hears when it wakes
 	lowAt    time.Time // when it was found too low last
 
@@ -260,6 +261,29 @@ func (w *World) Approve(r *Run, who string, wave int) {
 	w.tell(who, "approve", fmt.Sprintf("wave %d", wave))
 	rollout.Approve(&r.Rollout, w.Now)
 	w.steered(r, was)
+}
+
+// StopOne takes one device out of a rollout, if nothing was sent to it.
+func (w *World) StopOne(r *Run, who, device, why string) {
+	s := r.byID[device]
+	if s == nil || w.deaf(who, "stop-one") {
+		return
+	}
+	w.tell(who, "stop-one", device+": "+why)
+	s.stopped = s.stopped || s.untouched()
+	w.apply(r, s, rollout.Event{Kind: rollout.Abandon, Why: "stopped by " + who + ": " + why})
+}
+
+// StopWave takes all devices of a wave out of a rollout to which nothing was sent.
+func (w *World) StopWave(r *Run, who string, wave int, why string) {
+	if wave >= len(r.waves) {
+		return
+	}
+	for _, s := range r.waves[wave] {
+		if s.untouched() {
+			w.StopOne(r, who, s.DeviceID, why)
+		}
+	}
 }
 
 // Hasten shortens the soaks of a rollout because of an advisory that is exploited.

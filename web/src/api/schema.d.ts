@@ -1233,6 +1233,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/rollouts/{id}/stop-targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a wave or some devices out of a rollout
+         * @description Nothing is sent to them by it. What is being changed is watched to its end. The rollout goes on without them.
+         */
+        post: operations["stop-targets"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rollouts/{id}/targets": {
         parameters: {
             query?: never;
@@ -3711,6 +3731,24 @@ export interface components {
             by?: string;
             on: boolean;
             why?: string;
+        };
+        StopTargets: {
+            /** @description references of devices */
+            devices?: string[];
+            /**
+             * Format: int64
+             * @description 0 is the canary wave
+             */
+            wave?: number;
+            why: string;
+        };
+        StoppedTargets: {
+            /** @description had ended before */
+            ended: string[];
+            /** @description are being changed: they are watched to their end */
+            flying: string[];
+            /** @description nothing was sent to them */
+            skipped: string[];
         };
         Support: {
             /**
@@ -6530,6 +6568,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Rollout"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "stop-targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StopTargets"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoppedTargets"];
                 };
             };
             /** @description Error */

@@ -50,7 +50,7 @@ function Detail({ detail: d }: { detail: Schemas['RolloutDetail'] }) {
       <section aria-labelledby="waves">
         <h2 id="waves">{text.waves}</h2>
         {d.more && <p className="dim">{text.onlyFirst(d.targets.length)}</p>}
-        <ol className="waves">{byWave(r, d.targets).map((w) => <OneWave key={w.n} wave={w} />)}</ol>
+        <ol className="waves">{byWave(r, d.targets).map((w) => <OneWave key={w.n} rollout={r} wave={w} />)}</ol>
       </section>
       {d.refusals.length > 0 && (
         <section aria-labelledby="refused">
@@ -101,22 +101,38 @@ function Detail({ detail: d }: { detail: Schemas['RolloutDetail'] }) {
   );
 }
 
-function OneWave({ wave: w }: { wave: Wave }) {
+// untouched are the states of targets that can be taken out of a rollout.
+const untouched: Schemas['Target']['state'][] = ['pending', 'claimed', 'waiting-for-person', 'waiting-for-wake'];
+
+function OneWave({ rollout: r, wave: w }: { rollout: Schemas['Rollout']; wave: Wave }) {
+  const [question, ask] = useState<Question | null>(null);
+  const goesOn = orders(r).includes('stop');
+  const takeOut = (title: string, what: { wave?: number; devices?: string[] }) =>
+    ask({
+      title, what: text.takeOutWhat, confirm: text.takeOut, danger: true, needsWhy: true,
+      run: (why) => answer(api.POST('/api/v1/rollouts/{id}/stop-targets', { params: { path: { id: r.id } }, body: { ...what, why } })),
+    });
+  const waits = (t: Schemas['Target']) => goesOn && untouched.includes(t.state);
   const clean = w.targets.every((t) => t.state === 'succeeded' || t.state === 'skipped');
   const tone: Record<Wave['state'], Tone> = { over: clean ? 'good' : 'warn', open: 'busy', held: 'warn', 'not-open': 'quiet' };
   return (
     <li className="card">
-      <p className="row"><strong>{text.waveName(w.n)}</strong> <Mark tone={tone[w.state]}>{text.waveState[w.state]}</Mark> <span className="dim">{text.ended(w.ended, w.targets.length)}</span></p>
+      <p className="row"><strong>{text.waveName(w.n)}</strong> <Mark tone={tone[w.state]}>{text.waveState[w.state]}</Mark> <span className="dim">{text.ended(w.ended, w.targets.length)}</span>
+        {w.targets.filter(waits).length > 1 && <Button variant="subtle" color="red" size="compact-sm" onClick={() => takeOut(text.takeOutNamed(text.waveName(w.n)), { wave: w.n })}>{text.takeOutAll}</Button>}
+      </p>
       <ul className="plain targets">
         {w.targets.map((t) => (
           <li key={t.deviceId}>
             <Link href={`/devices/${t.deviceId}`}>{t.device}</Link> <Mark tone={targetTone[t.state]}>{text.targetState[t.state]}</Mark>
-            <p className="dim small">{t.from && `${t.from} → ${t.want}`}{t.why && `, ${t.why}`}{t.deadline && !t.endedAt && `, ${text.deadline(asMinute(t.deadline))}`}</p>
+            {waits(t) && <Button variant="subtle" color="red" size="compact-sm" aria-label={text.takeOutNamed(t.device)}
+              onClick={() => takeOut(text.takeOutNamed(t.device), { devices: [t.deviceId] })}>{text.takeOut}</Button>}
+            <p className="dim small">{t.from && `${t.from} → ${t.want}`}{t.why && `, ${t.why}`}{!t.endedAt && (t.deadline ?? t.waitsTo) && `, ${text.deadline(asMinute(t.deadline ?? t.waitsTo!))}`}</p>
             {t.stillOpen && <p className="small"><Mark tone="warn">{text.stillOpen(t.stillOpen)}</Mark></p>}
             {t.closed && <p className="dim small">{text.closed(t.closed)}</p>}
           </li>
         ))}
       </ul>
+      <Ask question={question} onClose={() => ask(null)} />
     </li>
   );
 }
