@@ -16,6 +16,7 @@ type Release struct {
 	Channel   string // stable, lts, early-access; empty unknown
 	Published time.Time
 	FileName  string
+	NoFile    bool   `json:",omitempty"` // firmward does not have it: only people bring it, and ID is made of what it is
 	SHA256    string // lower-case hex
 	Size      int64  // bytes
 	Origin    string // where the person got it: URL or words

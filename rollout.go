@@ -41,6 +41,8 @@ type RolloutPolicy struct {
 	HoldCore         bool          // core network gear is held back for good, unless one of HoldBacks says for how long
 	LateJoin         bool          `json:",omitempty"` // devices that became known after the plan enter the last wave
 	HoldBacks        []HoldBack    `json:",omitempty"` // the first whose Select matches a device counts
+	WorkOrders       time.Duration `json:",omitempty"` // how long a person has for a device that no driver may or can update; 0: such devices take no part
+	WakeWithin       time.Duration `json:",omitempty"` // how long a device is waited for that does not answer before the start; 0: it is skipped
 	MinBattery       int           `json:",omitempty"` // percent: no image to a device on its battery with less; 0: no limit
 	MinSignal        int           `json:",omitempty"` // dBm: no image to a device whose radio hears less; 0: no limit
 	LowFor           time.Duration `json:",omitempty"` // how long a device below one of them is asked again before it is passed over
@@ -107,6 +109,7 @@ type Rollout struct {
 	InFlight     int
 	Silent       int       // of Failed: those that did not answer any more
 	Inconclusive int       // could not be tried: nothing was installed, nothing is known
+	StillOpen    int       `json:",omitzero"` // of Succeeded in the open wave: those on which something is open that the release was to close
 	Streak       int       // successes since the last failure
 	NextDue      time.Time // when the loop must look again; zero: on an event only
 	Version      int64     // optimistic lock
@@ -144,7 +147,9 @@ const (
 	TargetVerifying  TargetState = "verifying"  // probes look
 	TargetCommitting TargetState = "committing" // healthy; the dead-man switch is being released
 	TargetFalling    TargetState = "falling-back"
-	TargetInDoubt    TargetState = "in-doubt" // a crash lost the outcome of a command
+	TargetInDoubt    TargetState = "in-doubt"           // a crash lost the outcome of a command
+	TargetAsked      TargetState = "waiting-for-person" // a work order is open; nobody is at work on it
+	TargetAsleep     TargetState = "waiting-for-wake"   // it did not answer before the start; its turn comes when it is seen
 	TargetSucceeded  TargetState = "succeeded"
 	TargetFailed     TargetState = "failed"
 	TargetRolledBack TargetState = "rolled-back"
@@ -170,6 +175,12 @@ func (s TargetState) InFlight() bool {
 	return false
 }
 
+// CodeNotDone is the code of work that somebody said was done and is not, or that nobody did in time.
+const CodeNotDone = "not-done"
+
+// Waits reports whether a person or the device itself is waited for: it holds nothing, and its wave is not over.
+func (s TargetState) Waits() bool { return s == TargetAsked || s == TargetAsleep }
+
 // Target is one device in one rollout. Of a large one there are many rows, so what is zero is not written.
 type Target struct {
 	RolloutID  string
@@ -183,19 +194,33 @@ type Target struct {
 	Model      string         `json:",omitzero"`
 	Command    string         `json:",omitzero"` // id of the last command
 	Answered   bool           `json:",omitzero"` // the outcome of Command has arrived; a second one changes nothing
-	Attempt    int            `json:",omitzero"` // installations sent so far
+	Attempt    int            `json:",omitzero"` // installations sent so far; of one by hand: how often a person has begun
 	Seq        int            `json:",omitzero"` // commands issued so far; part of command ids
-	Baseline   []ServiceState `json:",omitzero"` // how its services answered before
+	Before     bool           `json:",omitzero"` // of one by hand: somebody looked at it before the work
+	Baseline   []ServiceState `json:",omitzero"` // how its services, and those directly behind it, answered before
+	Unasked    int            `json:",omitzero"` // devices behind it that nobody asked before the start, since there are so many
+	Closes     []string       `json:",omitzero"` // advisories that were open on it before the start and that the release is to close
+	StillOpen  []string       `json:",omitzero"` // of these: what is open with the version that the last look read
 	StartedAt  time.Time      `json:",omitzero"`
 	AcceptedAt time.Time      `json:",omitzero"` // when the device said "accepted", which is not "installed"
 	BackAt     time.Time      `json:",omitzero"` // when a look first saw the wanted version run
 	SawNew     bool           `json:",omitzero"` // the wanted version was seen running at least once
 	SoakedAt   time.Time      `json:",omitzero"` // when the device was looked at again after its soak
 	Deadline   time.Time      `json:",omitzero"` // when silence becomes failure
+	ByHand     bool           `json:",omitzero"` // a person updates it, by a work order
+	WaitsTo    time.Time      `json:",omitzero"` // until when a person or the device is waited for
 	StartBy    time.Time      `json:",omitzero"` // the image must be on its way by then, or window or freeze come before the end; zero: no such time
 	NextDue    time.Time      `json:",omitzero"` // when the loop must look again; of one that waits: not to be asked before
 	LowSince   time.Time      `json:",omitzero"` // when its battery or signal was found too low first; zero: it was not
 	EndedAt    time.Time      `json:",omitzero"`
+}
+
+// Closed gives what the update closed, by assessing the device anew with the version that a look read; nothing while it has not succeeded.
+func (t Target) Closed() []string {
+	if t.State != TargetSucceeded {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(t.Closes), func(id string) bool { return slices.Contains(t.StillOpen, id) })
 }
 
 // UpdateTime is how long one update took.
@@ -209,9 +234,10 @@ type UpdateTime struct {
 	At        time.Time     // of that look
 }
 
-// ServiceState is how one service of a device answered.
+// ServiceState is how one service of a device answered, or one device that stands behind it.
 type ServiceState struct {
-	Probe string
-	OK    bool
-	Note  string
+	Probe  string // of a device behind it: what people call it
+	OK     bool
+	Note   string
+	Behind string `json:",omitempty"` // id of the device behind it; empty: a service of its own
 }

@@ -32,6 +32,9 @@ type WorkOrder struct {
 	Due         time.Time
 	Created     time.Time
 	By          string
+	RolloutID   string    `json:",omitempty"` // of which it is a part; empty: it stands alone
+	BegunBy     string    `json:",omitempty"` // who said last that the work begins
+	BegunAt     time.Time `json:",omitzero"`
 	ReportedBy  string
 	ReportedAt  time.Time
 	ClosedAt    time.Time

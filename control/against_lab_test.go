@@ -24,17 +24,18 @@ import (
 // simScale is how much faster than the wall the houses and labs live here.
 const simScale = 240.0
 
-// simPolicies are three ways to roll out: one device after the other until the first failure, some at once whatever happens, and waves that
-// are judged by what they show.
+// simPolicies are four ways to roll out: one device after the other until the first failure, some at once whatever happens, and waves that
+// are judged by what they show; the last one is for fleets that people update in part.
 var simPolicies = []string{
 	`{name: careful, waves: [50, 100], canary-soak: 10m, wave-soak: 10m, max-in-flight: 1, failure-budget-percent: 1, failure-floor: 0`,
 	`{name: stubborn, waves: [100], canary-soak: 5m, wave-soak: 5m, max-in-flight: 4, per-model: 4, failure-budget-percent: 100, failure-floor: 20`,
 	`{name: by-count, waves: [{count: 2}, 100], canary-soak: 5m, wave-soak: 10m, max-in-flight: 1, failure-budget-percent: 60, failure-floor: 1, silence-budget-count: 0`,
+	`{name: people, waves: [50, 100], canary-soak: 10m, wave-soak: 10m, max-in-flight: 9, per-model: 9, failure-budget-percent: 60, failure-floor: 3, work-orders: 2h`,
 }
 
 // simPolicy completes one of them.
 func simPolicy(n int) string {
-	return "rollout-policies:\n  - " + simPolicies[n] + `, canary-in-flight: 1, approvals: 0, deadline: 60m, commit-within: 40m, window: always, require-owner: false, low-for: 0s}
+	return "rollout-policies:\n  - " + simPolicies[n] + `, canary-in-flight: 1, approvals: 0, deadline: 60m, commit-within: 40m, window: always, require-owner: false, hold-core-network: false, low-for: 0s}
 risk-policies:
   - {name: r, exploited-and-exposed: 1d, exploited: 1d, critical: 1d, high: 1d, other: 1d, contain-within: 1d, replace-within: 1d, look-every: 7d}
 `
@@ -43,8 +44,18 @@ risk-policies:
 // simFaults are the habits of simulated devices and what makes a device of the lab the same.
 var simFaults = map[sim.Habit]string{
 	sim.Nothing: lab.FaultAcceptedAndNothing, sim.OldVersion: lab.FaultOldVersionBack, sim.Silent: lab.FaultSilentAfterUpdate,
-	sim.DeadService: lab.FaultDeadService, sim.Unreachable: lab.FaultOffline,
+	sim.DeadService: lab.FaultDeadService, sim.Unreachable: lab.FaultOffline, sim.LosesChild: lab.FaultLosesOne,
 }
+
+// trial is what a seed is played with: devices of one kind, and whether there is a hole that their release says to close and does not.
+type trial struct {
+	seed uint64
+	kind string
+	open bool
+}
+
+// people is the kind of plugs of which a driver updates some and a person the others.
+const people = "plugs and people"
 
 // TestSimulatorAgainstLab draws policies, fleets and faults from seeds, lets the simulator play each, and then carries the same rollout out on
 // the lab, over sockets and by the protocols of its devices. Decisions and ends must be the same.
@@ -54,14 +65,18 @@ func TestSimulatorAgainstLab(t *testing.T) {
 	if testing.Short() || raceOn {
 		seeds = 3
 	}
+	trials := []trial{{seed: 22, kind: "router"}, {seed: 3, kind: "plug", open: true}, {seed: 103, kind: people}, {seed: 107, kind: people}}
+	for seed := range uint64(seeds) {
+		trials = append(trials, trial{seed: seed + 1, kind: []string{"plug", "camera", "light"}[(seed+1)%3]})
+	}
 	scales := []float64{simScale, simScale / 4}
 	if raceOn {
 		scales = []float64{simScale / 2, simScale / 6} // each exchange takes long
 	}
 	var all sync.WaitGroup
-	for seed := range uint64(seeds) {
+	for _, tr := range trials {
 		all.Go(func() { // all at once, on however few cores
-			t.Run(fmt.Sprint("seed ", seed+1), func(t *testing.T) { agree(t, seed+1, scales) })
+			t.Run(fmt.Sprintf("%s seed %d, open %v", tr.kind, tr.seed, tr.open), func(t *testing.T) { agree(t, tr, scales) })
 		})
 	}
 	all.Wait()
@@ -69,9 +84,9 @@ func TestSimulatorAgainstLab(t *testing.T) {
 
 // agree plays a seed in both. Where a busy computer stood still for a moment, that was an hour for the lab, and it may have fallen back or given up: then
 // the seed is played once more, slower. A real difference is there again.
-func agree(t *testing.T, seed uint64, scales []float64) {
+func agree(t *testing.T, tr trial, scales []float64) {
 	for _, scale := range scales {
-		simulated, real := playBoth(t, seed, scale)
+		simulated, real := playBoth(t, tr, scale)
 		t.Logf("%s\n%s", simulated.Sum(), simulated)
 		if simulated.Sum() == real.Sum() {
 			return
@@ -81,11 +96,15 @@ func agree(t *testing.T, seed uint64, scales []float64) {
 	t.Error("simulator and lab decide otherwise")
 }
 
-func playBoth(t *testing.T, seed uint64, scale float64) (simulated, real sim.Decisions) {
+func playBoth(t *testing.T, tr trial, scale float64) (simulated, real sim.Decisions) {
+	seed, kind := tr.seed, tr.kind
 	dice := rand.New(rand.NewPCG(seed, 0))
-	kind := []string{"plug", "camera", "light"}[seed%3]
-	policies := simPolicy(dice.IntN(len(simPolicies)))
+	number := dice.IntN(len(simPolicies) - 1)
 	n := 5 + dice.IntN(4)
+	if kind == people {
+		number = len(simPolicies) - 1
+	}
+	policies := simPolicy(number)
 	start := time.Now()
 	l := lab.New(lab.Options{Clock: lab.ScaledClock(start, scale), Net: lab.NewNet()})
 	t.Cleanup(func() { l.Close() })
@@ -94,12 +113,21 @@ func playBoth(t *testing.T, seed uint64, scale float64) (simulated, real sim.Dec
 		place := lab.Place{Name: fmt.Sprintf("%s-%d", kind, i), Site: "home"}
 		var err error
 		switch kind {
-		case "plug":
-			_, err = l.AddPlug(lab.PlugSpec{Place: place})
+		case "plug", people:
+			spec := lab.PlugSpec{Place: place}
+			if kind == people && i%2 == 1 {
+				spec.Gen, spec.Model, spec.App = 3, appPlug, "PlugSG3"
+			}
+			_, err = l.AddPlug(spec)
 		case "camera":
 			_, err = l.AddCamera(lab.CameraSpec{Place: place, Password: lab.CameraPassword})
 		case "light":
 			_, err = l.AddWLED(lab.WLEDSpec{Place: place, Arch: "esp32"})
+		case "router":
+			_, err = l.AddOpenWrt(lab.OpenWrtSpec{Place: place, Password: lab.RouterPassword})
+			if err == nil {
+				_, err = l.AddPlug(lab.PlugSpec{Place: lab.Place{Name: fmt.Sprintf("behind-%d", i), Site: "home", Behind: place.Name}})
+			}
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -127,16 +155,24 @@ func playBoth(t *testing.T, seed uint64, scale float64) (simulated, real sim.Dec
 		}
 		st.Close()
 	}()
-	fleet := meet(t, c)
+	fleet := meet(t, c, l)
 	if len(fleet) != n {
 		t.Fatalf("%d of %d devices were found", len(fleet), n)
 	}
-	rel := newerFor(t, c, l, fleet[0])
+	var fixes []string
+	if tr.open {
+		fixes = []string{hole}
+		findHole(t, c, fleet[0])
+	}
+	rel := newerFor(t, c, l, fleet, fixes)
 
 	// The same dice give out the faults, to those of the lab and to those of the simulator.
 	habits := map[string]sim.Habit{}
 	might := []sim.Habit{sim.Nothing, sim.OldVersion, sim.Silent, sim.DeadService, sim.Unreachable}
-	if kind == "light" {
+	if kind == "router" {
+		might = append(might, sim.LosesChild, sim.LosesChild)
+	}
+	if kind == "light" || kind == "router" {
 		might = slices.DeleteFunc(might, func(h sim.Habit) bool { return h == sim.DeadService })
 	}
 	var told []string
@@ -145,12 +181,16 @@ func playBoth(t *testing.T, seed uint64, scale float64) (simulated, real sim.Dec
 			continue
 		}
 		h := might[dice.IntN(len(might))]
+		if d.Model == appPlug && h != sim.Silent && h != sim.DeadService { // how often its person tries again differs
+			continue
+		}
 		habits[d.ID] = h
 		told = append(told, d.Name+" "+h.String())
 	}
-	if last := fleet[len(fleet)-1]; habits[last.ID] == 0 && kind != "camera" { // beside what the dice give out
-		habits[last.ID] = map[string]sim.Habit{"plug": sim.BatteryFlat, "light": sim.OutOfRange}[kind]
-		told = append(told, last.Name+" "+habits[last.ID].String())
+	low := map[string]sim.Habit{"plug": sim.BatteryFlat, "light": sim.OutOfRange}[kind]
+	if last := fleet[len(fleet)-1]; habits[last.ID] == 0 && low != 0 { // beside what the dice give out
+		habits[last.ID] = low
+		told = append(told, last.Name+" "+low.String())
 	}
 	_, k, err := c.ForecastRollout(ctx, control.Forecasting{Release: rel.ID, Runs: 1, Seed: seed})
 	if err != nil {
@@ -159,6 +199,11 @@ func playBoth(t *testing.T, seed uint64, scale float64) (simulated, real sim.Dec
 	names := map[string]string{}
 	for _, d := range fleet {
 		names[d.ID] = d.Name
+	}
+	if tr.open {
+		for _, d := range fleet {
+			habits[d.ID] |= sim.StaysOpen
+		}
 	}
 	simulated = sim.Decisions{Names: names}
 	k.Habits, k.Decided = habits, &simulated
@@ -171,19 +216,22 @@ func playBoth(t *testing.T, seed uint64, scale float64) (simulated, real sim.Dec
 			if ld.Facts().Addrs[0] != d.Addrs[0] {
 				continue
 			}
-			f, err := simFaults[habits[d.ID]], error(nil)
-			switch {
-			case habits[d.ID] == sim.BatteryFlat:
+			var err error
+			switch h := habits[d.ID] &^ sim.StaysOpen; {
+			case h == sim.BatteryFlat:
 				err = ld.SetBattery(12, false)
-			case habits[d.ID] == sim.OutOfRange:
+			case h == sim.OutOfRange:
 				err = ld.SetSignal(-92)
-			case f != "":
-				err = l.Fault(ld.Name(), f)
+			case simFaults[h] != "":
+				err = l.Fault(ld.Name(), simFaults[h])
 			}
 			if err != nil {
 				t.Fatal(err)
 			}
 		}
+	}
+	if kind == people {
+		defer attend(t, c, l)()
 	}
 	id := carryOut(t, c, rel.ID)
 	real = decided(t, st, id)
@@ -192,16 +240,62 @@ func playBoth(t *testing.T, seed uint64, scale float64) (simulated, real sim.Dec
 	return simulated, real
 }
 
+// attend is bert, who does whatever work order is open, at once. The answer ends that.
+func attend(t *testing.T, c *control.Control, l *lab.Lab) (leave func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var gone sync.WaitGroup
+	gone.Go(func() {
+		look := time.NewTicker(50 * time.Millisecond)
+		defer look.Stop()
+		for open := true; ; {
+			select {
+			case <-ctx.Done():
+				return
+			case <-look.C:
+			}
+			orders, _, err := c.Store.WorkOrders(ctx, store.WorkOrderFilter{Open: &open}, store.Page{})
+			for _, w := range orders {
+				if w.RolloutID == "" {
+					continue
+				}
+				if _, err := c.BeginWork(ctx, bert, w.ID); err != nil {
+					continue // not yet
+				}
+				var d firmward.Device
+				if d, err = c.Store.Device(ctx, w.DeviceID); err != nil {
+					break
+				}
+				for _, ld := range l.Devices() {
+					if ld.Facts().Addrs[0] == d.Addrs[0] {
+						err = ld.InstallByHand(w.Want)
+					}
+				}
+				if err == nil {
+					_, err = c.ReportWork(ctx, bert, w.ID, "")
+				}
+			}
+			if err != nil && ctx.Err() == nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	return func() { cancel(); gone.Wait() }
+}
+
 // meet scans the lab twice, the second time with passwords, and names its devices in the order of their ids: that is the order in which
 // those of the same criticality start.
-func meet(t *testing.T, c *control.Control) []firmward.Device {
+// What stands behind another is linked to it and is none of them.
+func meet(t *testing.T, c *control.Control, l *lab.Lab) []firmward.Device {
 	t.Helper()
 	ctx, prefix := t.Context(), netip.MustParsePrefix("192.168.20.0/26")
 	if _, err := c.NameNetwork(ctx, anna, control.AddNetwork{Prefix: prefix, Site: "home", Profile: firmward.ProfileHome}); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.SetCredential(ctx, anna, control.Credential{Family: "axis", Site: "home", User: "root", Password: lab.CameraPassword}); err != nil {
-		t.Fatal(err)
+	for family, password := range map[string]string{"axis": lab.CameraPassword, "openwrt": lab.RouterPassword} {
+		if err := c.SetCredential(ctx, anna, control.Credential{Family: family, Site: "home", User: "root", Password: password}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for range 2 {
 		scan, err := c.StartScan(ctx, anna, prefix)
@@ -222,7 +316,27 @@ func meet(t *testing.T, c *control.Control) []firmward.Device {
 	if err != nil {
 		t.Fatal(err)
 	}
-	slices.SortFunc(fleet, func(a, b firmward.Device) int { return strings.Compare(a.ID, b.ID) })
+	fleet = slices.DeleteFunc(fleet, func(d firmward.Device) bool {
+		for _, ld := range l.Devices() {
+			behind, ok := strings.CutPrefix(ld.Name(), "behind-")
+			if !ok || ld.Facts().Addrs[0] != d.Addrs[0] {
+				continue
+			}
+			front, _ := l.Device("router-" + behind)
+			if _, err := c.LinkDevices(ctx, anna, d.ID, firmward.Behind, front.Facts().Addrs[0].String()); err != nil {
+				t.Fatal(err)
+			}
+			return true
+		}
+		return false
+	})
+	mixed := slices.ContainsFunc(fleet, func(d firmward.Device) bool { return d.Model != fleet[0].Model })
+	slices.SortFunc(fleet, func(a, b firmward.Device) int {
+		if mixed { // the dice shall fall for the same kind each time; nothing limits who starts there
+			return a.Addrs[0].Compare(b.Addrs[0])
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
 	for i := range fleet {
 		fleet[i].Name = fmt.Sprintf("d%02d", i+1)
 		if _, err := c.SetDevice(ctx, anna, fleet[i].ID, control.DeviceFacts{Name: &fleet[i].Name}); err != nil {
@@ -232,10 +346,17 @@ func meet(t *testing.T, c *control.Control) []firmward.Device {
 	return fleet
 }
 
-// newerFor imports the next version of a device.
-func newerFor(t *testing.T, c *control.Control, l *lab.Lab, d firmward.Device) firmward.Release {
+// newerFor imports the next version of a fleet, which is said to close some advisories.
+func newerFor(t *testing.T, c *control.Control, l *lab.Lab, fleet []firmward.Device, fixes []string) firmward.Release {
 	t.Helper()
-	want := map[string]string{"shelly-gen2": "1.4.4", "axis": "10.12.262", "wled": "0.15.3"}[d.Family]
+	d, models, hardware := fleet[0], map[string]bool{}, map[string]bool{}
+	for _, like := range fleet {
+		models[like.Model], hardware[like.Hardware] = true, true
+		if like.Model != appPlug { // nobody uploads an image to those
+			d = like
+		}
+	}
+	want := map[string]string{"shelly-gen2": "1.4.4", "axis": "10.12.262", "wled": "0.15.3", "openwrt": "22.03.7"}[d.Family]
 	for _, ld := range l.Devices() {
 		if ld.Facts().Addrs[0] != d.Addrs[0] {
 			continue
@@ -245,7 +366,7 @@ func newerFor(t *testing.T, c *control.Control, l *lab.Lab, d firmward.Device) f
 			t.Fatal(err)
 		}
 		rel, err := c.ImportRelease(t.Context(), anna, firmward.Release{
-			Family: d.Family, Vendor: d.Vendor, Models: []string{d.Model}, Hardware: []string{d.Hardware}, Version: want, FileName: "image.bin", Origin: "the lab",
+			Family: d.Family, Vendor: d.Vendor, Models: slices.Sorted(maps.Keys(models)), Hardware: slices.Sorted(maps.Keys(hardware)), Version: want, FileName: "image.bin", Origin: "the lab", Fixes: fixes,
 		}, bytes.NewReader(image))
 		if err != nil {
 			t.Fatal(err)
@@ -272,7 +393,14 @@ func carryOut(t *testing.T, c *control.Control, release string) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return r.State != firmward.RolloutRunning && r.InFlight == 0
+		if r.State == firmward.RolloutRunning || r.InFlight > 0 {
+			return false
+		}
+		waits, err := c.Store.NextTarget(ctx, r.ID) // for a person, also when everything stands
+		if err != nil {
+			t.Fatal(err)
+		}
+		return waits.IsZero()
 	})
 	if !over {
 		targets, _, err := c.Store.Targets(ctx, p.Rollout.ID, store.TargetFilter{}, store.Page{})
@@ -339,6 +467,9 @@ func decided(t *testing.T, st *store.Store, id string) sim.Decisions {
 		}
 		for n := 1; n <= g.Seq; n++ {
 			cmd, err := st.Command(ctx, fmt.Sprintf("%s.%s.%d", id, g.DeviceID, n))
+			if n == 1 && g.ByHand && firmward.CodeOf(err) == firmward.NotFound {
+				cmd.Kind, err = string(rollout.DoAsk), nil // its work order was opened with the decision
+			}
 			if err != nil {
 				t.Fatal(err)
 			}

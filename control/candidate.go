@@ -38,7 +38,7 @@ func (c *Control) candidatesOf(ctx context.Context, rel firmward.Release, device
 			of.path = string(drv.Info().Path)
 		}
 		all, known := verdicts[of]
-		if !known {
+		if !known && !rel.NoFile { // what has no file cannot be staged
 			if all, err = c.Store.Stagings(ctx, rel.SHA256, of.path, of.model, of.hardware); err != nil {
 				return nil, err
 			}

@@ -86,6 +86,8 @@ type Control struct {
 	edges    edges                                                   // what hangs on what
 	joined   map[string]time.Time                                    // when a rollout last looked for late devices; of loopDeploy alone
 	rounds   map[string]round                                        // how far those who wait in a rollout were asked; of loopDeploy alone
+	wokenAt  map[targetKey]time.Time                                 // when a target that slept was last told that it was seen; of loopDeploy alone
+	sleepers atomic.Bool                                             // a rollout waits until a device is seen
 	woken    atomic.Int64                                            // how often loopDeploy was woken
 	imports  sync.Map                                                // *importing: imports of many documents that are under way
 	atOnce   int                                                     // devices that one transaction of restate writes at most
@@ -120,7 +122,7 @@ func New(cfg Config) (*Control, error) {
 	cfg.Clock = cfg.Clock.orReal()
 	c := &Control{
 		Config: cfg, owner: store.NewID("owner"), pacer: wire.NewPacer(),
-		dirty: map[string]bool{}, turned: map[string]bool{}, rounds: map[string]round{}, joined: map[string]time.Time{}, all: true, atOnce: restateAtOnce, scans: map[string]*Scan{}, wakes: map[string]chan struct{}{}, ears: map[netip.Prefix]error{},
+		dirty: map[string]bool{}, turned: map[string]bool{}, rounds: map[string]round{}, joined: map[string]time.Time{}, wokenAt: map[targetKey]time.Time{}, all: true, atOnce: restateAtOnce, scans: map[string]*Scan{}, wakes: map[string]chan struct{}{}, ears: map[netip.Prefix]error{},
 		byProbe: map[string]discover.Probe{}, byDriver: map[string]driver.Driver{},
 	}
 	c.eyes = c.look

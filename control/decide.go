@@ -152,7 +152,18 @@ func (c *Control) decide(ctx context.Context, d firmward.Device) error {
 		if err := c.endExceptions(ctx, tx, d, fallen); err != nil {
 			return err
 		}
-		if orderMissing {
+		missing := orderMissing
+		if missing { // unless a rollout opened one meanwhile
+			open := true
+			others, _, err := tx.WorkOrders(ctx, store.WorkOrderFilter{Device: d.ID, Open: &open}, store.Page{})
+			if err != nil {
+				return err
+			}
+			if i := slices.IndexFunc(others, func(w firmward.WorkOrder) bool { return w.Kind == step.Order.Kind }); i >= 0 {
+				missing, step.Ref = false, others[i].ID
+			}
+		}
+		if missing {
 			w := workorder.New(store.NewID("wo"), step.Order.Kind, d, facts.Model, step.Order.Want, self, now, step.Now.By)
 			if err := tx.PutWorkOrder(ctx, w); err != nil {
 				return err
@@ -199,7 +210,7 @@ func (c *Control) decide(ctx context.Context, d firmward.Device) error {
 func refreshed(open []firmward.WorkOrder, step firmward.NextStep) []firmward.WorkOrder {
 	var out []firmward.WorkOrder
 	for _, w := range open {
-		if step.Order != nil && step.Order.Kind == w.Kind {
+		if step.Order != nil && step.Order.Kind == w.Kind && w.RolloutID == "" {
 			if w, changed := workorder.Refresh(w, step.Order.Want); changed {
 				out = append(out, w)
 			}
@@ -212,7 +223,7 @@ func refreshed(open []firmward.WorkOrder, step firmward.NextStep) []firmward.Wor
 func staleWork(open []firmward.WorkOrder, step firmward.NextStep) []firmward.WorkOrder {
 	var out []firmward.WorkOrder
 	for _, w := range open {
-		if w.State == firmward.WorkOpen && w.By == self && (step.Order == nil || step.Order.Kind != w.Kind) && (step.Now.Kind == firmward.StepWait || step.Now.Kind == firmward.StepRetire) {
+		if w.State == firmward.WorkOpen && w.By == self && w.RolloutID == "" && (step.Order == nil || step.Order.Kind != w.Kind) && (step.Now.Kind == firmward.StepWait || step.Now.Kind == firmward.StepRetire) {
 			out = append(out, w)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -23,10 +24,16 @@ func (c *Control) deployStep(ctx context.Context) (time.Time, error) {
 		return time.Time{}, err
 	}
 	var due time.Time
+	waits := false
+	defer func() { c.sleepers.Store(waits) }()
 	for _, r := range rollouts {
-		if quiet(r) {
+		switch quiet, err := c.quiet(ctx, r); {
+		case err != nil:
+			return time.Time{}, err
+		case quiet:
 			delete(c.rounds, r.ID)
 			delete(c.joined, r.ID)
+			maps.DeleteFunc(c.wokenAt, func(at targetKey, _ time.Time) bool { return at.rollout == r.ID })
 			continue
 		}
 		if r.Staging == "running" {
@@ -36,6 +43,13 @@ func (c *Control) deployStep(ctx context.Context) (time.Time, error) {
 		}
 		if err := c.join(ctx, r); err != nil {
 			return time.Time{}, fmt.Errorf("late devices of rollout %s: %w", r.ID, err)
+		}
+		sleepers, err := c.awaken(ctx, r)
+		if err != nil {
+			return time.Time{}, fmt.Errorf("sleeping devices of rollout %s: %w", r.ID, err)
+		}
+		if waits = waits || sleepers; sleepers {
+			due = earlier(due, c.Clock.Now().Add(wakeEvery)) // another server may have seen them
 		}
 		next, err := c.turn(ctx, r.ID)
 		if err != nil {
@@ -66,13 +80,21 @@ var unfinished = []firmward.RolloutState{
 	firmward.RolloutPlanned, firmward.RolloutAwaiting, firmward.RolloutRunning, firmward.RolloutPaused, firmward.RolloutHalted, firmward.RolloutStopped,
 }
 
-// quiet reports whether nothing can happen in a rollout any more.
-func quiet(r firmward.Rollout) bool {
+// quiet reports whether nothing can happen in a rollout until a person steers it.
+func (c *Control) quiet(ctx context.Context, r firmward.Rollout) (bool, error) {
 	switch r.State {
 	case firmward.RolloutFinished, firmward.RolloutStopped, firmward.RolloutHalted, firmward.RolloutPaused:
-		return r.InFlight == 0
+		if r.InFlight > 0 {
+			return false, nil
+		}
+	default:
+		return false, nil
 	}
-	return false
+	if r.Policy.WorkOrders == 0 && r.Policy.WakeWithin == 0 {
+		return true, nil
+	}
+	waits, err := c.Store.NextTarget(ctx, r.ID) // work may be done without a word, and the time for it runs out
+	return waits.IsZero(), err
 }
 
 // turn takes one rollout as far as it goes now and says when it is due again.

@@ -175,6 +175,9 @@ func (c *Control) job(ctx context.Context, o rollout.Command) (job, error) {
 		return j, err
 	}
 	j.model = c.Catalog.Model(j.device)
+	if j.target.ByHand {
+		return j, nil
+	}
 	drv, ok := c.installer(j.model)
 	if !ok || len(j.device.Addrs) == 0 {
 		return j, firmward.Errorf(firmward.NotSupported, "no driver for "+j.device.Model)
@@ -191,17 +194,19 @@ func (c *Control) act(ctx context.Context, o rollout.Command, cmd store.Command)
 	if j.target.Command != o.ID || j.target.Answered { // the target has gone on without it: do nothing to the device
 		return rollout.Event{Kind: rollout.NotSent, Why: "superseded"}, nil
 	}
-	switch o.Verb {
-	case rollout.DoPreflight:
+	switch {
+	case o.Verb == rollout.DoPreflight:
 		return c.preflight(ctx, j)
-	case rollout.DoInstall:
+	case j.target.ByHand: // it is only looked at
+	case o.Verb == rollout.DoInstall:
 		return c.install(ctx, j, cmd)
-	case rollout.DoCommit:
+	case o.Verb == rollout.DoCommit:
 		return c.commit(ctx, j)
-	case rollout.DoRevert:
+	case o.Verb == rollout.DoRevert:
 		return c.revert(ctx, j)
 	}
-	seen, err := c.eyes(ctx, j.device)
+	seen, err := c.see(ctx, j)
+	seen.Seen.Evidence = seen.Evidence
 	return rollout.Event{Kind: rollout.Looked, Seen: seen.Seen}, err
 }
 
@@ -239,12 +244,22 @@ func (c *Control) preflight(ctx context.Context, j job) (rollout.Event, error) {
 	if code, why := rollout.Refuse(j.release, j.rollout.Policy, cand); code != "" && code != rollout.RefuseCurrent {
 		return rollout.Event{Kind: rollout.PreflightRefused, Code: code, Why: why}, nil
 	}
-	vitals, ev, err := c.lastWord(ctx, j)
+	var vitals firmward.Vitals
+	var ev *rollout.Event
+	if !j.target.ByHand {
+		vitals, ev, err = c.lastWord(ctx, j)
+	}
 	switch {
 	case err != nil:
 		return rollout.Event{}, err
 	case ev != nil:
 		return *ev, nil
+	}
+	if err := c.askBehind(ctx, j, &seen); err != nil {
+		return rollout.Event{}, err
+	}
+	if seen.Closes, err = c.toClose(ctx, j.release, j.device); err != nil {
+		return rollout.Event{}, err
 	}
 	seen.Vitals = vitals
 	return rollout.Event{Kind: rollout.PreflightOK, Seen: seen.Seen}, nil

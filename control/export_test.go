@@ -115,3 +115,21 @@ func (c *Control) MarkTogether(ctx context.Context, ids ...string) []error {
 	}
 	return errs
 }
+
+// Bounds of asking those behind a device.
+const BehindMost = behindMost
+
+// LookBehind looks at a device and, as before a start, at those directly behind it.
+func (c *Control) LookBehind(ctx context.Context, d firmward.Device) (rollout.Seen, error) {
+	seen, err := c.look(ctx, d)
+	if err == nil {
+		err = c.askBehind(ctx, job{device: d}, &seen)
+	}
+	return seen.Seen, err
+}
+
+// LookAfter looks at a device and, as after an update that started at a time, at those behind it that answered before.
+func (c *Control) LookAfter(ctx context.Context, d firmward.Device, before []firmward.ServiceState, started time.Time) (rollout.Seen, error) {
+	seen, err := c.see(ctx, job{device: d, target: firmward.Target{Baseline: before, StartedAt: started}})
+	return seen.Seen, err
+}

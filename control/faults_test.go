@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -20,6 +21,7 @@ import (
 	"github.com/firmward/firmward/control"
 	"github.com/firmward/firmward/lab"
 	"github.com/firmward/firmward/policy"
+	"github.com/firmward/firmward/store"
 	"github.com/firmward/firmward/twin"
 )
 
@@ -84,6 +86,7 @@ type faultStory struct {
 	spares []string
 	twins  []twin.Twin
 	policy string
+	change func(*control.Config) // of the house; nil: nothing
 }
 
 // outlet is a spare of the lab whose power can be cut.
@@ -157,10 +160,12 @@ func (s *faultStory) play(text string) {
 		}
 		rest := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), words[0]))
 		switch words[0] {
-		case "plug", "camera", "light", "relay", "router", "bridge", "gateway":
+		case "plug", "app-plug", "printer", "camera", "light", "relay", "router", "bridge", "gateway":
 			s.device(words)
 		case "release":
 			s.release(words)
+		case "advisory":
+			s.advisory(words)
 		case "start":
 			s.start()
 		case "at":
@@ -196,6 +201,10 @@ func (s *faultStory) device(words []string) {
 	switch words[0] {
 	case "plug":
 		_, err = s.lab.AddPlug(lab.PlugSpec{Place: at})
+	case "app-plug":
+		_, err = s.lab.AddPlug(lab.PlugSpec{Place: at, Gen: 3, Model: appPlug, App: "PlugSG3"})
+	case "printer":
+		_, err = s.lab.AddPrinter(lab.PrinterSpec{Place: at})
 	case "camera":
 		_, err = s.lab.AddCamera(lab.CameraSpec{Place: at, Password: lab.CameraPassword, HardwareRev: said["hardware"]})
 	case "light":
@@ -234,8 +243,10 @@ func (s *faultStory) settle(change ...func(*control.Config)) {
 	s.house = live(s.t, s.lab.Attach("home"), "home", map[netip.Prefix]firmward.Profile{home: firmward.ProfileHome}, func(cfg *control.Config) {
 		cfg.Twins = s.twins
 		cfg.Policies, cfg.Serve = pol, netip.AddrPortFrom(home.Addr().Next().Next(), 8390)
-		for _, f := range change {
-			f(cfg)
+		for _, f := range append(change, s.change) {
+			if f != nil {
+				f(cfg)
+			}
 		}
 	})
 	for family, password := range map[string]string{"axis": lab.CameraPassword, "hue": lab.HueKey, "openwrt": lab.RouterPassword} {
@@ -300,7 +311,7 @@ func (s *faultStory) behind(name string) string {
 	return ""
 }
 
-// release imports "release NAME VERSION [made-for=MODEL] [flaw=WORD]": an image for the device NAME and all like it.
+// release imports "release NAME VERSION [made-for=MODEL] [flaw=WORD] [closes=ID,…]": an image for the device NAME and all like it.
 func (s *faultStory) release(words []string) {
 	s.settle()
 	d, ok := s.lab.Device(words[1])
@@ -309,25 +320,41 @@ func (s *faultStory) release(words []string) {
 	}
 	known, err := s.house.Store.Device(s.house.ctx, s.ids[words[1]])
 	s.must(err)
-	var flaws []string
+	var flaws, closes []string
 	image := []byte(nil)
+	models, noFile := []string{known.Model}, false
 	for _, w := range words[3:] {
 		switch k, v, _ := strings.Cut(w, "="); k {
+		case "also":
+			other, _ := s.lab.Device(v)
+			models = append(models, other.Facts().Model)
+		case "no-file":
+			noFile = true
 		case "flaw":
 			flaws = append(flaws, v)
+		case "closes":
+			closes = strings.Split(v, ",")
 		case "made-for":
 			other, _ := s.lab.Device(v)
 			image, err = other.Image(words[2])
 			s.must(err)
 		}
 	}
-	if image == nil {
+	if image == nil && !noFile {
 		image, err = d.Image(words[2], flaws...)
 		s.must(err)
 	}
+	var file io.Reader
+	if !noFile {
+		file = bytes.NewReader(image)
+	}
+	hardware := known.Hardware
+	if len(models) > 1 || hardware == "" {
+		hardware = "*"
+	}
 	s.rel, err = s.house.ImportRelease(s.house.ctx, anna, firmward.Release{
-		Family: known.Family, Vendor: known.Vendor, Models: []string{known.Model}, Hardware: []string{known.Hardware}, Version: words[2], FileName: "image.bin", Origin: "the lab",
-	}, bytes.NewReader(image))
+		Family: known.Family, Vendor: known.Vendor, Models: models, Hardware: []string{hardware}, Version: words[2], FileName: "image.bin", Origin: "the lab", Fixes: closes,
+	}, file)
 	s.must(err)
 }
 
@@ -369,6 +396,10 @@ func (s *faultStory) act(words []string) {
 		s.must(s.lab.Fault(words[1], words[2]))
 	case "mend":
 		s.must(s.lab.ClearFaults(words[1]))
+	case "begin", "report", "works":
+		s.atDevice(words)
+	case "press", "release-button":
+		s.must(s.house.StopAll(s.house.ctx, anna, words[0] == "press", "a test"))
 	case "battery", "signal":
 		n, err := strconv.Atoi(words[2])
 		s.must(err)
@@ -392,6 +423,9 @@ func (s *faultStory) act(words []string) {
 	case "offer":
 		d, _ := s.lab.Device(words[1])
 		d.Offer(words[2], nil)
+	case "stop":
+		_, err := s.house.SteerRollout(s.house.ctx, anna, s.ro, "stop", "a test")
+		s.must(err)
 	case "withdraw":
 		_, err := s.house.WithdrawRelease(s.house.ctx, anna, s.rel.ID, strings.Join(words[1:], " "))
 		s.must(err)
@@ -460,6 +494,17 @@ func (s *faultStory) check(who, want string) {
 	case "step":
 		step := s.house.step(id)
 		got = fmt.Sprintf("%s %s (%s)", step.Now.Kind, step.Now.Action, cmp.Or(step.Blocker, "no blocker"))
+	case "order":
+		all, _, err := s.house.Store.WorkOrders(ctx, store.WorkOrderFilter{Device: id}, store.Page{})
+		s.must(err)
+		for _, w := range all {
+			got += fmt.Sprintf("%s %s by %s: %s; ", w.State, w.Title, cmp.Or(w.BegunBy, "nobody"), w.Why)
+		}
+	case "finding":
+		id, _, _ := strings.Cut(rest, " ")
+		f, err := s.house.Store.Finding(ctx, s.ids[who], id)
+		s.must(err)
+		got = id + " " + map[bool]string{true: "open", false: "closed"}[f.Open()]
 	case "known":
 		d, err := s.house.Store.Device(ctx, id)
 		s.must(err)

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -115,7 +116,8 @@ type folding struct {
 	events   []firmward.Event
 	strays   map[string]int
 	errs     []error
-	fell     string // why a spare in rehearsal falls back
+	fell     string            // why a spare in rehearsal falls back
+	hands    map[string]string // devices that people update and whose target changed, with the observation that showed it
 }
 
 // The reasons for which an outcome changes nothing.
@@ -153,7 +155,7 @@ func (c *Control) foldOnce(ctx context.Context, rolloutID string, claims int64, 
 	err = c.Store.Tx(ctx, func(tx *store.Tx) error {
 		f = &folding{
 			c: c, tx: tx, now: c.Clock.Now(), devices: devices, able: able, topo: topo, targets: map[string]*firmward.Target{},
-			flying: map[string]bool{}, changed: map[string]bool{}, strays: map[string]int{}, errs: make([]error, len(some)),
+			flying: map[string]bool{}, changed: map[string]bool{}, hands: map[string]string{}, strays: map[string]int{}, errs: make([]error, len(some)),
 		}
 		var err error
 		if f.rollout, err = tx.Rollout(ctx, rolloutID); err != nil {
@@ -228,7 +230,7 @@ func (f *folding) claim(ctx context.Context, edition int64, some []happening) er
 	var of []int
 	for i, h := range some {
 		t, d := f.targets[h.device], f.devices[h.device]
-		if h.event.Kind != rollout.Start || t == nil || t.State != firmward.TargetPending {
+		if h.event.Kind != rollout.Start || t == nil || t.State != firmward.TargetPending && t.State != firmward.TargetAsked {
 			continue
 		}
 		if f.errs[i] = refused; refused == nil {
@@ -297,19 +299,20 @@ func (f *folding) one(h happening) {
 		return
 	}
 	f.changed[h.device] = true
+	if t.ByHand {
+		f.hands[h.device] = cmp.Or(h.event.Seen.Evidence, f.hands[h.device])
+	}
 	if u, ok := rollout.Took(before, *t, d); ok {
 		f.took = append(f.took, u)
 	}
 	if t.State.InFlight() && h.event.Kind == rollout.Start {
 		f.flying[h.device] = true
 	}
-	if t.State.InFlight() != before.State.InFlight() || t.State != before.State && t.State.Final() {
+	if t.State.InFlight() != before.State.InFlight() || t.State.Waits() != before.State.Waits() || t.State != before.State && t.State.Final() {
 		f.turned = append(f.turned, d.ID)
 	}
-	if t.State != before.State {
-		detail := map[string]string{
-			"rollout": t.RolloutID, "command": t.Command, "why": t.Why, "code": t.Code, "from": t.From, "want": t.Want,
-		}
+	if t.State != before.State || t.State.Final() && t.Code != before.Code {
+		detail := targetDetail(*t)
 		if h.event.Kind == rollout.PreflightOK {
 			tellVitals(detail, h.event.Seen.Vitals)
 		}
@@ -355,6 +358,9 @@ func (f *folding) save(ctx context.Context, unchanged bool) error {
 	if err := f.tx.PutTargets(ctx, targets); err != nil {
 		return err
 	}
+	if err := f.orders(ctx); err != nil {
+		return err
+	}
 	if f.fell != "" {
 		if err := noteFall(ctx, f.tx, f.rollout.ID, f.fell); err != nil {
 			return err
@@ -367,6 +373,9 @@ func (f *folding) save(ctx context.Context, unchanged bool) error {
 	}
 	var commands []store.Command
 	for _, cmd := range f.commands {
+		if cmd.Verb == rollout.DoAsk { // carried out here, see orders
+			continue
+		}
 		payload, err := json.Marshal(cmd)
 		if err != nil {
 			return err

@@ -6,7 +6,6 @@ import (
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/rollout"
-	"github.com/firmward/firmward/version"
 )
 
 // hold says of each candidate how long a policy lets the release mature for it.
@@ -30,23 +29,12 @@ func (c *Control) hold(ctx context.Context, rel firmward.Release, p firmward.Rol
 
 // exploited gives what is open on a device, is being exploited, and is closed by a release, sorted.
 func (c *Control) exploited(ctx context.Context, rel firmward.Release, cand rollout.Candidate) ([]string, error) {
-	findings, err := c.Store.FindingsOf(ctx, cand.Device.ID)
-	if err != nil {
-		return nil, err
-	}
+	findings, err := c.closes(ctx, rel, cand.Device)
 	var out []string
 	for _, f := range findings {
-		if !f.Open() || !f.Exploited {
-			continue
-		}
-		order := version.Incomparable
-		if f.FixedIn != "" {
-			order, _ = version.Compare(cand.Model.Scheme, rel.Version, f.FixedIn)
-		}
-		if order == version.Equal || order == version.Greater || slices.Contains(rel.Fixes, f.AdvisoryID) {
+		if f.Exploited {
 			out = append(out, f.AdvisoryID)
 		}
 	}
-	slices.Sort(out)
-	return out, nil
+	return out, err
 }

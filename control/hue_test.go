@@ -185,8 +185,15 @@ func TestLink(t *testing.T) {
 		if _, err := b.LinkDevices(b.ctx, anna, desk.ID, firmward.PoweredBy, hall.ID); err != nil {
 			t.Error(err)
 		}
-		if _, err := b.LinkDevices(b.ctx, anna, bridge.ID, firmward.Behind, desk.ID); firmward.CodeOf(err) != firmward.Conflict {
+		if _, err := b.LinkDevices(b.ctx, anna, bridge.ID, firmward.Behind, desk.ID); firmward.CodeOf(err) != firmward.Conflict || !strings.Contains(err.Error(), "firmward devices link Desk --behind "+bridge.Name+" --remove") {
 			t.Errorf("a circle: %v", err)
+		}
+		if _, err := b.LinkDevices(b.ctx, anna, bridge.ID, firmward.PoweredBy, desk.ID); firmward.CodeOf(err) != firmward.Conflict || !strings.Contains(err.Error(), "Desk gets its power from Hall, Hall is reached through") &&
+			!strings.Contains(err.Error(), "Desk is reached through "+bridge.Name) {
+			t.Errorf("a circle of power and reach: %v", err)
+		}
+		if _, err := b.LinkDevices(b.ctx, anna, bridge.ID, firmward.RedundantWith, desk.ID); err != nil {
+			t.Errorf("what depends on nothing closes no circle: %v", err)
 		}
 		if _, err := b.LinkDevices(b.ctx, anna, desk.ID, "beside", hall.ID); firmward.CodeOf(err) != firmward.Invalid {
 			t.Errorf("%v", err)

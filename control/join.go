@@ -41,7 +41,7 @@ func (c *Control) join(ctx context.Context, r firmward.Rollout) error {
 	for _, t := range targets {
 		known[t.DeviceID] = t.State != firmward.TargetRefused
 		if cand, ok := byID[t.DeviceID]; ok && t.Wave == 0 {
-			canaries[rollout.Breed{Model: cand.Device.Model, Hardware: cand.Device.Hardware, Path: cand.Path}] = true
+			canaries[rollout.BreedOf(rel, r.Policy, cand)] = true
 		}
 	}
 	var late []rollout.Candidate

@@ -107,7 +107,7 @@ func loopHouse(ctx context.Context, dir, policies string, clock control.Clock) (
 		return nil, nil, err
 	}
 	c, err := control.New(control.Config{
-		Store: st, Network: network, Catalog: cat, Policies: pol, Probes: probes.All(), Drivers: drivers.All(), Sources: sources.All(),
+		Store: st, Network: network, Catalog: byApp(cat), Policies: pol, Probes: probes.All(), Drivers: drivers.All(), Sources: sources.All(),
 		Depot: dep, Serve: serve, Secrets: box, Signer: signer, Lab: true, Lease: 2 * time.Second,
 		Clock: clock,
 		Log:   slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),

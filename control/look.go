@@ -96,7 +96,8 @@ func (c *Control) probe(ctx context.Context, p discover.Probe, network firmward.
 // seenNow is the result of a full look at one known device.
 type seenNow struct {
 	rollout.Seen
-	Evidence string // id of the observation that carried the version
+	Evidence string   // id of the observation that carried the version
+	Showed   []string // devices that gave evidence: itself, and those behind it of which it told
 }
 
 // look asks a known device everything that its family and model card declare: who it is, what it runs,
@@ -164,6 +165,7 @@ func (c *Control) look(ctx context.Context, d firmward.Device) (seenNow, error) 
 	if err != nil {
 		return out, err
 	}
+	out.Showed = ids
 	out.SameDevice = len(ids) == 0 || slices.Contains(ids, d.ID)
 	if asked.ID != d.ID && !slices.Contains(ids, d.ID) {
 		out.Reachable, out.Note = false, asked.Name+" answers, but does not reach it"

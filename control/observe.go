@@ -51,6 +51,9 @@ func (c *Control) record(ctx context.Context, network firmward.Network, seen []f
 	if err != nil {
 		return nil, fmt.Errorf("record observations: %w", err)
 	}
+	if c.sleepers.Load() && len(touched) > 0 {
+		c.wake(loopDeploy)
+	}
 	c.touch(changed...) // the same evidence once more changes no decision
 	return touched, nil
 }

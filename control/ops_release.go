@@ -2,6 +2,8 @@ package control
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"maps"
@@ -19,7 +21,8 @@ import (
 const MaxImage = 4 << 30
 
 // ImportRelease takes a firmware file into the depot with what a person says of it. Models and hardware
-// revisions must be named exactly; "*" as hardware revision says that the vendor does not tell them apart.
+// revisions must be named exactly; "*" as hardware revision says that the vendor does not tell them apart. Without a file (nil) the release
+// is known and only people bring it.
 func (c *Control) ImportRelease(ctx context.Context, who firmward.Person, rel firmward.Release, file io.Reader) (firmward.Release, error) {
 	rel.Models, rel.Hardware = clean(rel.Models), clean(rel.Hardware)
 	switch {
@@ -45,6 +48,9 @@ func (c *Control) ImportRelease(ctx context.Context, who firmward.Person, rel fi
 	if err := upgrade.Check(rel, c.Catalog.Model(firmward.Device{Family: rel.Family, Vendor: rel.Vendor, Model: rel.Models[0]}).Scheme); err != nil {
 		return rel, err
 	}
+	if file == nil {
+		return c.noteRelease(ctx, who, rel)
+	}
 	want := strings.ToLower(rel.SHA256)
 	info, err := c.Depot.Put(ctx, file, MaxImage)
 	if err != nil {
@@ -57,12 +63,29 @@ func (c *Control) ImportRelease(ctx context.Context, who firmward.Person, rel fi
 		return rel, firmward.Errorf(firmward.Refused, fmt.Sprintf("the file has hash %s, you expected %s: it is not the file you think", info.SHA256, want))
 	}
 	rel.SHA256, rel.Size, rel.ID, rel.By, rel.At = info.SHA256, info.Size, "rel-"+info.SHA256[:12], who.Name, c.Clock.Now()
+	return c.addRelease(ctx, who, rel)
+}
+
+// noteRelease adds a release of which firmward has no file, so that people can be asked to bring it.
+func (c *Control) noteRelease(ctx context.Context, who firmward.Person, rel firmward.Release) (firmward.Release, error) {
+	if rel.SHA256 != "" {
+		return rel, firmward.Errorf(firmward.Invalid, "a hash without a file proves nothing: leave --sha256 out, or give the file")
+	}
+	what := []string{rel.Family, rel.Version, rel.Part, rel.Variant}
+	sum := sha256.Sum256([]byte(strings.Join(slices.Concat(what, rel.Models, []string{""}, rel.Hardware), "\x00")))
+	rel.NoFile, rel.FileName = true, ""
+	rel.ID, rel.By, rel.At = "rel-"+hex.EncodeToString(sum[:6]), who.Name, c.Clock.Now()
+	return c.addRelease(ctx, who, rel)
+}
+
+// addRelease writes a new release.
+func (c *Control) addRelease(ctx context.Context, who firmward.Person, rel firmward.Release) (firmward.Release, error) {
 	if rel.Signed == "" {
 		rel.Signed = "unknown"
 	}
-	err = c.Store.Tx(ctx, func(tx *store.Tx) error {
+	err := c.Store.Tx(ctx, func(tx *store.Tx) error {
 		if old, err := tx.Release(ctx, rel.ID); err == nil {
-			return firmward.Errorf(firmward.Conflict, "this very file is here already as "+old.ID+" "+old.Version)
+			return firmward.Errorf(firmward.Conflict, "this very release is here already as "+old.ID+" "+old.Version)
 		}
 		if err := tx.PutRelease(ctx, rel); err != nil {
 			return err

@@ -31,7 +31,12 @@ func (c *Control) ReportWork(ctx context.Context, who firmward.Person, id, note 
 	if err != nil {
 		return w, err
 	}
-	if err := c.checkWork(ctx, w); err != nil {
+	if w.RolloutID != "" {
+		err = c.reported(ctx, w)
+	} else {
+		err = c.checkWork(ctx, w)
+	}
+	if err != nil {
 		return w, err
 	}
 	return c.Store.WorkOrder(ctx, id)
@@ -64,6 +69,9 @@ func (c *Control) lookAtWork(ctx context.Context) error {
 		return err
 	}
 	for _, w := range orders {
+		if w.RolloutID != "" {
+			continue // its rollout looks
+		}
 		if err := c.checkWork(ctx, w); err != nil {
 			c.Log.WarnContext(ctx, "reported work could not be looked at", "workorder", w.ID, "error", err)
 		}

@@ -103,17 +103,24 @@ func (c *Control) picking(ctx context.Context, id string) (*picking, error) {
 	if err != nil || r.State != firmward.RolloutRunning {
 		return nil, err
 	}
-	p := &picking{rollout: r, now: c.Clock.Now(), places: map[string]placeTime{}}
-	if p.release, err = c.Store.Release(ctx, r.ReleaseID); err != nil {
-		return nil, err
-	}
-	if !p.release.Withdrawn.IsZero() {
-		return nil, c.steer(ctx, id, self, "halt", "the release was withdrawn: "+p.release.WhyGone)
-	}
 	if most, _ := rollout.Most(&r); r.InFlight >= most {
 		return nil, nil
 	}
 	if waits, _, err := c.Store.Unended(ctx, id, r.Wave); err != nil || !waits {
+		return nil, err
+	}
+	p, err := c.ground(ctx, r)
+	if err == nil && !p.release.Withdrawn.IsZero() {
+		return nil, c.steer(ctx, id, self, "halt", "the release was withdrawn: "+p.release.WhyGone)
+	}
+	return p, err
+}
+
+// ground reads what the picks of a rollout rest on.
+func (c *Control) ground(ctx context.Context, r firmward.Rollout) (*picking, error) {
+	p := &picking{rollout: r, now: c.Clock.Now(), places: map[string]placeTime{}}
+	var err error
+	if p.release, err = c.Store.Release(ctx, r.ReleaseID); err != nil {
 		return nil, err
 	}
 	if p.stop, err = c.stopped(ctx); err != nil {
@@ -317,7 +324,7 @@ func (c *Control) abilities(ctx context.Context, d firmward.Device) (rollout.Abi
 }
 
 func (c *Control) able(m firmward.Model, took []firmward.UpdateTime) rollout.Abilities {
-	a := rollout.Abilities{Scheme: m.Scheme, Settle: rollout.Learned(m, took), Exchange: c.Clock.Real(lookLimit)}
+	a := rollout.Abilities{ByHand: atWork(m), Scheme: m.Scheme, Settle: rollout.Learned(m, took), Exchange: c.Clock.Real(lookLimit)}
 	if drv, ok := c.installer(m); ok {
 		info := drv.Info()
 		a.DeadMan = info.Rollback == firmward.RollbackDeadMan

@@ -21,7 +21,8 @@ const rehearsalSoak = 10 * time.Minute
 // none. Where a cluster has no representative the verdict is "not-staged". It writes into r what stands for how many devices, and the
 // sum: passed, failed, not-staged or running.
 func (c *Control) stage(ctx context.Context, tx *store.Tx, r *firmward.Rollout, rel firmward.Release, targets []firmward.Target) error {
-	devices, err := devicesOf(ctx, tx.Reader, targets)
+	machines := slices.DeleteFunc(slices.Clone(targets), func(t firmward.Target) bool { return t.ByHand }) // what a person brings is not staged
+	devices, err := devicesOf(ctx, tx.Reader, machines)
 	if err != nil {
 		return err
 	}

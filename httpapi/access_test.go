@@ -28,7 +28,7 @@ var roleOf = map[string]firmward.Role{
 	"list-rollouts": "viewer", "plan-rollout": "operator", "forecast-rollout": "operator", "get-rollout": "viewer", "list-targets": "viewer", "start-rollout": "operator",
 	"pause-rollout": "operator", "resume-rollout": "operator", "stop-rollout": "operator", "hasten-rollout": "operator", "approve-rollout": "approver",
 	"get-stop-all": "viewer", "stop-all": "operator", "end-stop-all": "operator",
-	"list-workorders": "viewer", "report-workorder": "operator", "assign-workorder": "operator",
+	"list-workorders": "viewer", "begin-workorder": "operator", "report-workorder": "operator", "assign-workorder": "operator",
 	"list-containments": "viewer", "contain-device": "operator", "release-device": "operator",
 	"list-leaves": "viewer", "list-checkpoints": "viewer", "get-bundle": "viewer",
 	"write-evidence": "viewer", "get-check": "viewer", "list-packs": "viewer", "get-clauses": "viewer",

@@ -22,6 +22,7 @@ type Release struct {
 	Channel   string    `json:"channel,omitempty"`
 	Published time.Time `json:"published,omitzero"`
 	FileName  string    `json:"fileName"`
+	NoFile    bool      `json:"noFile,omitempty" doc:"firmward does not have it: only people bring it"`
 	SHA256    string    `json:"sha256"`
 	Size      int64     `json:"size" doc:"bytes"`
 	Origin    string    `json:"origin" doc:"where the person got it"`
@@ -84,7 +85,7 @@ type Need struct {
 func releaseOf(r firmward.Release) Release {
 	return Release{
 		ID: r.ID, Family: r.Family, Vendor: r.Vendor, Models: list(r.Models), Hardware: list(r.Hardware), Version: r.Version, MinFrom: r.MinFrom,
-		Channel: r.Channel, Published: r.Published, FileName: r.FileName, SHA256: r.SHA256, Size: r.Size, Origin: r.Origin, Signed: r.Signed,
+		Channel: r.Channel, Published: r.Published, FileName: r.FileName, NoFile: r.NoFile, SHA256: r.SHA256, Size: r.Size, Origin: r.Origin, Signed: r.Signed,
 		Fixes: list(r.Fixes), Notes: r.Notes, Withdrawn: r.Withdrawn, WhyGone: r.WhyGone, By: r.By, At: r.At,
 		MaxFrom: r.MaxFrom, Floor: r.Floor, Part: r.Part, Variant: r.Variant, FromVariants: r.FromVariants, WipesConfig: r.WipesConfig,
 		MayDowngrade: r.MayDowngrade, Needs: each(r.Needs, func(n firmward.Need) Need { return Need(n) }),
@@ -105,7 +106,7 @@ type Reason struct {
 // ReleaseInput is a firmware file and what a person says of it.
 type ReleaseInput struct {
 	Upload
-	Name      string    `query:"name" required:"true" doc:"file name"`
+	Name      string    `query:"name" doc:"file name; required with a file"`
 	Family    string    `query:"family" doc:"catalogue family; found by vendor and model when absent"`
 	Vendor    string    `query:"vendor"`
 	Models    []string  `query:"model,explode" doc:"exact model name; may be repeated"`
@@ -119,6 +120,7 @@ type ReleaseInput struct {
 	SHA256    string    `query:"sha256" pattern:"^[0-9A-Fa-f]{64}$" doc:"expected hash; another one is refused"`
 	Fixes     []string  `query:"fixes,explode" doc:"advisory that it repairs; may be repeated"`
 	Notes     string    `query:"notes"`
+	NoFile    bool      `query:"noFile" doc:"the body is empty: firmward knows of the release and does not have it, so that only people bring it"`
 
 	MaxFrom      string   `query:"maxFrom"`
 	Floor        string   `query:"floor"`
@@ -171,6 +173,12 @@ func (a *API) releaseRoutes() {
 		rel, err := in.release()
 		if err != nil {
 			return Release{}, err
+		}
+		switch {
+		case in.NoFile:
+			body = nil
+		case in.Name == "":
+			return Release{}, invalid("say what the file is called (name), or that there is none (noFile)")
 		}
 		rel, err = a.Control.ImportRelease(ctx, person(ctx), rel, body)
 		return releaseOf(rel), err

@@ -39,6 +39,7 @@ type Rollout struct {
 	Silent    int                   `json:"silent" doc:"of the failed: those that do not answer any more"`
 	Untried   int                   `json:"untried" doc:"could not be tried: nothing was installed"`
 	InFlight  int                   `json:"inFlight"`
+	StillOpen int                   `json:"stillOpen,omitempty" doc:"devices of the open wave that run the release and on which something is open that it was to close"`
 	NextDue   time.Time             `json:"nextDue,omitzero"`
 }
 
@@ -62,7 +63,7 @@ func rolloutOf(r firmward.Rollout) Rollout {
 		Approvals: each(r.Approvals, func(v firmward.Approval) Approval { return Approval(v) }), Void: r.Void, Emergency: r.Emergency,
 		Allowed: each(r.Allowed, func(v firmward.Allowance) Allowance { return Allowance(v) }), Wave: r.Wave, Waves: r.Waves, WaveOpen: r.WaveOpen,
 		Staging: r.Staging, Covered: each(r.Covered, coverOf), Rehearsal: r.Rehearsal, WaveSizes: list(r.Sizes), Unsure: r.Unsure, Total: r.Total, Silent: r.Silent, Untried: r.Inconclusive, Started: r.Started, Succeeded: r.Succeeded, Failed: r.Failed,
-		InFlight: r.InFlight, NextDue: r.NextDue,
+		InFlight: r.InFlight, StillOpen: r.StillOpen, NextDue: r.NextDue,
 	}
 }
 
@@ -72,13 +73,18 @@ type Target struct {
 	DeviceID  string               `json:"deviceId"`
 	Device    string               `json:"device" doc:"its name"`
 	Wave      int                  `json:"wave"`
-	State     firmward.TargetState `json:"state" enum:"pending,claimed,installing,settling,verifying,committing,falling-back,in-doubt,succeeded,failed,rolled-back,skipped,refused"`
+	State     firmward.TargetState `json:"state" enum:"pending,claimed,installing,settling,verifying,committing,falling-back,in-doubt,waiting-for-person,waiting-for-wake,succeeded,failed,rolled-back,skipped,refused"`
 	Why       string               `json:"why,omitempty"`
 	Code      string               `json:"code,omitempty" doc:"refusal or failure code"`
 	From      string               `json:"from,omitempty"`
 	Want      string               `json:"want"`
 	Attempt   int                  `json:"attempt"`
-	Baseline  []Service            `json:"baseline" doc:"how its services answered before"`
+	ByHand    bool                 `json:"byHand,omitempty" doc:"a person updates it, by a work order"`
+	WaitsTo   time.Time            `json:"waitsTo,omitzero" doc:"until when a person or the device is waited for"`
+	Baseline  []Service            `json:"baseline" doc:"how its services, and those directly behind it, answered before"`
+	Unasked   int                  `json:"unasked,omitempty" doc:"devices behind it that nobody asked before the start, since there are so many"`
+	Closed    []string             `json:"closed,omitempty" doc:"advisories that were open on it and that the update closed, assessed anew with the version that a look read"`
+	StillOpen []string             `json:"stillOpen,omitempty" doc:"advisories that the release was to close and that are open with the version that a look read; its code is still-open then"`
 	StartedAt time.Time            `json:"startedAt,omitzero"`
 	Accepted  time.Time            `json:"acceptedAt,omitzero" doc:"when the device said accepted, which is not installed"`
 	Deadline  time.Time            `json:"deadline,omitzero"`
@@ -86,11 +92,12 @@ type Target struct {
 	AskAgain  time.Time            `json:"askAgain,omitzero" doc:"when a device that waits because its battery or signal was too low is asked again, if its window is open then"`
 }
 
-// Service is how one service of a device answered.
+// Service is how one service of a device answered, or one device that stands behind it.
 type Service struct {
-	Probe string `json:"probe"`
-	OK    bool   `json:"ok"`
-	Note  string `json:"note,omitempty"`
+	Probe  string `json:"probe" doc:"or which device behind it, in words"`
+	OK     bool   `json:"ok"`
+	Note   string `json:"note,omitempty"`
+	Behind string `json:"behind,omitempty" doc:"id of the device behind it"`
 }
 
 func serviceOf(s firmward.ServiceState) Service { return Service(s) }
@@ -102,7 +109,7 @@ func targetOf(t firmward.Target, device string) Target {
 	}
 	return Target{
 		Rollout: t.RolloutID, DeviceID: t.DeviceID, Device: device, Wave: t.Wave, State: t.State, Why: t.Why, Code: t.Code, From: t.From, Want: t.Want,
-		Attempt: t.Attempt, Baseline: each(t.Baseline, serviceOf), StartedAt: t.StartedAt, Accepted: t.AcceptedAt, Deadline: t.Deadline, EndedAt: t.EndedAt, AskAgain: again,
+		Attempt: t.Attempt, ByHand: t.ByHand, WaitsTo: t.WaitsTo, Baseline: each(t.Baseline, serviceOf), Unasked: t.Unasked, Closed: t.Closed(), StillOpen: t.StillOpen, StartedAt: t.StartedAt, Accepted: t.AcceptedAt, Deadline: t.Deadline, EndedAt: t.EndedAt, AskAgain: again,
 	}
 }
 

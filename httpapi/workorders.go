@@ -25,6 +25,9 @@ type WorkOrder struct {
 	Due         time.Time          `json:"due,omitzero"`
 	Created     time.Time          `json:"created"`
 	By          string             `json:"by"`
+	Rollout     string             `json:"rollout,omitempty" doc:"of which it is a part"`
+	BegunBy     string             `json:"begunBy,omitempty" doc:"who said last that the work begins"`
+	BegunAt     time.Time          `json:"begunAt,omitzero"`
 	ReportedBy  string             `json:"reportedBy,omitempty"`
 	ReportedAt  time.Time          `json:"reportedAt,omitzero"`
 	ClosedAt    time.Time          `json:"closedAt,omitzero"`
@@ -55,7 +58,7 @@ func instructionOf(i firmward.Instruction) *Instruction {
 func workOrderOf(w firmward.WorkOrder, device string) WorkOrder {
 	return WorkOrder{
 		ID: w.ID, DeviceID: w.DeviceID, Device: device, Kind: w.Kind, Title: w.Title, Instruction: instructionOf(w.Instruction), Assignee: w.Assignee,
-		From: w.From, Want: w.Want, State: w.State, Why: w.Why, Due: w.Due, Created: w.Created, By: w.By, ReportedBy: w.ReportedBy,
+		From: w.From, Want: w.Want, State: w.State, Why: w.Why, Due: w.Due, Created: w.Created, By: w.By, Rollout: w.RolloutID, BegunBy: w.BegunBy, BegunAt: w.BegunAt, ReportedBy: w.ReportedBy,
 		ReportedAt: w.ReportedAt, ClosedAt: w.ClosedAt, Evidence: w.Evidence,
 	}
 }
@@ -92,6 +95,16 @@ func (a *API) workOrderRoutes() {
 			names := a.names(ctx)
 			return pageOf(l, next, err, func(w firmward.WorkOrder) WorkOrder { return workOrderOf(w, names(w.DeviceID).Name) })
 		})
+	serve(a, spec{
+		method: http.MethodPost, path: "/workorders/{id}/begin", id: "begin-workorder", role: firmward.Operator, tag: "Work orders", summary: "Say that the work begins",
+		doc: "Where it is part of a rollout this is asked like any start, and refused with the reason outside its window, in a freeze, while what hangs on the device or stands in for it is being changed, or while everything is stopped.",
+	}, func(ctx context.Context, in *struct {
+		ID string `path:"id"`
+	},
+	) (WorkOrder, error) {
+		w, err := a.Control.BeginWork(ctx, person(ctx), in.ID)
+		return workOrderOf(w, a.names(ctx)(w.DeviceID).Name), err
+	})
 	serve(a, spec{
 		method: http.MethodPost, path: "/workorders/{id}/report", id: "report-workorder", role: firmward.Operator, tag: "Work orders", summary: "Say that it was done",
 		doc: "Then a probe looks: a work order is done by evidence, never by somebody's word.",

@@ -58,6 +58,7 @@ type slot struct {
 	flaws     []string
 	deadMain  bool // the main service does not start
 	mute      bool // the device is silent while this slot runs
+	loses     bool // the first device behind it is not reached
 	defaulted bool // its configuration is the factory's: each slot of a camera has its own
 }
 
@@ -284,8 +285,8 @@ func (d *Device) Offer(version string, image []byte) {
 	}
 }
 
-// InstallByHand is the person at the device with a stick or the service tool. The device reboots (house time) and
-// then runs version; an update fault that is set takes its effect. Only printers and pumps can be updated so; the
+// InstallByHand is the person at the device with a stick, the service tool or the vendor's app. The device reboots (house time) and
+// then runs version; an update fault that is set takes its effect. Only printers, pumps and plugs can be updated so; the
 // error says if this one cannot, or has no power.
 func (d *Device) InstallByHand(version string) error {
 	d.mu.Lock()

@@ -25,6 +25,7 @@ const (
 	FaultRedirect           = "redirect-elsewhere"
 	FaultBusy               = "busy"
 	FaultOverloaded         = "overloaded"
+	FaultLosesOne           = "loses-one-behind"
 )
 
 // FaultInfo describes a fault in one line.
@@ -52,6 +53,7 @@ func Faults() []FaultInfo {
 		{FaultRedirect, "answers every HTTP request with 302 to http://198.51.100.7/"},
 		{FaultBusy, "says that it is at another update (printers: at another job) and takes none"},
 		{FaultOverloaded, "answers every HTTP request with 503 Service Unavailable"},
+		{FaultLosesOne, "runs the new version and does not reach the first device behind it any more"},
 	}
 }
 
@@ -94,7 +96,7 @@ func (l *Lab) ClearFaults(device string) error {
 	clear(d.faults)
 	d.muted = false
 	for i := range d.slots {
-		d.slots[i].mute = false
+		d.slots[i].mute, d.slots[i].loses = false, false
 	}
 	d.applyFaults()
 	if wasOff {
@@ -115,6 +117,7 @@ func (l *Lab) unknown(device string) error {
 // applyFaults brings the host into the state that the faults ask for. It needs d.mu.
 func (d *Device) applyFaults() {
 	d.host.setSilent(d.faults[FaultSilent] || d.muted || d.frozenBy != "")
+	d.host.setLoses(d.slots[d.active].loses)
 	switch {
 	case d.faults[FaultDrip]:
 		d.host.pace.Store(&pace{d.clock().real(time.Second), 1})

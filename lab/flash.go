@@ -85,7 +85,7 @@ func (d *Device) activate(img receivedImage, flash int, strange bool) {
 	f.Version = img.Version
 	fresh := slot{
 		Slot: Slot{Version: img.Version, ImageSHA256: img.sum}, flaws: img.Flaws,
-		deadMain: d.has(FaultDeadService), mute: d.has(FaultSilentAfterUpdate),
+		deadMain: d.has(FaultDeadService), mute: d.has(FaultSilentAfterUpdate), loses: d.has(FaultLosesOne),
 	}
 	target := d.active
 	if len(d.slots) == 2 {

@@ -97,6 +97,7 @@ type host struct {
 	net       *Net
 	ifaces    []iface
 	front     *host // what stands before it: while that is dark, nothing comes in or goes out; may be nil
+	lost      *host // of those behind it, whom it passes nothing on to and from; may be nil
 	up        bool
 	silent    bool // drops everything that comes in or would go out
 	listeners map[uint16]*listener
@@ -159,7 +160,28 @@ func (h *host) setPower(on, notice bool) {
 
 // quiet tells whether the host drops everything, or what stands before it does. It needs net.mu.
 func (h *host) quiet() bool {
-	return h.silent || h.front != nil && (!h.front.up || h.front.quiet())
+	return h.silent || h.front != nil && (!h.front.up || h.front.lost == h || h.front.quiet())
+}
+
+// setLoses makes the host pass on nothing to the first host behind it, by address, or to all again.
+func (h *host) setLoses(one bool) {
+	h.net.mu.Lock()
+	var lost *host
+	for _, other := range h.net.hosts {
+		if one && other.front == h && (lost == nil || other.ifaces[0].addr.Less(lost.ifaces[0].addr)) {
+			lost = other
+		}
+	}
+	was := h.lost
+	h.lost = lost
+	var conns []*conn
+	if lost != nil && lost != was {
+		conns = append(lost.allConns(), lost.connsBehind()...)
+	}
+	h.net.mu.Unlock()
+	for _, c := range conns {
+		c.leave(true)
+	}
 }
 
 // connsBehind are the connections of the hosts behind this one. It needs net.mu.

@@ -61,8 +61,8 @@ func TestCurlUpdatesRedfish(t *testing.T) {
 	if err := l.ClearFaults("bmc"); err != nil {
 		t.Fatal(err)
 	}
-	expectAll(t, push(redfishImage("RX-3500", "CX-4", "1.46.2")), " 202 ", "Location: /redfish/v1/TaskService/TaskMonitors/3", `"TaskState":"Running"`)
 	expectAll(t, ask(at+"/redfish/v1/TaskService/Tasks/1"), `"TaskState":"Exception"`)
+	expectAll(t, push(redfishImage("RX-3500", "CX-4", "1.46.2")), " 202 ", "Location: /redfish/v1/TaskService/TaskMonitors/3", `"TaskState":"Running"`)
 	updated(t, bmc, "1.46.2", PathPush)
 	expectAll(t, ask("--retry", "20", "--retry-all-errors", "--retry-delay", "1", "--max-time", "5", at+"/redfish/v1/UpdateService/FirmwareInventory/BMC"), `"Version":"1.46.2"`)
 }

@@ -54,7 +54,7 @@ func (l *Lab) AddPlug(spec PlugSpec) (*Device, error) {
 		return nil, err
 	}
 	p := &plug{Device: d, app: spec.App, gen: spec.Gen, password: spec.Password, on: true}
-	d.model, d.hardware, d.bootTime = spec.Model, spec.HardwareRev, plugBoot
+	d.model, d.hardware, d.bootTime, d.byHand = spec.Model, spec.HardwareRev, plugBoot, true
 	d.vital.signal = -58
 	d.serial = p.mac()
 	p.auth = newDigestAuth(p.id(), "SHA-256", map[string]string{"admin": spec.Password}, l.clock.Now, d.random('n'))

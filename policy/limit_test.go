@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/policy"
@@ -64,12 +65,14 @@ func TestLimits(t *testing.T) {
     per-model: 7
     per-site: 4
     per-domain: 1
+    work-orders: 7d
+    wake-within: 36h
 `), "p.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := f.Rollout[0]
-	if p.Confidence != 95 || *p.FailureCount != 4 || *p.SilenceCount != 0 || *p.Inconclusive != 3 || p.SoakMin != 5 || p.PerModelInFlight != 7 || p.PerSite != 4 || p.PerDomain != 1 ||
+	if p.Confidence != 95 || *p.FailureCount != 4 || *p.SilenceCount != 0 || *p.Inconclusive != 3 || p.SoakMin != 5 || p.PerModelInFlight != 7 || p.PerSite != 4 || p.PerDomain != 1 || p.WorkOrders != 7*24*time.Hour || p.WakeWithin != 36*time.Hour ||
 		p.Ramp != (firmward.Ramp{Start: 2, DoubleEvery: 10, Max: 20}) {
 		t.Errorf("%+v", p.RolloutPolicy)
 	}
@@ -91,8 +94,11 @@ func TestLimits(t *testing.T) {
 		"per-domain: 21":           "over max-in-flight 20",
 		"failure-floor: 3\n    failure-budget-count: 2":        "failure-floor 3 is over",
 		"silence-budget-count: 3\n    failure-budget-count: 2": "silent devices are failures",
-		"ramp: {}":         "each at least 1",
-		"ramp: {start: 2}": "each at least 1",
+		"work-orders: 10m":                             "too short for a person",
+		"work-orders: 7d\n    require-staged: true":    "cannot be staged",
+		"wake-within: soon":                            `"soon" is no duration`,
+		"ramp: {}":                                     "each at least 1",
+		"ramp: {start: 2}":                             "each at least 1",
 		"ramp: {start: 2, double-every: 5, max: 40}":   "never reached",
 		"ramp: {start: 20, double-every: 5}":           "nothing to grow",
 		"ramp: {start: 2, double-every: 5, factor: 3}": `unknown key "factor"`,

@@ -111,6 +111,8 @@ type rolloutYAML struct {
 	HoldCore       *bool        `yaml:"hold-core-network"`
 	HoldBack       []holdYAML   `yaml:"hold-back"`
 	LateJoin       bool         `yaml:"late-joiners"`
+	WorkOrders     duration     `yaml:"work-orders"`
+	WakeWithin     duration     `yaml:"wake-within"`
 	Channels       []string     `yaml:"channels"`
 	EmergencySoak  duration     `yaml:"emergency-soak"`
 	MinBattery     *charge      `yaml:"min-battery"`
@@ -120,6 +122,9 @@ type rolloutYAML struct {
 
 // commitWithin is the dead-man time where a policy does not say: enough to boot and be looked at.
 const commitWithin = 15 * time.Minute
+
+// leastWork is the shortest time that a work order has.
+const leastWork = time.Hour
 
 // approvalValid is how long an approval holds where a policy does not say: who approved a plan should still remember it.
 const approvalValid = 7 * 24 * time.Hour
@@ -184,7 +189,7 @@ func (in rolloutYAML) policy(now time.Time) (Rollout, error) {
 		MaxInFlight: in.MaxInFlight, CanaryInFlight: in.CanaryInFlight, PerModelInFlight: 1,
 		FailureBudget: in.FailureBudget, FailureFloor: in.FailureFloor, Approvals: in.Approvals, ApproveWaves: in.ApproveWaves,
 		Deadline: time.Duration(in.Deadline), CommitWithin: time.Duration(in.CommitWithin), Window: in.Window.Window,
-		LateJoin:     in.LateJoin,
+		LateJoin: in.LateJoin, WorkOrders: time.Duration(in.WorkOrders), WakeWithin: time.Duration(in.WakeWithin),
 		RequireOwner: in.RequireOwner == nil || *in.RequireOwner, RequireStaged: in.RequireStaged, StagingValid: time.Duration(in.StagingValid),
 		HoldCore: in.HoldCore == nil || *in.HoldCore, ApprovalValid: approvalValid,
 		Channels: in.Channels, EmergencySoak: time.Duration(in.EmergencySoak),
@@ -242,6 +247,10 @@ func checkRollout(p firmward.RolloutPolicy) error {
 		return bad("canary-soak must be positive: a canary that is not watched proves nothing")
 	case p.StagingValid < 0:
 		return bad("staging-valid must not be negative: leave it out for 30 days")
+	case p.WorkOrders > 0 && p.WorkOrders < leastWork:
+		return bad(fmt.Sprintf("work-orders %s is too short for a person who has other work too: give a day or more, or leave it out", p.WorkOrders))
+	case p.WorkOrders > 0 && p.RequireStaged:
+		return bad("work-orders with require-staged: what a person brings cannot be staged, so no work order would ever open; give those devices a policy of their own")
 	case p.EmergencySoak > p.CanarySoak:
 		return bad("emergency-soak must not be longer than canary-soak: it has to be shorter")
 	}

@@ -7,6 +7,7 @@
 package remedy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -120,6 +121,19 @@ func inFlight(f Facts, open []firmward.Finding, s *firmward.NextStep, now time.T
 		s.Ref, s.RiskAfter = t.RolloutID, riskWithout(f, open, t.Want, nil)
 		return true
 	}
+	if t := f.Target; t != nil && t.State == firmward.TargetAsked {
+		for _, w := range f.Work {
+			if w.RolloutID == t.RolloutID {
+				s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: ask(f, w.Kind, t.Want), By: w.Due, Rule: "work-order"}
+				s.Ref, s.RiskAfter = w.ID, riskWithout(f, open, t.Want, nil)
+				s.Blocker, s.BlockerCode = "waits for "+cmp.Or(w.Assignee, "somebody"), "person"
+				if w.State == firmward.WorkNotYet {
+					s.Blocker, s.BlockerCode = w.Why, "not-done-yet"
+				}
+				return true
+			}
+		}
+	}
 	for _, w := range f.Work {
 		if w.State == firmward.WorkReported {
 			s.Now = firmward.Phase{Kind: firmward.StepLook, Action: "look whether the reported work was done", Rule: "work-order"}
@@ -146,7 +160,7 @@ func afterFailure(f Facts, _ []firmward.Finding, s *firmward.NextStep, _ time.Ti
 		return false
 	}
 	switch t.Code {
-	case "silent", "other-device", "service-dead":
+	case "silent", "other-device", "service-dead", "behind-silent":
 		c := firmward.Clock{Rule: "failed-update", Started: t.EndedAt, StartedBy: "the end of the update", Due: t.EndedAt.Add(seeWithin)}
 		s.Clocks = priority.Join(s.Clocks, c)
 		s.Now = firmward.Phase{Kind: firmward.StepAsk, Action: "go and see: " + t.Why, By: c.Due, Rule: c.Rule}

@@ -125,9 +125,10 @@ type (
 		Control   string           `json:"control,omitempty"`
 	}
 	serviceFact struct {
-		Probe string `json:"probe"`
-		OK    bool   `json:"ok"`
-		Note  string `json:"note,omitempty"`
+		Probe  string `json:"probe"`
+		OK     bool   `json:"ok"`
+		Note   string `json:"note,omitempty"`
+		Behind string `json:"behind,omitempty"`
 	}
 	approvalFact struct {
 		Actor string    `json:"actor"`
@@ -163,6 +164,8 @@ type (
 		Want       string               `json:"want"`
 		SawNew     bool                 `json:"sawNew"`
 		Baseline   []serviceFact        `json:"baseline,omitempty"`
+		Closed     []string             `json:"closed,omitempty"`
+		StillOpen  []string             `json:"stillOpen,omitempty"`
 		StartedAt  time.Time            `json:"startedAt,omitzero"`
 		AcceptedAt time.Time            `json:"acceptedAt,omitzero"`
 		SoakedAt   time.Time            `json:"soakedAt,omitzero"`
@@ -324,7 +327,7 @@ func rolloutOf(r firmward.Rollout) rolloutFact {
 
 func targetOf(t firmward.Target) targetFact {
 	return targetFact{
-		t.RolloutID, t.DeviceID, t.Wave, t.State, t.Why, t.Code, t.From, t.Want, t.SawNew, each(t.Baseline, serviceOf), t.StartedAt, t.AcceptedAt, t.SoakedAt, t.EndedAt,
+		t.RolloutID, t.DeviceID, t.Wave, t.State, t.Why, t.Code, t.From, t.Want, t.SawNew, each(t.Baseline, serviceOf), t.Closed(), t.StillOpen, t.StartedAt, t.AcceptedAt, t.SoakedAt, t.EndedAt,
 	}
 }
 

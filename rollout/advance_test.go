@@ -54,6 +54,10 @@ func FuzzAdvance(f *testing.F) {
 				Reachable: bits&1 != 0, SameDevice: bits&2 != 0, Version: version, Busy: bits&16 != 0, Uncommitted: bits&32 != 0,
 				FallsBackIn: time.Duration(bits) * time.Second, Services: []firmward.ServiceState{{Probe: "video", OK: bits&64 == 0}},
 			}
+			more := int(events[i]) / len(kinds) // what the look finds behind the device, and of what the release was to close
+			ev.Seen.Services = append(ev.Seen.Services, firmward.ServiceState{Probe: "a lamp behind it", OK: more&1 == 0, Behind: "lamp"})
+			ev.Seen.Closes = []string{"CVE-1"}[:more>>1&1]
+			ev.Seen.StillOpen = target.Closes[:len(target.Closes)*(more>>2&1)]
 			was := target
 			commands := rollout.Advance(&rollout.Input{
 				Now: now, Rollout: &r, Target: &target, Event: ev,
@@ -78,6 +82,9 @@ func FuzzAdvance(f *testing.F) {
 			}
 			if r.InFlight != flying || r.Started != flying+ended || r.Succeeded+r.Failed != ended || len(commands) > 1 || r.Silent > r.Failed || r.Streak < 0 || r.Failed > 0 && r.Streak > 0 {
 				t.Fatalf("%s by %s: started %d succeeded %d failed %d in flight %d, %d commands", target.State, kind, r.Started, r.Succeeded, r.Failed, r.InFlight, len(commands))
+			}
+			if open := len(target.StillOpen); target.State == firmward.TargetSucceeded && r.StillOpen != open || target.State != firmward.TargetSucceeded && r.StillOpen != 0 || (target.Code == rollout.StillOpen) != (r.StillOpen > 0) {
+				t.Fatalf("%s (%s) by %s: %v still open, the header counts %d", target.State, target.Code, kind, target.StillOpen, r.StillOpen)
 			}
 			if was.State.Final() && was.State != firmward.TargetSucceeded && !gocmp.Equal(was, target) {
 				t.Fatalf("a final target changed: %s", gocmp.Diff(was, target))

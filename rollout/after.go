@@ -57,6 +57,8 @@ func (in *Input) falling(out []Command) []Command {
 	switch in.Event.Kind {
 	case Reverted, RevertFailed:
 		t.NextDue = in.Now.Add(in.Abilities.Settle)
+	case Woke:
+		return in.woke(out)
 	case Tick:
 		switch {
 		case in.Now.Before(t.NextDue):
@@ -73,17 +75,17 @@ func (in *Input) falling(out []Command) []Command {
 
 func (in *Input) fallen(out []Command) []Command {
 	t, seen, late := in.Target, in.Event.Seen, in.late()
-	dead := worse(t.Baseline, seen.Services)
-	code := cmp.Or(t.Code, "service-dead")
+	gone := worse(t.Baseline, seen.Services)
+	code := cmp.Or(t.Code, serviceDead)
 	switch {
 	case !seen.Reachable || !seen.SameDevice:
 		return in.again(late, firmward.TargetFailed, "silent", "silent after its fall-back; its deadline has passed", "silent while it falls back", out)
-	case code == notCommitted && in.reached(seen.Version) && !seen.Uncommitted && dead == "":
-		in.end(firmward.TargetSucceeded, "", "runs "+seen.Version+" after all, committed, services answer as before")
+	case code == notCommitted && in.reached(seen.Version) && !seen.Uncommitted && gone.what == "":
+		in.verified("runs " + seen.Version + " after all, committed, " + in.works())
 	case in.reached(seen.Version) || seen.Version == "":
 		return in.again(late, firmward.TargetFailed, code, "did not fall back until its deadline", "has not fallen back yet", out)
-	case dead != "":
-		return in.again(late, firmward.TargetFailed, "service-dead", "back on "+seen.Version+", but "+dead+" is still dead", "back on "+seen.Version+"; services not yet", out)
+	case gone.what != "":
+		return in.again(late, firmward.TargetFailed, gone.code, "back on "+seen.Version+", but "+gone.what+" is still "+gone.how, "back on "+seen.Version+"; services not yet", out)
 	default:
 		in.end(firmward.TargetRolledBack, code, "fell back to "+seen.Version+" by itself and works as before")
 	}
@@ -100,19 +102,25 @@ func (in *Input) soaking(out []Command) []Command {
 			return out
 		}
 		if t.Deadline.IsZero() {
-			t.Deadline = in.Now.Add(r.Policy.Deadline)
+			t.Deadline = in.Now.Add(in.silence())
 		}
 		return in.send(DoLook, out)
+	case Woke:
+		if t.SoakedAt.IsZero() && !t.Deadline.IsZero() { // its soak is over, and it was not seen since
+			return in.woke(out)
+		}
 	case Looked:
 		seen := in.Event.Seen
-		dead := worse(t.Baseline, seen.Services)
+		gone := worse(t.Baseline, seen.Services)
 		switch {
-		case seen.Reachable && seen.SameDevice && in.reached(seen.Version) && dead == "":
+		case seen.Reachable && seen.SameDevice && in.reached(seen.Version) && gone.what == "":
 			t.SoakedAt, t.NextDue = in.Now, time.Time{}
-			t.Why = "healthy after its soak"
+			in.reassessed()
+			t.Why = "healthy after its soak" + in.unasked() + in.remedied()
 		case !in.late() && (!seen.Reachable || seen.SameDevice):
 			t.NextDue = minTime(in.Now.Add(in.pause()), t.Deadline)
 		default:
+			in.forget()
 			r.Succeeded--
 			r.InFlight++ // end takes it off again
 			code, why := "soak", "did not stay healthy: "
@@ -121,8 +129,8 @@ func (in *Input) soaking(out []Command) []Command {
 				code, why = silent, why+"silent"
 			case !seen.SameDevice:
 				code, why = "other-device", why+"another device answers at its address"
-			case dead != "":
-				why += dead + " is dead"
+			case gone.what != "":
+				why += gone.what + " is " + gone.how
 			default:
 				why += "runs " + cmp.Or(seen.Version, "a version that cannot be read")
 			}

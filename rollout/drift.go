@@ -17,11 +17,11 @@ const RefuseDrifted = "drifted"
 // are void. It changes r and t in place and reports whether anything was to do.
 func Drift(r *firmward.Rollout, t *firmward.Target, d firmward.Device, now time.Time) bool {
 	over := r.State == firmward.RolloutFinished || r.State == firmward.RolloutStopped
-	if t.State != firmward.TargetPending || over || d.Model == t.Model && d.Firmware == t.From {
-		return false
+	if t.State != firmward.TargetPending && !t.State.Waits() || over || d.Model == t.Model && (d.Firmware == t.From || t.State.Waits()) {
+		return false // the version of one that waits is looked at before it starts: what it waits for may be its new version
 	}
 	if d.Model != t.Model {
-		t.State, t.Code, t.EndedAt = firmward.TargetRefused, RefuseDrifted, now
+		t.State, t.Code, t.EndedAt, t.NextDue = firmward.TargetRefused, RefuseDrifted, now, time.Time{}
 		t.Why = fmt.Sprintf("it was %s when this was planned, now it is %s: plan it anew", t.Model, d.Model)
 		void(r, d.Name+" is another model now: "+d.Model)
 		return true

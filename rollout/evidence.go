@@ -58,12 +58,16 @@ func budget(r *firmward.Rollout, t *firmward.Target) string {
 // beyond reports whether the ratio as it is lies over the budget.
 func beyond(r *firmward.Rollout) bool { return r.Failed*100 > r.Policy.FailureBudget*r.Started }
 
-// unsure says why a wave that has ended and was looked at after its soak does not show enough to open the next, or "". With a
+// unsure says why a wave that has ended and was looked at after its soak does not show enough to open the next, or "". What the release was to close
+// must be closed. With a
 // confidence the rollout so far must show that the failure ratio is under the budget. So few devices that even a flawless
 // rollout would not show it (tooFew) are not held to that: there the ratio as it is decides, and the floor, as without a confidence. So
 // small waves go on, and the first wave that is large enough to tell must tell.
 func unsure(r *firmward.Rollout, c WaveCount) string {
 	p := &r.Policy
+	if why := unremedied(r); why != "" {
+		return why
+	}
 	if want := min(p.SoakMin, c.Ended); c.Good-c.Unsoaked < want {
 		return fmt.Sprintf("%s of %s %s healthy after the soak, the policy wants %d", devices(c.Good-c.Unsoaked), waveName(r.Wave), plural(c.Good-c.Unsoaked, "was", "were"), want)
 	}

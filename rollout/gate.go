@@ -12,7 +12,7 @@ import (
 // WaveCount tells how the targets of the open wave stand.
 type WaveCount struct {
 	Pending  int
-	InFlight int
+	InFlight int // those that wait for a person or to wake too
 	Ended    int
 	Good     int // succeeded
 	Unsoaked int // succeeded, not yet looked at after the soak
@@ -60,6 +60,9 @@ func promote(r *firmward.Rollout, c WaveCount, now time.Time) time.Time {
 	case r.Wave+1 >= r.Waves:
 		r.State = firmward.RolloutFinished
 		r.Why = fmt.Sprintf("%d succeeded, %d failed", r.Succeeded, r.Failed)
+		if why := unremedied(r); why != "" {
+			r.Why += "; " + why
+		}
 	case c.Good == 0 && c.Ended > 0 && r.Wave > 0:
 		r.State = firmward.RolloutPaused
 		r.Why = fmt.Sprintf("inconclusive: wave %d had no success", r.Wave)
@@ -70,6 +73,7 @@ func promote(r *firmward.Rollout, c WaveCount, now time.Time) time.Time {
 		r.Why = fmt.Sprintf("wave %d waits for an approval%s", r.Wave+1, lapsed(r, r.Wave+1, now))
 	default:
 		r.Wave++
+		r.StillOpen = 0
 		r.WaveOpen, r.SoakFrom = now, time.Time{}
 		r.Why = fmt.Sprintf("wave %d is open", r.Wave)
 		return now
@@ -205,7 +209,7 @@ func Count(targets []firmward.Target) WaveCount {
 		switch {
 		case t.State == firmward.TargetPending:
 			c.Pending++
-		case t.State.InFlight():
+		case t.State.InFlight(), t.State.Waits():
 			c.InFlight++
 		default:
 			c.Ended++

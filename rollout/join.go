@@ -13,6 +13,11 @@ const RefuseNoCanary = "no-canary-of-its-kind"
 // Breed is what each has a canary of its own in a rollout.
 type Breed struct{ Model, Hardware, Path string }
 
+// BreedOf is the breed of a device in a rollout of a release under a policy.
+func BreedOf(rel firmward.Release, p firmward.RolloutPolicy, c *Candidate) Breed {
+	return Breed{c.Device.Model, c.Device.Hardware, delivery(rel, p, c)}
+}
+
 // Join takes devices that became known, or came to fit, after a rollout was planned into its last wave, where its policy lets them. Those of a
 // kind that had no canary stay out, and so does whoever a plan would refuse. What people approved was a plan without them, so their
 // approvals are void. It changes r in place.
@@ -31,7 +36,7 @@ func Join(rel firmward.Release, r *firmward.Rollout, late []Candidate, canaries 
 	for _, t := range planned {
 		c := of[t.DeviceID]
 		switch {
-		case !canaries[Breed{c.Device.Model, c.Device.Hardware, c.Path}]:
+		case !canaries[BreedOf(rel, r.Policy, c)]:
 			refused = append(refused, Refusal{t.DeviceID, RefuseNoCanary, "no canary of its model, revision and delivery path took part in this rollout: it waits for the next plan"})
 		case unknownRollback(c.Model):
 			refused = append(refused, Refusal{t.DeviceID, RefuseRollback, "nobody knows whether this model can go back: it never enters a later wave"})

@@ -30,7 +30,8 @@ type Slot struct {
 }
 
 // Pick decides which of a bounded page of pending targets start now. Everyone else gets the reason
-// why not now. stopAll is the red button. The StartBy of a pick goes into its Start event. The caller writes the claims in the same transaction.
+// why not now. A target that a person updates is picked twice: while it is pending, to open its work order, which holds nothing and needs no
+// window; and once more when that person begins. stopAll is the red button. The StartBy of a pick goes into its Start event. The caller writes the claims in the same transaction.
 func Pick(r *firmward.Rollout, slots []Slot, claims Claims, topo topology.Map, stopAll bool) ([]Slot, []Refusal) {
 	var picks []Slot
 	var not []Refusal
@@ -43,21 +44,27 @@ func Pick(r *firmward.Rollout, slots []Slot, claims Claims, topo topology.Map, s
 		s := &slots[i]
 		startBy := time.Time{}
 		code, why := hold(r, s, claims, stopAll)
-		if code == "" {
-			startBy, code, why = times.hold(s)
+		asks := s.Target.ByHand && s.Target.State == firmward.TargetPending
+		if code == "" && !asks {
+			if code, why = unreleased(r, s, claims); code == "" {
+				startBy, code, why = times.hold(s)
+			}
 		}
 		id := s.Target.DeviceID
 		switch {
 		case code != "":
+		case asks:
+			picks = append(picks, *s)
+			continue
 		case groups[s.Group]:
 			code, why = RefusePeer, "its redundant peer starts now"
-		case len(claims.Device)+len(picks) > 0 && topo.Tangled(id, busy):
+		case len(claims.Device)+len(chosen) > 0 && topo.Tangled(id, busy):
 			code, why = RefuseDepends, "a device that it carries, or that carries it, is being changed"
 		case !s.Candidate.Device.Lab && r.Policy.PerModelInFlight > 0 &&
 			claims.Model[s.Candidate.Device.Model]+models[s.Candidate.Device.Model] >= r.Policy.PerModelInFlight:
 			code, why = CapModel, fmt.Sprintf("at most %d of a model at one time", r.Policy.PerModelInFlight)
-		case r.InFlight+len(picks) >= most:
-			code, why = CapInFlight, full(r.InFlight+len(picks), whose)
+		case r.InFlight+len(chosen) >= most:
+			code, why = CapInFlight, full(r.InFlight+len(chosen), whose)
 		default:
 			code, why = here.full(&s.Candidate.Device)
 		}
@@ -81,6 +88,9 @@ func Pick(r *firmward.Rollout, slots []Slot, claims Claims, topo topology.Map, s
 
 // Begin is the event that starts whom Pick has chosen.
 func Begin(s Slot) Event {
+	if s.Target.ByHand && s.Target.State == firmward.TargetPending {
+		return Event{Kind: Ask}
+	}
 	return Event{Kind: Start, StartBy: s.StartBy, Why: s.Candidate.Held.Hurried}
 }
 
@@ -132,14 +142,22 @@ func hold(r *firmward.Rollout, s *Slot, claims Claims, stopAll bool) (code, why 
 		return "wave", "waits for " + waveName(s.Target.Wave)
 	case by != "":
 		return RefuseClaimed, "another rollout changes it now: " + by
-	case s.Group != "" && claims.Group[s.Group] != "":
-		return RefusePeer, "its redundant peer is being changed"
 	case d.Updates == firmward.UpdatesNever:
 		return RefuseNever, wishNever
 	case s.Candidate.Forbidden.Code != "":
 		return s.Candidate.Forbidden.Code, s.Candidate.Forbidden.Why
 	case s.Local.Before(s.Candidate.Held.Until):
 		return RefuseHeld, fmt.Sprintf("held back until %s: %s", stamp(s.Candidate.Held.Until.In(s.Local.Location())), s.Candidate.Held.Why)
+	}
+	return "", ""
+}
+
+// unreleased gives reasons why one target must not be touched now, although it could be asked for.
+func unreleased(r *firmward.Rollout, s *Slot, claims Claims) (code, why string) {
+	d := &s.Candidate.Device
+	switch {
+	case s.Group != "" && claims.Group[s.Group] != "":
+		return RefusePeer, "its redundant peer is being changed"
 	case inUse(d) && !d.Released.Contains(s.Local):
 		return RefuseUnreleased, "in clinical or process use: " + askOwner
 	case d.Updates == firmward.UpdatesAsk && !d.Released.Contains(s.Local):

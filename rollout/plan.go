@@ -62,6 +62,7 @@ const (
 	RefuseChannel   = "other-channel"
 	RefusePart      = "other-part"
 	RefuseVariant   = "other-variant"
+	RefuseFile      = "no-file"
 )
 
 // Plan decides who takes part, in which wave, and why everyone else does not. Wave 0 holds one
@@ -71,7 +72,7 @@ func Plan(rel firmward.Release, p firmward.RolloutPolicy, candidates []Candidate
 	places, refused := PlanFleet(rel, p, len(candidates), func(i int) *Candidate { return &candidates[i] })
 	targets := make([]firmward.Target, len(places))
 	for i, at := range places {
-		targets[i] = target(rel, &candidates[at.Candidate], int(at.Wave))
+		targets[i] = target(rel, p, &candidates[at.Candidate], int(at.Wave))
 	}
 	return targets, refused
 }
@@ -104,7 +105,7 @@ func PlanFleet(rel firmward.Release, p firmward.RolloutPolicy, n int, at func(in
 		}
 		all = append(all, fit{
 			name: c.Device.Name, id: c.Device.ID, criticality: int32(c.Device.Criticality), number: int32(i), lab: c.Device.Lab, blind: unknownRollback(c.Model),
-			kind: numbered(kinds, c.Device.Model+"\x00"+c.Device.Hardware+"\x00"+c.Path), model: numbered(models, c.Device.Model),
+			kind: numbered(kinds, c.Device.Model+"\x00"+c.Device.Hardware+"\x00"+delivery(rel, p, c)), model: numbered(models, c.Device.Model),
 		})
 	}
 	slices.SortFunc(all, func(a, b fit) int {
@@ -151,10 +152,10 @@ func numbered(numbers map[string]int32, name string) int32 {
 	return n
 }
 
-func target(rel firmward.Release, c *Candidate, wave int) firmward.Target {
+func target(rel firmward.Release, p firmward.RolloutPolicy, c *Candidate, wave int) firmward.Target {
 	return firmward.Target{
 		DeviceID: c.Device.ID, Wave: wave, State: firmward.TargetPending, Model: c.Device.Model,
-		From: c.Device.Firmware, Want: rel.Version, Why: "waits for " + waveName(wave),
+		From: c.Device.Firmware, Want: rel.Version, Why: "waits for " + waveName(wave), ByHand: byHand(rel, p, c),
 	}
 }
 
@@ -177,8 +178,8 @@ func Refuse(rel firmward.Release, p firmward.RolloutPolicy, c Candidate) (code, 
 		return RefuseChannel, fmt.Sprintf("policy %s takes releases of channel %s, this one is of %s", p.Name, strings.Join(p.Channels, " or "), cmp.Or(rel.Channel, "no known channel"))
 	case p.HoldCore && d.Class.CoreNetwork() && !matures(&p, &d):
 		return RefuseCore, "core network gear is held back: it takes everything behind it down; release it by a policy of its own, or say there how long it waits (hold-back)"
-	case c.Model.MayPatch.Value == firmward.VendorMayPatch:
-		return RefuseVendor, "the vendor alone may update it: a work order goes to a person instead"
+	case c.Model.MayPatch.Value == firmward.VendorMayPatch && p.WorkOrders == 0:
+		return RefuseVendor, "the vendor alone may update it: a work order goes to a person instead (a policy with work-orders takes that into its waves)"
 	case d.Spare:
 		return RefuseSpare, "it is a spare for staging"
 	}
@@ -186,8 +187,10 @@ func Refuse(rel firmward.Release, p firmward.RolloutPolicy, c Candidate) (code, 
 		return code, why
 	}
 	switch {
-	case !c.HasDriver:
-		return RefuseDriver, "no driver can update it: a work order goes to a person instead"
+	case !c.HasDriver && p.WorkOrders == 0:
+		return RefuseDriver, "no driver can update it: a work order goes to a person instead (a policy with work-orders takes that into its waves)"
+	case rel.NoFile && p.WorkOrders == 0:
+		return RefuseFile, "firmward does not have its file: import that, or let a person bring it by a policy with work-orders"
 	case d.Network == "":
 		return RefuseUnseen, "no network shows it, so nothing can be sent or verified"
 	case p.RequireOwner && d.Owner == "":

@@ -14,11 +14,13 @@
 //   - No image is sent to a device whose battery or radio is below the limits of the policy. It is asked again, less and less often, until
 //     it has enough or is passed over.
 //   - "Accepted" is not "installed". A target succeeds only after our own look saw the same device
-//     run the wanted version with its services answering as before.
+//     run the wanted version with its services answering as before, and those directly behind it too.
 //   - Silence has a deadline and then is failure. Inconclusive pauses; it never promotes.
+//   - What no driver may or can update a person does, in the same waves and by the same rules: a work order opens when its wave does, "I begin"
+//     is asked like any start, and a look, never a word, says that it is done (person.go).
 //   - A failed canary halts. Later, failures are counted over started targets, as they are or with a confidence bound (bound.go), and
 //     absolutely; silent devices also apart.
-//   - What a wave shows too little of pauses; only a person's reason lets it pass.
+//   - What a wave shows too little of pauses; only a person's reason lets it pass. So does what the release should have closed and did not.
 //   - A withdrawn release halts every rollout that carries it, for good. Many devices of a family that fall together while nobody
 //     changes them are one event of their vendor, and halt every rollout of the family (vendor.go).
 //
@@ -35,7 +37,11 @@
 //   - No image is sent to a device that is below a limit for battery or signal, and one found there is not asked again at once.
 //   - A withdrawn image is not sent, nor one to a family that fell in one event before a person has said that it goes on.
 //   - A wave is left only by a running rollout, when all its targets have ended, soaked, and show what the policy wants to see.
+//   - A device is not verified while one directly behind it, which answered before, does not, unless that one was changed itself since.
+//   - A target says what its release closed and what is still open, and no wave with something still open is left without a person's word.
 //   - A rollout over a budget does not go on. Silence becomes failure.
+//   - No machine touches what a person updates; nobody is asked for it before its wave, nor for what was withdrawn; no word stands for a look.
+//   - Nobody is waited for longer than the policy says. Who comes late joins with a canary of its kind alone, and voids approvals.
 //   - The header counts what its targets say. Every target ends with a reason, and every rollout ends or waits for a person.
 package rollout
 
@@ -67,6 +73,9 @@ const (
 	Lost             Kind = "lost"     // a crash lost the outcome of Command
 	SoakDue          Kind = "soak-due" // look again at a device that had succeeded
 	Abandon          Kind = "abandon"  // the rollout was stopped; a target not yet touched ends
+	Ask              Kind = "ask"      // Pick chose a target that a person updates: open its work order
+	Reported         Kind = "reported" // somebody says that the work was done, see Why
+	Woke             Kind = "woke"     // a device was seen that had not answered
 )
 
 // Seen is what a look at the device found.
@@ -77,9 +86,13 @@ type Seen struct {
 	Busy        bool
 	Uncommitted bool
 	FallsBackIn time.Duration
-	Services    []firmward.ServiceState
-	Vitals      firmward.Vitals // of PreflightOK
+	Services    []firmward.ServiceState // its own, and of those directly behind it: before the start as far as they could be asked, later those that answered then
+	Closes      []string                // before the start: advisories that are open on it and that the release is to close
+	StillOpen   []string                // later: of those, what is open with Version
+	Unasked     int                     // before the start: devices behind it that nobody asked, since there are so many
+	Vitals      firmward.Vitals         // of PreflightOK
 	Note        string
+	Evidence    string // observation that carried the version
 }
 
 // Event is one thing that happened to one target.
@@ -102,6 +115,7 @@ const (
 	DoLook      Verb = "look"
 	DoCommit    Verb = "commit"
 	DoRevert    Verb = "revert"
+	DoAsk       Verb = "ask" // open the work order of a target; it has no outcome
 )
 
 // Command is one thing to do to one device. ID is unique and never reused.
@@ -119,6 +133,7 @@ type Abilities struct {
 	Exchange  time.Duration // the longest that one look may take: its answer is waited for
 	DeadMan   bool          // an uncommitted version falls back by itself
 	CanRevert bool          // the driver can go back
+	ByHand    time.Duration // how long a person may be at work on it
 }
 
 // Input is what Advance sees. Rollout and Target are changed in place.
@@ -156,8 +171,11 @@ func Advance(in *Input, out []Command) []Command {
 	if t.State.Final() && t.State != firmward.TargetSucceeded {
 		return out
 	}
+	if t.ByHand { // no machine touches it
+		in.Abilities.DeadMan, in.Abilities.CanRevert, in.Event.Seen.Uncommitted = false, false, false
+	}
 	switch in.Event.Kind {
-	case Tick, Start, SoakDue, Abandon:
+	case Tick, Start, SoakDue, Abandon, Ask, Reported, Woke:
 	default:
 		if t.Answered || in.Event.Command != t.Command || t.Command == "" {
 			return out
@@ -173,9 +191,16 @@ func Advance(in *Input, out []Command) []Command {
 	}
 	switch t.State {
 	case firmward.TargetPending:
-		if in.Event.Kind == Start {
+		switch in.Event.Kind {
+		case Start:
 			return in.start(out)
+		case Ask:
+			return in.ask(out)
 		}
+	case firmward.TargetAsked:
+		return in.asked(out)
+	case firmward.TargetAsleep:
+		in.asleep()
 	case firmward.TargetClaimed:
 		return in.claimed(out)
 	case firmward.TargetInstalling:
@@ -198,6 +223,7 @@ const asking = "asking the device before anything is sent"
 func (in *Input) start(out []Command) []Command {
 	t, r := in.Target, in.Rollout
 	t.StartedAt, t.Code, t.StartBy = in.Now, "", in.Event.StartBy
+	t.Closes, t.StillOpen = nil, nil
 	t.Deadline = in.Now.Add(r.Policy.Deadline)
 	r.Started++
 	r.InFlight++
@@ -213,7 +239,7 @@ func (in *Input) claimed(out []Command) []Command {
 	switch in.Event.Kind {
 	case PreflightOK:
 		seen := in.Event.Seen
-		t.Baseline = seen.Services
+		t.Baseline, t.Unasked = seen.Services, seen.Unasked
 		planned := t.From
 		code, why := Below(&r.Policy, seen.Vitals)
 		if seen.Version != "" {
@@ -244,18 +270,23 @@ func (in *Input) claimed(out []Command) []Command {
 			in.unstart(firmward.TargetPending, "", "the answer before the start came too late; its turn comes again")
 			return out
 		}
+		t.Closes = seen.Closes
 		t.Attempt++
 		t.LowSince = time.Time{}
+		if t.ByHand {
+			in.begun()
+			return out
+		}
 		t.State, t.Why = firmward.TargetInstalling, "the image is on its way"
 		t.Deadline = in.Now.Add(r.Policy.Deadline)
 		return in.send(DoInstall, out)
 	case PreflightRefused:
 		in.untried(firmward.TargetRefused, in.Event.Code, in.Event.Why)
 	case PreflightFailed:
-		in.untried(firmward.TargetSkipped, "not-reachable", "not reachable before the start; nothing was sent: "+in.Event.Why)
+		in.unreached("not reachable before the start; nothing was sent: " + in.Event.Why)
 	case Tick:
 		if !in.Now.Before(t.NextDue) && !in.Now.Before(t.Deadline) {
-			in.untried(firmward.TargetSkipped, "not-reachable", "did not answer before the start; nothing was sent")
+			in.unreached("did not answer before the start; nothing was sent")
 		}
 	}
 	return out
@@ -263,6 +294,9 @@ func (in *Input) claimed(out []Command) []Command {
 
 func (in *Input) installing(out []Command) []Command {
 	t := in.Target
+	if t.ByHand {
+		return in.atWork(out)
+	}
 	switch in.Event.Kind {
 	case Accepted, InstallUnknown:
 		t.State, t.Why = firmward.TargetSettling, "the device accepted; that is not yet installed"
@@ -307,6 +341,8 @@ func (in *Input) watching(out []Command) []Command {
 		return in.send(DoLook, out)
 	case Looked:
 		return in.judge(out)
+	case Woke:
+		return in.woke(out)
 	}
 	return out
 }
@@ -332,14 +368,14 @@ func (in *Input) judge(out []Command) []Command {
 	if t.State == firmward.TargetInDoubt {
 		t.State = firmward.TargetVerifying
 	}
-	if dead := worse(t.Baseline, seen.Services); dead != "" {
-		return in.deadService(dead, out)
+	if gone := worse(t.Baseline, seen.Services); gone.what != "" {
+		return in.worsened(gone, out)
 	}
 	if seen.Uncommitted {
 		t.State, t.Why = firmward.TargetCommitting, "healthy on trial; committing"
 		return in.send(DoCommit, out)
 	}
-	in.end(firmward.TargetSucceeded, "", "runs "+seen.Version+", the same device, services answer as before")
+	in.verified("runs " + seen.Version + ", the same device, " + in.works())
 	return out
 }
 
@@ -348,6 +384,8 @@ func (in *Input) oldVersion(late bool, out []Command) []Command {
 	switch {
 	case t.SawNew:
 		in.end(firmward.TargetRolledBack, "fell-back", "went back to "+seen.Version+" by itself")
+	case t.ByHand && late:
+		in.undone("runs " + seen.Version + " after the work at it")
 	case !in.before(seen.Version):
 		return in.again(late, firmward.TargetFailed, "other-version", "runs "+seen.Version+", neither the version before nor the wanted one", "runs "+seen.Version+" in between", out)
 	case t.State == firmward.TargetInDoubt && late && !seen.Busy && t.Attempt < maxAttempts:
@@ -358,31 +396,31 @@ func (in *Input) oldVersion(late bool, out []Command) []Command {
 	return out
 }
 
-// deadService decides about a device that runs the new version but whose service fails.
-func (in *Input) deadService(dead string, out []Command) []Command {
+// worsened decides about a device that runs the new version but does not serve, or does not reach what is behind it, as before.
+func (in *Input) worsened(gone loss, out []Command) []Command {
 	t, seen := in.Target, in.Event.Seen
 	grace := t.AcceptedAt.Add(3 * in.Abilities.Settle)
 	if seen.Uncommitted {
 		grace = minTime(grace, in.Now.Add(seen.FallsBackIn-in.Abilities.Settle/2))
 	}
 	if in.Now.Before(grace) {
-		t.State, t.Why = firmward.TargetVerifying, "new version; "+dead+" does not answer yet"
+		t.State, t.Why = firmward.TargetVerifying, "new version; "+gone.what+" does not answer yet"
 		t.NextDue = in.Now.Add(in.pause())
 		return out
 	}
 	switch {
 	case seen.Uncommitted:
-		t.State, t.Code, t.Why = firmward.TargetFalling, "service-dead", dead+" is dead after the update; not committed, the device will fall back by itself"
+		t.State, t.Code, t.Why = firmward.TargetFalling, gone.code, gone.what+" is "+gone.how+" after the update; not committed, the device will fall back by itself"
 		wait := seen.FallsBackIn + in.Abilities.Settle
 		t.NextDue, t.Deadline = in.Now.Add(wait), in.Now.Add(wait+in.patience())
-		in.brake(dead + " was dead after the update")
+		in.brake(gone.what + " was " + gone.how + " after the update")
 	case in.Abilities.CanRevert:
-		t.State, t.Code, t.Why = firmward.TargetFalling, "service-dead", dead+" is dead after the update; going back"
+		t.State, t.Code, t.Why = firmward.TargetFalling, gone.code, gone.what+" is "+gone.how+" after the update; going back"
 		t.Deadline = in.Now.Add(in.patience())
-		in.brake(dead + " was dead after the update")
+		in.brake(gone.what + " was " + gone.how + " after the update")
 		return in.send(DoRevert, out)
 	default:
-		in.end(firmward.TargetFailed, "service-dead", "runs "+seen.Version+", but "+dead+" is dead; the device cannot go back")
+		in.end(firmward.TargetFailed, gone.code, "runs "+seen.Version+", but "+gone.what+" is "+gone.how+"; the device cannot go back")
 	}
 	return out
 }

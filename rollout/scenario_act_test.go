@@ -63,6 +63,12 @@ func (s *scenario) act(words []string) error {
 		s.w.Drift(who, order == "runs-unseen", func(d *firmward.Device) { d.Firmware = rest })
 	case "now-is":
 		s.w.Drift(who, false, func(d *firmward.Device) { d.Model = rest })
+	case "begins": // the work at a device
+		s.w.Begin(r, rest)
+	case "works":
+		s.w.Work(r, rest)
+	case "reports":
+		s.w.Report(r, rest)
 	case "stop-all", "stop-all-end":
 		s.w.Press(who, order == "stop-all")
 	case "freeze":

@@ -160,6 +160,8 @@ func say(r *firmward.Release, words []string) error {
 		case "needs":
 			part, least, _ := strings.Cut(value, "/")
 			r.Needs = append(r.Needs, firmward.Need{Part: part, AtLeast: least})
+		case "closes":
+			r.Fixes = strings.Split(value, ",")
 		case "wipes":
 			r.WipesConfig = true
 		default:
@@ -230,7 +232,10 @@ func setPolicy(p *firmward.RolloutPolicy, key, value string) (err error) {
 		"per-site": &p.PerSite, "per-domain": &p.PerDomain, "min-battery": &p.MinBattery, "min-signal": &p.MinSignal,
 	}
 	limit := map[string]**int{"failures": &p.FailureCount, "silent": &p.SilenceCount, "inconclusive": &p.Inconclusive}
-	span := map[string]*time.Duration{"canary-soak": &p.CanarySoak, "wave-soak": &p.WaveSoak, "deadline": &p.Deadline, "commit-within": &p.CommitWithin, "approval-valid": &p.ApprovalValid, "emergency-soak": &p.EmergencySoak, "low-for": &p.LowFor}
+	span := map[string]*time.Duration{
+		"canary-soak": &p.CanarySoak, "wave-soak": &p.WaveSoak, "deadline": &p.Deadline, "commit-within": &p.CommitWithin, "approval-valid": &p.ApprovalValid, "emergency-soak": &p.EmergencySoak,
+		"work-orders": &p.WorkOrders, "wake-within": &p.WakeWithin, "low-for": &p.LowFor,
+	}
 	switch {
 	case key == "waves":
 		p.Waves = nil
@@ -332,6 +337,8 @@ func (s *scenario) addDevice(name string, words []string) error {
 			d.Runs.Variant = value
 		case "criticality":
 			d.Facts.Criticality, _ = strconv.Atoi(value)
+		case "open":
+			d.Open = strings.Split(value, ",")
 		case "battery", "signal":
 			n, err := strconv.Atoi(value)
 			if err != nil {
@@ -351,6 +358,10 @@ func (s *scenario) addDevice(name string, words []string) error {
 		case "crash-before", "crash-after", "twice", "late":
 			d.Script = append(d.Script, key+" "+value)
 		default:
+			if m, ok := sim.ParseManner(key); ok {
+				d.Manner |= m
+				continue
+			}
 			h, ok := sim.ParseHabit(key)
 			if !ok || has {
 				return fmt.Errorf("unknown device word %q", words[i])

@@ -41,6 +41,8 @@ func (in *Input) lost(out []Command) []Command {
 		return in.send(DoLook, out)
 	case firmward.TargetFalling:
 		return in.send(DoLook, out)
+	case firmward.TargetAsked:
+		return in.see(out)
 	}
 	return out
 }
@@ -49,7 +51,7 @@ func (in *Input) lost(out []Command) []Command {
 func (in *Input) abandon() {
 	t := in.Target
 	switch t.State {
-	case firmward.TargetPending:
+	case firmward.TargetPending, firmward.TargetAsked, firmward.TargetAsleep:
 		t.State, t.Code, t.Why, t.EndedAt, t.NextDue = firmward.TargetSkipped, "stopped", "the rollout ended before its turn", in.Now, time.Time{}
 	case firmward.TargetClaimed:
 		in.unstart(firmward.TargetSkipped, "stopped", "the rollout ended before anything was sent")
@@ -57,15 +59,21 @@ func (in *Input) abandon() {
 }
 
 // unstart takes a target back of which nothing was touched: it does not count as started. Nothing
-// goes back to a queue that nobody serves any more.
+// goes back to a queue that nobody serves any more, and what a person was asked to do waits for that person again.
 func (in *Input) unstart(to firmward.TargetState, code, why string) {
 	t, r := in.Target, in.Rollout
 	r.Started--
 	r.InFlight--
-	if to == firmward.TargetPending && (r.State == firmward.RolloutStopped || r.State == firmward.RolloutFinished) {
+	if to == firmward.TargetPending && t.ByHand {
+		to = firmward.TargetAsked
+	}
+	if !to.Final() && (r.State == firmward.RolloutStopped || r.State == firmward.RolloutFinished) {
 		to, code = firmward.TargetSkipped, "stopped"
 	}
 	t.State, t.Code, t.Why, t.NextDue = to, code, why, time.Time{}
+	if to.Waits() {
+		t.NextDue, t.Deadline = in.lookIn(), time.Time{}
+	}
 	if to.Final() {
 		t.EndedAt = in.Now
 	}
@@ -143,11 +151,24 @@ func (in *Input) unlooked() bool {
 
 // patience is the time in which a device must have come back.
 func (in *Input) patience() time.Duration {
-	return max(in.Rollout.Policy.Deadline, 2*in.Abilities.Settle)
+	return max(in.silence(), 2*in.Abilities.Settle)
 }
 
-// pause is the time between two looks: a quarter of the settle time, at least half a minute.
-func (in *Input) pause() time.Duration { return max(in.Abilities.Settle/4, 30*time.Second) }
+// silence is how long a device may be silent before that is failure: one that sleeps may sleep again.
+func (in *Input) silence() time.Duration {
+	if in.sleeper() {
+		return max(in.Rollout.Policy.Deadline, in.Rollout.Policy.WakeWithin)
+	}
+	return in.Rollout.Policy.Deadline
+}
+
+// pause is the time between two looks: a quarter of the settle time, at least half a minute. One that sleeps is looked at when it is seen.
+func (in *Input) pause() time.Duration {
+	if in.sleeper() && in.Now.After(in.Target.AcceptedAt.Add(in.Rollout.Policy.Deadline)) {
+		return time.Hour
+	}
+	return max(in.Abilities.Settle/4, 30*time.Second)
+}
 
 // reached reports whether got is the wanted version or, by the scheme, newer. An incomparable
 // version is never success.
@@ -169,27 +190,6 @@ func (in *Input) before(got string) bool {
 	}
 	order, _ := version.Compare(in.Abilities.Scheme, got, in.Target.From)
 	return order == version.Equal
-}
-
-// worse names the first service that answered before and does not now, or "".
-func worse(before, after []firmward.ServiceState) string {
-	for _, was := range before {
-		if was.OK && !answers(was.Probe, after) {
-			return was.Probe
-		}
-	}
-	return ""
-}
-
-// answers reports whether a probe was answered, by its last word. There are few: looking through them costs no memory.
-func answers(probe string, services []firmward.ServiceState) bool {
-	ok := false
-	for i := range services {
-		if services[i].Probe == probe {
-			ok = services[i].OK
-		}
-	}
-	return ok
 }
 
 func soak(r *firmward.Rollout) time.Duration {

@@ -54,4 +54,6 @@ func (in *Input) low(code, why string) {
 }
 
 // resting reports whether a device that was too low is not to be asked yet.
-func (s *Slot) resting() bool { return s.Local.Before(s.Target.NextDue) }
+func (s *Slot) resting() bool {
+	return s.Target.State == firmward.TargetPending && s.Local.Before(s.Target.NextDue)
+}

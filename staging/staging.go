@@ -16,6 +16,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,7 +55,8 @@ func Verdict(rel firmward.Release, reh firmward.Rehearsal, spare firmward.Device
 	case t.State == firmward.TargetSucceeded && t.Code == "already-installed":
 		v.Result, v.Why = NotStaged, "the spare ran the release already, so nothing was tested"
 	case t.State == firmward.TargetSucceeded:
-		v.Result, v.Why = weigh(checks)
+		v.Checks = append(slices.Clone(checks), remedied(t)...)
+		v.Result, v.Why = weigh(v.Checks)
 	case t.State == firmward.TargetFailed || t.State == firmward.TargetRolledBack:
 		if _, why := weigh(checks); len(checks) > 0 {
 			v.Why = why + "; " + t.Why
@@ -63,6 +65,20 @@ func Verdict(rel firmward.Release, reh firmward.Rehearsal, spare firmward.Device
 		v.Result, v.Why = NotStaged, "the spare could not be used: "+t.Why
 	}
 	return v
+}
+
+// remedied is the check of what the release was to close on the spare; there is none where that was nothing. What stays open fails no rehearsal: it says
+// nothing against the image, and the canary will ask a person whether it suffices.
+func remedied(t firmward.Target) []firmward.StagingCheck {
+	if len(t.Closes) == 0 {
+		return nil
+	}
+	c := firmward.StagingCheck{Name: "advisories", Before: "open: " + strings.Join(t.Closes, ", "), Verdict: firmward.CheckPassed, Why: "closed: " + strings.Join(t.Closed(), ", ")}
+	if len(t.StillOpen) > 0 {
+		c.After = "open: " + strings.Join(t.StillOpen, ", ")
+		c.Verdict, c.Why = firmward.CheckChanged, "still open, and the release was to close it: "+strings.Join(t.StillOpen, ", ")
+	}
+	return []firmward.StagingCheck{c}
 }
 
 // weigh sums checks up: one that failed fails the rehearsal.

@@ -170,6 +170,14 @@ func TestVerdictAndSum(t *testing.T) {
 	if v := staging.Verdict(rel, reh, spare, done, checks[:2], now); v.Result != staging.Passed {
 		t.Errorf("a change alone does not fail: %+v", v)
 	}
+	done.Closes = []string{"CVE-1", "CVE-2"}
+	if v := staging.Verdict(rel, reh, spare, done, checks[:1], now); v.Result != staging.Passed || len(v.Checks) != 2 || v.Checks[1].Verdict != firmward.CheckPassed || v.Checks[1].Why != "closed: CVE-1, CVE-2" {
+		t.Errorf("what it closed: %+v", v)
+	}
+	done.StillOpen = done.Closes[1:]
+	if v := staging.Verdict(rel, reh, spare, done, checks[:1], now); v.Result != staging.Passed || v.Checks[1].Verdict != firmward.CheckChanged || !strings.HasSuffix(v.Checks[1].Why, ": CVE-2") || !strings.Contains(v.Why, "1 found a change") {
+		t.Errorf("what stays open: %+v", v)
+	}
 	for want, results := range map[string][][]string{staging.Passed: {{"passed", "passed"}}, staging.Failed: {{"passed", "failed", "not-staged"}}, staging.NotStaged: {nil, {"passed", "not-staged"}}} {
 		for _, list := range results {
 			var vs []firmward.StagingVerdict

@@ -52,10 +52,10 @@ func (r Reader) Rollouts(ctx context.Context, want RolloutFilter, p Page) ([]fir
 	return page(ctx, r, ordered("id"), p, f, "rollout", "body", bodies[firmward.Rollout])
 }
 
-// RolloutsToEnd gives the ids of rollouts that have ended while targets still wait for their turn in them, sorted.
+// RolloutsToEnd gives the ids of rollouts that have ended while targets still wait in them, sorted.
 func (r Reader) RolloutsToEnd(ctx context.Context) ([]string, error) {
 	return list(ctx, r, texts, `SELECT id FROM rollout WHERE state IN ('stopped', 'finished')
-		AND EXISTS (SELECT 1 FROM target WHERE target.rollout = rollout.id AND target.state = 'pending') ORDER BY id`)
+		AND EXISTS (SELECT 1 FROM target WHERE target.rollout = rollout.id AND target.state IN `+unstarted+`) ORDER BY id`)
 }
 
 func texts(s scan) (v string, err error) {

@@ -22,7 +22,7 @@ func (t *Tx) PutTargets(ctx context.Context, targets []firmward.Target) error {
 	for some := range slices.Chunk(targets, targetsAtOnce) {
 		l := load{table: "target", columns: []string{"rollout", "device", "wave", "state", "in_flight", "next_due", "soaked", "body"}, keys: 2}
 		for _, g := range some {
-			l.rows = append(l.rows, []any{g.RolloutID, g.DeviceID, g.Wave, g.State, g.State.InFlight(), dueAt(g.NextDue), !g.SoakedAt.IsZero(), js{g}})
+			l.rows = append(l.rows, []any{g.RolloutID, g.DeviceID, g.Wave, g.State, g.State.InFlight() || g.State.Waits(), dueAt(g.NextDue), !g.SoakedAt.IsZero(), js{g}})
 		}
 		if err := t.fold(ctx, l); err != nil {
 			return err
@@ -67,10 +67,13 @@ func (r Reader) Targets(ctx context.Context, rollout string, want TargetFilter, 
 	return page(ctx, r, ordered("device"), p, f, "target", "body", bodies[firmward.Target])
 }
 
-// Waiting gives up to n targets of a rollout that wait for their turn, of any wave.
+// Waiting gives up to n targets of a rollout that wait: for their turn, of any wave, for a person, or to wake.
 func (r Reader) Waiting(ctx context.Context, rollout string, n int) ([]firmward.Target, error) {
-	return list(ctx, r, bodies[firmward.Target], "SELECT body FROM target WHERE rollout = $1 AND state = 'pending' ORDER BY wave, device LIMIT $2", rollout, n)
+	return list(ctx, r, bodies[firmward.Target], "SELECT body FROM target WHERE rollout = $1 AND state IN "+unstarted+" ORDER BY state, device LIMIT $2", rollout, n)
 }
+
+// unstarted are the states in which nothing was sent to a device and nothing is under way.
+const unstarted = "('pending', 'waiting-for-person', 'waiting-for-wake')"
 
 // WaitingTargets gives up to n targets of a wave that wait for their turn, by device, from after a device on.
 func (r Reader) WaitingTargets(ctx context.Context, rollout string, wave int, after string, n int) ([]firmward.Target, error) {
@@ -78,7 +81,7 @@ func (r Reader) WaitingTargets(ctx context.Context, rollout string, wave int, af
 		"SELECT body FROM target WHERE rollout = $1 AND wave = $2 AND state = 'pending' AND device > $3 ORDER BY device LIMIT $4", rollout, wave, after, n)
 }
 
-// DueTargets gives up to n targets in flight of a rollout that are due at now, the longest due first.
+// DueTargets gives up to n targets of a rollout, in flight or waiting for a person or to wake, that are due at now, the longest due first.
 func (r Reader) DueTargets(ctx context.Context, rollout string, now time.Time, n int) ([]firmward.Target, error) {
 	return list(ctx, r, bodies[firmward.Target],
 		"SELECT body FROM target WHERE rollout = $1 AND in_flight = 1 AND next_due BETWEEN 1 AND $2 ORDER BY next_due LIMIT $3", rollout, now, n)
@@ -91,14 +94,14 @@ func (r Reader) SoakTargets(ctx context.Context, rollout string, wave int, now t
 		WHERE rollout = $1 AND wave = $2 AND state = 'succeeded' AND soaked = 0 AND next_due <= $3 ORDER BY next_due LIMIT $4`, rollout, wave, now, n)
 }
 
-// NextTarget is when the first target in flight of a rollout is due; zero: none is.
+// NextTarget is when the first target of a rollout is due, in flight or waiting for a person or to wake; zero: none is.
 func (r Reader) NextTarget(ctx context.Context, rollout string) (time.Time, error) {
 	var due time.Time
 	_, err := r.row(ctx, "SELECT COALESCE(MIN(next_due), 0) FROM target WHERE rollout = $1 AND in_flight = 1 AND next_due > 0", args(rollout), timeInto{&due})
 	return due, err
 }
 
-// Unended reports whether a wave has a target that waits or is in flight.
+// Unended reports whether a wave has a target that waits for its turn, and one that is in flight or waits for a person or to wake.
 func (r Reader) Unended(ctx context.Context, rollout string, wave int) (waits, flies bool, err error) {
 	err1 := firstOf(ctx, r, &waits, "SELECT 1 FROM target WHERE rollout = $1 AND wave = $2 AND state = 'pending' LIMIT 1", rollout, wave)
 	err2 := firstOf(ctx, r, &flies, "SELECT 1 FROM target WHERE rollout = $1 AND wave = $2 AND in_flight = 1 LIMIT 1", rollout, wave)

@@ -98,6 +98,12 @@ func (m Map) Dark(device string) []string { return m.reach(m.down, device) }
 // Carriers lists every device that must run for device to be in sight, sorted; device itself is not in it.
 func (m Map) Carriers(device string) []string { return m.reach(m.up, device) }
 
+// Below lists the devices that hang directly on device, sorted; device itself is not in it.
+func (m Map) Below(device string) []string { return m.direct(m.down, device) }
+
+// Above lists the devices that device hangs on directly, sorted; device itself is not in it.
+func (m Map) Above(device string) []string { return m.direct(m.up, device) }
+
 // Depth is the number of devices between this one and the farthest that hangs on it: 0 for a leaf.
 // A circle counts each member once.
 func (m Map) Depth(device string) int {
@@ -207,7 +213,15 @@ func (m *Map) know(name string) {
 
 func (m Map) reach(e edges, device string) []string {
 	var room [64]int32
-	all := m.spread(e, m.of(device), room[:0])
+	return m.named(m.spread(e, m.of(device), room[:0]))
+}
+
+func (m Map) direct(e edges, device string) []string {
+	return slices.DeleteFunc(m.named(e.of(m.of(device))), func(other string) bool { return other == device })
+}
+
+// named gives the names of some devices, each once, sorted.
+func (m Map) named(all []int32) []string {
 	if len(all) == 0 {
 		return nil // as most
 	}
@@ -216,7 +230,7 @@ func (m Map) reach(e edges, device string) []string {
 		out[k] = m.names[i]
 	}
 	slices.Sort(out)
-	return out
+	return slices.Compact(out)
 }
 
 // spread appends every device that edges lead to from one, that one left out.

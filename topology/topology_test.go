@@ -27,6 +27,12 @@ func TestMap(t *testing.T) {
 			t.Errorf("group of %s is %q", d, m.Group(d))
 		}
 	}
+	if got := m.Below("router"); !slices.Equal(got, []string{"switch"}) {
+		t.Errorf("directly below the router: %v", got)
+	}
+	if got := m.Above("cam"); !slices.Equal(got, []string{"poe", "switch"}) || m.Above("router") != nil || m.Below("nobody") != nil || !slices.Equal(m.Below("x"), m.Above("x")) {
+		t.Errorf("directly above the camera: %v", got)
+	}
 	if m.Group("cam") != "" || len(m.Dark("far")) != 0 || m.Depth("x") != 1 || len(topology.Map{}.Dark("z")) != 0 {
 		t.Error("no group without twins, no darkness by a shared medium, circles end")
 	}
@@ -97,6 +103,11 @@ func TestTangled(t *testing.T) {
 			}
 			if m.Depth(d) != len(m.Dark(d)) || m.Group(d) != firstOf(d, m.Twins(d)) {
 				t.Fatalf("round %d: depth %d of %v, group %q of %v", round, m.Depth(d), m.Dark(d), m.Group(d), m.Twins(d))
+			}
+			for _, up := range m.Above(d) {
+				if up == d || !slices.Contains(m.Carriers(d), up) || !slices.Contains(m.Below(up), d) {
+					t.Fatalf("round %d: %s is directly above %s, whose carriers are %v", round, up, d, m.Carriers(d))
+				}
 			}
 			for _, up := range m.Carriers(d) {
 				if !slices.Contains(m.Dark(up), d) {

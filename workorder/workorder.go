@@ -48,6 +48,35 @@ func Refresh(w firmward.WorkOrder, want string) (firmward.WorkOrder, bool) {
 	return w, true
 }
 
+// Follow brings a work order of a rollout to where the target stands that it is for. evidence is the observation that a look carried; empty:
+// there was none. changed tells whether it did.
+func Follow(w firmward.WorkOrder, t firmward.Target, evidence string, now time.Time) (out firmward.WorkOrder, changed bool) {
+	out = w
+	out.Why = t.Why
+	if evidence != "" {
+		out.Evidence = evidence
+	}
+	switch {
+	case t.State == firmward.TargetSucceeded:
+		out.State = firmward.WorkDone
+	case t.State.Final():
+		out.State = firmward.WorkVoid
+	case w.State == firmward.WorkReported && t.Code == firmward.CodeNotDone:
+		out.State = firmward.WorkNotYet
+	}
+	if out.State != w.State && (out.State == firmward.WorkDone || out.State == firmward.WorkVoid) {
+		out.ClosedAt = now
+	}
+	return out, out.State != w.State || out.Why != w.Why
+}
+
+// Join makes an open work order part of a rollout.
+func Join(w firmward.WorkOrder, t firmward.Target) firmward.WorkOrder {
+	w.RolloutID, w.Want, w.Due = t.RolloutID, t.Want, t.WaitsTo
+	w.Title = w.Instruction.Title + " to " + t.Want
+	return w
+}
+
 // Kind picks the kind of work for an update by who may patch the model.
 func Kind(m firmward.Model) string {
 	if m.MayPatch.Value == firmward.VendorMayPatch || m.Mechanism.Value == string(firmward.ByVendorService) {

@@ -19,9 +19,10 @@ import (
 
 // LabCmd is about simulated devices.
 type LabCmd struct {
-	Serve LabServeCmd `cmd:"" help:"Run simulated devices on loopback sockets."`
-	Fault LabFaultCmd `cmd:"" help:"Let a simulated device fail."`
-	Image LabImageCmd `cmd:"" help:"Make firmware for a simulated device, to try updates with."`
+	Serve   LabServeCmd   `cmd:"" help:"Run simulated devices on loopback sockets."`
+	Fault   LabFaultCmd   `cmd:"" help:"Let a simulated device fail."`
+	Install LabInstallCmd `cmd:"" help:"Be the person at a simulated device."`
+	Image   LabImageCmd   `cmd:"" help:"Make firmware for a simulated device, to try updates with."`
 }
 
 // LabControl is where the lab is steered.
@@ -109,38 +110,71 @@ func (c *LabFaultCmd) Run(ctx context.Context, a *app) error {
 	if (c.Fault == "") != c.Clear {
 		return usageError("say which fault, or --clear")
 	}
-	method, body := http.MethodDelete, []byte(nil)
+	method, order := http.MethodDelete, any(nil)
 	if !c.Clear {
-		method = http.MethodPost
-		var err error
-		if body, err = json.Marshal(map[string]string{"fault": c.Fault}); err != nil {
-			return err
+		method, order = http.MethodPost, map[string]string{"fault": c.Fault}
+	}
+	f, err := c.steer(ctx, method, c.Device, "faults", order)
+	if err != nil {
+		return err
+	}
+	return a.say(map[string]any{"device": c.Device, "faults": append([]string{}, f.Faults...)}, fmt.Sprintf("%s has now: %s", c.Device, join(f.Faults)))
+}
+
+// labAnswer is what the lab says of a device that it was told something about.
+type labAnswer struct {
+	Error  string   `json:"error"`
+	Faults []string `json:"faults"`
+}
+
+// steer tells the running lab what happens to a device.
+func (c LabControl) steer(ctx context.Context, method, device, what string, order any) (answer labAnswer, err error) {
+	var body []byte
+	if order != nil {
+		if body, err = json.Marshal(order); err != nil {
+			return answer, err
 		}
 	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+c.Control+"/lab/devices/"+url.PathEscape(c.Device)+"/faults", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+c.Control+"/lab/devices/"+url.PathEscape(device)+"/"+what, bytes.NewReader(body))
 	if err != nil {
-		return usageError("--control wants an address with a port")
+		return answer, usageError("--control wants an address with a port")
 	}
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return &firmward.Error{Code: firmward.Unavailable, Message: "no lab answers at " + c.Control + ": start 'firmward lab serve'", Err: errors.Unwrap(err)}
+		return answer, &firmward.Error{Code: firmward.Unavailable, Message: "no lab answers at " + c.Control + ": start 'firmward lab serve'", Err: errors.Unwrap(err)}
 	}
 	defer resp.Body.Close()
-	var answer struct {
-		Error  string   `json:"error"`
-		Faults []string `json:"faults"`
-	}
 	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&answer); err != nil {
-		return fmt.Errorf("read the lab's answer: %w", err)
+		return answer, fmt.Errorf("read the lab's answer: %w", err)
 	}
 	switch {
 	case resp.StatusCode == http.StatusNotFound:
-		return firmward.Errorf(firmward.NotFound, answer.Error)
+		return answer, firmward.Errorf(firmward.NotFound, answer.Error)
 	case resp.StatusCode >= 300:
-		return firmward.Errorf(firmward.Invalid, answer.Error)
+		return answer, firmward.Errorf(firmward.Invalid, answer.Error)
 	}
-	return a.say(map[string]any{"device": c.Device, "faults": append([]string{}, answer.Faults...)}, fmt.Sprintf("%s has now: %s", c.Device, join(answer.Faults)))
+	return answer, nil
+}
+
+// LabInstallCmd is the person at a simulated device.
+type LabInstallCmd struct {
+	Device  string `arg:"" help:"Device of the lab: a printer, a pump or a plug."`
+	Version string `arg:"" help:"Version that is installed."`
+	LabControl
+}
+
+// Help gives examples.
+func (LabInstallCmd) Help() string {
+	return "What a person does with a stick, the service tool or the vendor's app, to try work orders with.\n\n" + examples("firmward lab install printer-1 20240912")
+}
+
+// Run carries it out.
+func (c *LabInstallCmd) Run(ctx context.Context, a *app) error {
+	if _, err := c.steer(ctx, http.MethodPost, c.Device, "install", map[string]string{"version": c.Version}); err != nil {
+		return err
+	}
+	return a.say(map[string]string{"device": c.Device, "version": c.Version}, fmt.Sprintf("%s restarts into %s.", c.Device, c.Version))
 }
 
 // LabImageCmd makes firmware that simulated devices take.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -30,7 +31,8 @@ type ReleasesCmd struct {
 
 // ReleasesImportCmd imports a firmware file.
 type ReleasesImportCmd struct {
-	File     string   `arg:"" type:"existingfile" help:"The file as the vendor publishes it."`
+	File     string   `arg:"" optional:"" type:"existingfile" help:"The file as the vendor publishes it."`
+	NoFile   bool     `help:"Firmward does not get the file: only people bring this release."`
 	Vendor   string   `help:"Vendor." placeholder:"VENDOR"`
 	Model    []string `help:"Exact model name; may be repeated." sep:"none" placeholder:"MODEL"`
 	Hardware []string `help:"Exact hardware revision, or * if the vendor does not tell them apart; may be repeated." sep:"none" placeholder:"REVISION"`
@@ -63,6 +65,8 @@ func (ReleasesImportCmd) Help() string {
 		"    --origin https://www.axis.com/support/firmware --sha256 …",
 		"firmward releases import new.bin --vendor BD --model 'Alaris 8015' \\",
 		"    --hardware '*' --version 12.3.1 --min-from 12.1.1 --origin 'BD service'",
+		"firmward releases import --no-file --vendor BD --model 'Alaris 8015' \\",
+		"    --hardware '*' --version 12.3.1 --origin 'BD service brings it'",
 		"firmward releases import os.npk --vendor MikroTik --model RB750 \\",
 		"    --hardware arm --version 7.12 --needs bootloader=6.49 --origin vendor")
 }
@@ -80,24 +84,39 @@ func (c *ReleasesImportCmd) Run(ctx context.Context, a *app) error {
 		}
 		published = at.Format(time.RFC3339)
 	}
-	f, err := os.Open(c.File)
-	if err != nil {
-		return err
+	var file io.Reader = strings.NewReader("")
+	switch {
+	case c.NoFile == (c.File != ""):
+		return usageError("give the file, or --no-file if only people bring this release")
+	case c.File != "":
+		f, err := os.Open(c.File)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		file = f
 	}
-	defer f.Close()
 	q := values("published", published, "name", filepath.Base(c.File), "vendor", c.Vendor, "version", c.Version, "minFrom", c.MinFrom, "family", c.Family,
 		"channel", c.Channel, "origin", c.Origin, "signed", c.Signed, "sha256", c.SHA256, "notes", c.Notes)
 	q["model"], q["hardware"], q["fixes"] = c.Model, c.Hardware, c.Fixes
+	if c.NoFile {
+		q.Set("noFile", "true")
+		q.Del("name")
+	}
 	c.way(q)
 	var r httpapi.Release
-	if err := a.client.do(ctx, call{method: http.MethodPost, path: "/releases", query: q, body: f, bodyType: "application/octet-stream", out: &r}); err != nil {
+	if err := a.client.do(ctx, call{method: http.MethodPost, path: "/releases", query: q, body: file, bodyType: "application/octet-stream", out: &r}); err != nil {
 		return err
 	}
 	if done, err := a.asJSON(r); done {
 		return err
 	}
-	fmt.Fprintf(a.out, "%s: %s for %s, hardware %s, %d bytes, sha256 %s\nNow: firmward rollout plan %s\n", r.ID, r.Version,
-		strings.Join(r.Models, ", "), strings.Join(r.Hardware, ", "), r.Size, r.SHA256, r.ID)
+	what := fmt.Sprintf("%d bytes, sha256 %s", r.Size, r.SHA256)
+	if c.NoFile {
+		what = "no file: a person brings it"
+	}
+	fmt.Fprintf(a.out, "%s: %s for %s, hardware %s, %s\nNow: firmward rollout plan %s\n", r.ID, r.Version,
+		strings.Join(r.Models, ", "), strings.Join(r.Hardware, ", "), what, r.ID)
 	return nil
 }
 

@@ -285,6 +285,11 @@ func printRollout(a *app, d httpapi.RolloutDetail) {
 	if r.Started > 0 {
 		a.para(0, fmt.Sprintf("So far %d started: %d succeeded, %d failed, %d under way.", r.Started, r.Succeeded, r.Failed, r.InFlight))
 	}
+	for _, g := range d.Targets {
+		if len(g.StillOpen) > 0 {
+			a.para(0, fmt.Sprintf("%s runs %s, and this is still open on it: %s.", g.Device, g.Want, strings.Join(g.StillOpen, ", ")))
+		}
+	}
 	if !strings.HasPrefix(r.ID, "stage-") { // a rehearsal is the staging
 		a.para(0, "Staging: "+known(r.Staging))
 	}

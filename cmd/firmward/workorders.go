@@ -11,6 +11,7 @@ import (
 // WorkordersCmd is about what people have to do.
 type WorkordersCmd struct {
 	List   WorkordersListCmd   `cmd:"" default:"withargs" help:"List work orders."`
+	Begin  WorkordersBeginCmd  `cmd:"" help:"Say that the work begins, and hear whether it may."`
 	Done   WorkordersDoneCmd   `cmd:"" help:"Say that one was done; then a probe looks."`
 	Assign WorkordersAssignCmd `cmd:"" help:"Give one to somebody."`
 }
@@ -50,6 +51,38 @@ func orNobody(s string) string {
 		return "nobody yet"
 	}
 	return s
+}
+
+// WorkordersBeginCmd begins the work of an order.
+type WorkordersBeginCmd struct {
+	ID string `arg:"" help:"Work order."`
+}
+
+// Help gives examples.
+func (WorkordersBeginCmd) Help() string {
+	return "In a rollout this is asked like any start: window, freezes, what hangs on the device and what stands in for it. While the work goes on, firmward changes none of those.\n\n" +
+		examples("firmward workorders begin wo-abc")
+}
+
+// Run carries it out.
+func (c *WorkordersBeginCmd) Run(ctx context.Context, a *app) error {
+	var w httpapi.WorkOrder
+	if err := a.client.post(ctx, "/workorders/"+url.PathEscape(c.ID)+"/begin", nil, &w); err != nil {
+		return err
+	}
+	if done, err := a.asJSON(w); done {
+		return err
+	}
+	a.para(0, fmt.Sprintf("%s, %s: begin. Say when it is done: firmward workorders done %[1]s", w.ID, w.Device))
+	if i := w.Instruction; i != nil {
+		for n, step := range i.Steps {
+			a.para(2, fmt.Sprintf("%d. %s", n+1, step))
+		}
+		if i.Never != "" {
+			a.para(2, "Never: "+i.Never)
+		}
+	}
+	return nil
 }
 
 // WorkordersDoneCmd reports a work order as done.

@@ -33,11 +33,13 @@ func (w *World) apply(r *Run, s *slot, ev rollout.Event) {
 	if s.State != before.State {
 		r.dirty = true
 		w.changed(r, s, before)
+		w.worksFrom(r, s, before.State)
+		w.wakes(r, s)
 	}
 	if r.State != was {
 		w.steered(r, was)
 	}
-	if due := s.NextDue; s.State.InFlight() && !due.IsZero() && !due.Equal(before.NextDue) {
+	if due := s.NextDue; (s.State.InFlight() || s.State.Waits()) && !due.IsZero() && !due.Equal(before.NextDue) {
 		w.At(due, func() { w.up(func() { w.tick(r, s) }) })
 	} else if s.State == firmward.TargetSucceeded && !due.IsZero() && !due.Equal(before.NextDue) {
 		w.At(due, func() { r.dirty = true })
@@ -65,7 +67,7 @@ func (w *World) issue(s *slot, c rollout.Command) {
 
 // tick tells the engine that time passed, as often as it asks for it.
 func (w *World) tick(r *Run, s *slot) {
-	if s.State.InFlight() && !s.NextDue.IsZero() && !s.NextDue.After(w.Now) {
+	if (s.State.InFlight() || s.State.Waits()) && !s.NextDue.IsZero() && !s.NextDue.After(w.Now) {
 		w.apply(r, s, rollout.Event{Kind: rollout.Tick})
 	}
 }
@@ -75,7 +77,7 @@ func tally(c *rollout.WaveCount, t *firmward.Target, n int) {
 	switch {
 	case t.State == firmward.TargetPending:
 		c.Pending += n
-	case t.State.InFlight():
+	case t.State.InFlight(), t.State.Waits():
 		c.InFlight += n
 	default:
 		c.Ended += n
@@ -123,6 +125,10 @@ func (w *World) claim(r *Run, s *slot, was firmward.TargetState) {
 // command carries one command out after its time, with the trouble that chance or the device's
 // script has for it.
 func (w *World) command(r *Run, s *slot, c rollout.Command) {
+	if c.Verb == rollout.DoAsk { // saved with the decision
+		w.asked(r, s)
+		return
+	}
 	took := s.dev.pace(c.Verb)
 	trouble := s.dev.trouble(c.Verb)
 	if trouble == "" {
@@ -165,6 +171,9 @@ func (w *World) perform(r *Run, s *slot, c rollout.Command) rollout.Event {
 	if s.Command != c.ID || s.Answered {
 		return rollout.Event{Kind: rollout.NotSent, Why: "superseded"}
 	}
+	if s.ByHand && c.Verb != rollout.DoPreflight && c.Verb != rollout.DoLook {
+		w.fail("%s is told to %s, and a person alone may update it", s.DeviceID, c.Verb)
+	}
 	if c.Verb == rollout.DoInstall {
 		switch {
 		case w.StopAll:
@@ -180,9 +189,11 @@ func (w *World) perform(r *Run, s *slot, c rollout.Command) rollout.Event {
 		w.installing(r, s)
 	}
 	was := s.dev.darkTo
-	s.dev.image = w.fate(r.Release, s.dev)
+	s.dev.image, s.dev.cut = w.fate(r.Release, s.dev), w.cut(s.DeviceID)
 	died := s.dev.diesAt
 	ev := s.dev.do(c.Verb, r.Release.Version, r.Policy.CommitWithin, w.Now)
+	w.askBehind(r, s, &ev)
+	w.assess(r, s, &ev)
 	if s.dev.darkTo.After(was) {
 		w.darken(s.dev)
 	}

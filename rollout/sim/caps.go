@@ -13,8 +13,7 @@ func (w *World) planned(r *Run, order []string) {
 	if !w.Check {
 		return
 	}
-	type kind struct{ model, hardware, path string }
-	canaries, seen := map[kind]int{}, map[string]bool{}
+	canaries, seen := map[breed]int{}, map[string]bool{}
 	for i, wave := range r.waves {
 		models := map[string]int{}
 		for _, s := range wave {
@@ -26,7 +25,7 @@ func (w *World) planned(r *Run, order []string) {
 			if !r.Release.FitsModel(f.Model) || !r.Release.FitsHardware(f.Hardware) {
 				w.fail("%s is planned for an image that is not for it", f.ID)
 			}
-			switch k := (kind{f.Model, f.Hardware, s.dev.Path}); {
+			switch k := s.dev.breed(); {
 			case i == 0:
 				canaries[k]++
 			case canaries[k] != 1:

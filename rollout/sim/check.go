@@ -136,6 +136,10 @@ func (w *World) changed(r *Run, s *slot, before firmward.Target) {
 		if !s.dev.sawNew && s.Code != "already-installed" {
 			w.fail("%s succeeded, but no look ever saw the new version at work", s.DeviceID)
 		}
+		w.remedied(s)
+		if len(s.missing) > 0 && s.Code != "already-installed" {
+			w.fail("%s is verified, and %v directly behind it answered before and does not now", s.DeviceID, s.missing)
+		}
 	case firmward.TargetFailed, firmward.TargetRolledBack:
 		if s.Wave == 0 && r.State == firmward.RolloutRunning {
 			w.fail("canary %s failed and the rollout goes on", s.DeviceID)
@@ -172,6 +176,8 @@ func (w *World) gated(r *Run, wave int, was firmward.RolloutState) {
 			w.fail("wave %d was left while %s is %s", wave, s.DeviceID, s.State)
 		case s.State == firmward.TargetSucceeded && s.SoakedAt.IsZero():
 			w.fail("wave %d was left before %s was looked at after its soak", wave, s.DeviceID)
+		case s.State == firmward.TargetSucceeded && len(s.missing) > 0:
+			w.fail("wave %d was left, and %v directly behind %s answered before and does not now", wave, s.missing, s.DeviceID)
 		case wave == 0 && (s.State == firmward.TargetSkipped || s.State == firmward.TargetRefused):
 			w.fail("canary %s was never tried and the rollout went on", s.DeviceID)
 		case s.State == firmward.TargetFailed || s.State == firmward.TargetRolledBack:
@@ -195,12 +201,15 @@ func (w *World) check() {
 	}
 	busy, groups := map[string]string{}, map[string]string{}
 	for _, r := range w.runs {
-		var started, good, bad, silent, untried, flying int
+		var started, good, bad, silent, untried, flying, open int
 		for _, wave := range r.waves {
 			for _, s := range wave {
 				switch s.State {
 				case firmward.TargetSucceeded:
 					good++
+					if s.Wave == r.Wave && s.Code == rollout.StillOpen {
+						open++
+					}
 				case firmward.TargetFailed, firmward.TargetRolledBack:
 					bad++
 					if s.Code == "silent" || s.Code == "not-reachable" {
@@ -210,6 +219,9 @@ func (w *World) check() {
 					if s.Code != "stopped" && s.Code != rollout.RefuseDrifted {
 						untried++
 					}
+				}
+				if s.State.Waits() && w.Now.After(s.WaitsTo.Add(patience+w.outage(s.WaitsTo))) {
+					w.fail("%s is %s long after its time", s.DeviceID, s.State)
 				}
 				if !s.State.InFlight() {
 					continue
@@ -234,8 +246,8 @@ func (w *World) check() {
 		if r.Started != started || r.Succeeded != good || r.Failed != bad || r.InFlight != flying {
 			w.fail("%s counts started %d succeeded %d failed %d in flight %d, its targets say %d %d %d %d", r.ID, r.Started, r.Succeeded, r.Failed, r.InFlight, started, good, bad, flying)
 		}
-		if r.Silent != silent || r.Inconclusive != untried || r.Streak != r.streak {
-			w.fail("%s counts silent %d inconclusive %d in a row %d, its targets say %d %d %d", r.ID, r.Silent, r.Inconclusive, r.Streak, silent, untried, r.streak)
+		if r.Silent != silent || r.Inconclusive != untried || r.Streak != r.streak || r.StillOpen != open {
+			w.fail("%s counts silent %d inconclusive %d in a row %d still open %d, its targets say %d %d %d %d", r.ID, r.Silent, r.Inconclusive, r.Streak, r.StillOpen, silent, untried, r.streak, open)
 		}
 		if own := r.Policy.CanaryInFlight; r.Wave == 0 && own > 0 && flying > own {
 			w.fail("%s changes %d canaries at once, their cap is %d", r.ID, flying, own)
@@ -269,7 +281,7 @@ func (w *World) Stuck() error {
 		for _, wave := range r.waves {
 			for _, s := range wave {
 				switch {
-				case s.State.InFlight():
+				case s.State.InFlight(), s.State.Waits():
 					return fmt.Errorf("%s: %s is %s for ever (%s)", r.ID, s.dev, s.State, s.Why)
 				case over && !s.State.Final():
 					return fmt.Errorf("%s is %s and %s is still %s", r.ID, r.State, s.DeviceID, s.State)

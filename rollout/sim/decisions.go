@@ -70,12 +70,15 @@ func follow(list []string, next string) []string {
 	return append(list, next)
 }
 
+// beside is what people do and firmward decides nothing about.
+var beside = map[string]bool{"worked-on": true, "visited": true, "not-yet": true}
+
 // hear takes what a world tells of its rollout and its devices.
 func (d *Decisions) hear(w *World, who, what, why string) {
 	switch {
 	case who == run:
 		d.Header(what)
-	case w.devices[who] == nil || what == "!" || what == "waits" || strings.HasPrefix(what, "refused "): // persons, troubles, reasons
+	case w.devices[who] == nil || what == "!" || what == "waits" || beside[what] || strings.HasPrefix(what, "refused "): // persons, troubles, reasons
 	case what == ">":
 		d.Order(who, rollout.Verb(why))
 	default:

@@ -39,19 +39,21 @@ const (
 	Minimal                       // takes a small image first and by itself the wanted one after it; PowerCut hits it in between
 	DiesLate                      // dies three days after the update
 	Skewed                        // its clock is wrong: it says five minutes more than it has until it falls back
+	LosesChild                    // with the new version it does not reach the first device behind it
+	StaysOpen                     // the new version does not close what it should
 	BatteryLow                    // its battery is nearly empty; it is charged some time after it was asked first
 	BatteryFlat                   // the same, and nobody ever charges it
 	WeakSignal                    // it hardly hears its network; somebody mends that some time after it was asked first
 	OutOfRange                    // the same, and nobody ever does
 )
 
-// dealt is how many habits the dice of random fleets deal: those before the battery. See lows.
+// dealt is how many habits the dice deal out to fleets made by chance. Later ones have dice of their own, so that a seed stays what it was.
 const dealt = 23
 
 var habits = [...]string{
 	"unreachable", "unfit", "refuses", "unsent", "breaks-off", "nothing", "old-version", "silent", "dead-service", "dead-man",
 	"way-back", "no-hold", "commit-fails", "no-fall", "stranger", "mute", "dies", "slow", "bricks", "power-cut", "minimal", "dies-late", "skewed",
-	"battery-low", "battery-flat", "weak-signal", "out-of-range",
+	"loses-child", "stays-open", "battery-low", "battery-flat", "weak-signal", "out-of-range",
 }
 
 // ParseHabit finds a habit by its name.
@@ -83,6 +85,8 @@ type Device struct {
 	Facts  firmward.Device
 	Runs   upgrade.State // its variant and the versions of its parts
 	Habit  Habit
+	Manner Manner
+	Open   []string // advisories that are open on it
 	Script []string // trouble with its next commands, as "crash-after install"; each is used once
 
 	Path    string // delivery path of its images
@@ -106,10 +110,13 @@ type Device struct {
 	trial    bool
 	fallAt   time.Time
 	darkTo   time.Time
+	awakeTo  time.Time // until when a sleeper stays awake, whatever its hours
 	diesAt   time.Time
 	touched  bool // an installation was taken
 	fell     bool // it went back by itself to what it ran before
 	dead     bool // its service
+	cuts     bool // it does not reach the first device behind it
+	cut      bool // the one before it does not reach it
 	busyTo   time.Time
 	healsAt  time.Time      // when its battery is charged, or its radio hears again; zero: nobody has asked it yet
 	boot     time.Duration  // until it is back; 0: bootTime
@@ -132,7 +139,7 @@ func (d *Device) candidate() rollout.Candidate {
 		c.Device = d.Facts
 		return c
 	}
-	return rollout.Candidate{Device: d.Facts, Model: card, HasDriver: true, Runs: d.Runs, Path: d.Path, Staging: d.Verdict, Held: d.Held}
+	return rollout.Candidate{Device: d.Facts, Model: card, HasDriver: !d.Manner.has(ByHand), Runs: d.Runs, Path: d.Path, Staging: d.Verdict, Held: d.Held}
 }
 
 func (d *Device) held() rollout.Held {
@@ -146,7 +153,7 @@ func (d *Device) abilities() rollout.Abilities {
 	if d.Able != nil {
 		return *d.Able
 	}
-	return rollout.Abilities{Settle: 5 * time.Minute, DeadMan: d.Habit&DeadMan != 0, CanRevert: d.Habit&WayBack != 0}
+	return rollout.Abilities{Settle: 5 * time.Minute, ByHand: 2 * time.Hour, DeadMan: d.Habit&DeadMan != 0, CanRevert: d.Habit&WayBack != 0}
 }
 
 func (d *Device) is(h Habit) bool { return (d.Habit|d.got)&h != 0 }
@@ -174,25 +181,27 @@ func (d *Device) pace(v rollout.Verb) time.Duration {
 func (d *Device) pass(now time.Time) {
 	if d.trial && !d.fallAt.IsZero() && !now.Before(d.fallAt) && !d.is(NoFall) {
 		d.Facts.Firmware, d.before = d.before, ""
-		d.trial, d.dead, d.fell = false, false, true
+		d.trial, d.dead, d.cuts, d.fell = false, false, false, true
 		d.darkTo = d.fallAt.Add(bootTime)
 	}
 	if d.halfway != "" && !d.wholeAt.IsZero() && !now.Before(d.wholeAt) {
-		d.Facts.Firmware, d.halfway, d.dead = d.aim, "", d.is(DeadService)
+		d.Facts.Firmware, d.halfway, d.dead, d.cuts = d.aim, "", d.is(DeadService), d.is(LosesChild)
 	}
 }
 
-func (d *Device) reachable(now time.Time) bool { return !d.dark(now) && !now.Before(d.darkTo) }
+func (d *Device) reachable(now time.Time) bool {
+	return !d.dark(now) && !now.Before(d.darkTo) && !d.cut && !d.asleep(now)
+}
 
 // dark reports whether the device will never answer again by itself.
 func (d *Device) dark(now time.Time) bool {
 	return d.gone || d.is(Unreachable) || d.touched && d.is(Silent) && !d.fell || !d.diesAt.IsZero() && !now.Before(d.diesAt)
 }
 
-// lost reports whether the device is worse than before for good: it never answers again, or serves no more, and has no way back of its own.
+// lost reports whether the device is worse than before for good: it never answers again, or does not serve all that it served, and has no way back of its own.
 func (d *Device) lost(now time.Time) bool {
 	back := d.trial && !d.is(NoFall) || d.is(WayBack) && d.before != ""
-	return d.dark(now) && !d.Habit.has(Unreachable) || d.dead && !back || d.halfway != "" && d.wholeAt.IsZero()
+	return d.dark(now) && !d.Habit.has(Unreachable) || (d.dead || d.cuts) && !back || d.halfway != "" && d.wholeAt.IsZero()
 }
 
 func (h Habit) has(o Habit) bool { return h&o != 0 }
@@ -209,7 +218,7 @@ func (d *Device) do(v rollout.Verb, want string, commitWithin time.Duration, now
 		case d.is(Unfit):
 			return rollout.Event{Kind: rollout.PreflightRefused, Code: "driver-refused", Why: "the driver says no"}
 		}
-		d.alive = !d.dead
+		d.alive, d.awakeTo = !d.dead, now.Add(wakeTime)
 		if d.healsAt.IsZero() {
 			d.healsAt = now.Add(healTime)
 		}
@@ -231,7 +240,7 @@ func (d *Device) do(v rollout.Verb, want string, commitWithin time.Duration, now
 			return rollout.Event{Kind: rollout.RevertFailed, Why: "the device did not take it"}
 		}
 		d.Facts.Firmware, d.before = d.before, ""
-		d.dead, d.trial = false, false
+		d.dead, d.cuts, d.trial = false, false, false
 		d.darkTo = now.Add(bootTime)
 		return rollout.Event{Kind: rollout.Reverted}
 	}
@@ -276,7 +285,7 @@ func (d *Device) install(want string, commitWithin time.Duration, now time.Time)
 	if d.is(Slow) {
 		boot = 20 * time.Minute
 	}
-	d.darkTo, d.busyTo = now.Add(boot), now.Add(boot)
+	d.darkTo, d.busyTo, d.awakeTo = now.Add(boot), now.Add(boot), now.Add(boot+wakeTime)
 	slots := d.is(DeadMan | WayBack)
 	switch {
 	case d.is(Bricks), d.is(PowerCut) && !d.is(Minimal) && !slots:
@@ -291,7 +300,7 @@ func (d *Device) install(want string, commitWithin time.Duration, now time.Time)
 		d.busyTo = now.Add(2 * boot)
 	default:
 		d.before, d.Facts.Firmware = d.Facts.Firmware, want
-		d.dead = d.is(DeadService)
+		d.dead, d.cuts = d.is(DeadService), d.is(LosesChild)
 		if d.trial = d.is(DeadMan); d.trial {
 			d.fallAt = now.Add(boot + commitWithin)
 		}

@@ -29,7 +29,7 @@ func (w *World) Drift(id string, unseen bool, change func(*firmward.Device)) {
 func (w *World) learn(d *Device) {
 	for _, r := range w.runs {
 		s, ok := r.byID[d.Facts.ID]
-		if !ok || s.State != firmward.TargetPending {
+		if !ok || s.State != firmward.TargetPending && !s.State.Waits() {
 			continue
 		}
 		before, was, void := s.Target, r.State, r.Void
@@ -37,7 +37,7 @@ func (w *World) learn(d *Device) {
 		w.engine.drift(&r.Rollout, &s.Target, d.Facts, w.Now)
 		tally(&r.counts[s.Wave], &s.Target, 1)
 		over := was == firmward.RolloutFinished || was == firmward.RolloutStopped
-		if !over && (before.From != d.Facts.Firmware || before.Model != d.Facts.Model) {
+		if !over && (before.From != d.Facts.Firmware && before.State == firmward.TargetPending || before.Model != d.Facts.Model) {
 			r.yes = nil
 		}
 		if s.State != before.State {

@@ -20,10 +20,11 @@ type engine struct {
 	events  func([]rollout.Fallen, map[string]int, rollout.Claims, topology.Map, time.Time) []rollout.VendorEvent
 	halt    func(rollout.VendorEvent, *firmward.Rollout) bool
 	recall  func(*firmward.Rollout, string) bool
+	join    func(firmward.Release, *firmward.Rollout, []rollout.Candidate, map[rollout.Breed]bool) ([]firmward.Target, []rollout.Refusal)
 }
 
 var sound = engine{
 	plan: rollout.Plan, pick: rollout.Pick, gate: rollout.Gate, advance: rollout.Advance, drift: rollout.Drift,
 	crashed: func(*World, *slot) {}, // the store keeps everything
-	events:  rollout.VendorEvents, halt: rollout.VendorEvent.Halt, recall: rollout.Withdraw,
+	events:  rollout.VendorEvents, halt: rollout.VendorEvent.Halt, recall: rollout.Withdraw, join: rollout.Join,
 }

@@ -73,6 +73,9 @@ func (w *World) shown(r *Run, wave int) {
 	}
 	healthy := 0
 	for _, s := range r.waves[wave] {
+		if s.unremedied() {
+			w.fail("wave %d was left, %v is open on %s, and nobody has said that it goes on", wave, s.closes, s.DeviceID)
+		}
 		if s.State == firmward.TargetSucceeded && !s.SoakedAt.IsZero() {
 			healthy++
 		}

@@ -144,6 +144,7 @@ func (w *World) sweep() {
 	for _, id := range w.everyone() {
 		d := w.devices[id]
 		d.pass(w.Now)
+		d.cut = false // whom the one before it does not reach has not fallen by itself
 		fell, seen := w.fallen[id]
 		switch well := d.reachable(w.Now) && !d.dead; {
 		case well || d.Habit.has(Unreachable):

@@ -10,14 +10,26 @@ import (
 
 // Random makes a small fleet with troubled devices, one or two rollouts, a policy, a topology and
 // persons who steer at odd times. Everything follows from the seed.
-func Random(seed uint64, begin time.Time) *World { return random(seed, begin, sound) }
+func Random(seed uint64, begin time.Time, cast Cast) *World { return random(seed, begin, cast, sound) }
 
-func random(seed uint64, begin time.Time, e engine) *World {
+// Cast says who takes part in a fleet that is made from a seed.
+type Cast int
+
+// The casts.
+const (
+	Everyone Cast = iota
+	Machines      // no device that a person updates, none that sleeps, none that comes late: as fleets were at first
+)
+
+func random(seed uint64, begin time.Time, cast Cast, e engine) *World {
 	w := New(begin, seed)
-	w.Check, w.engine = true, e
+	w.Check, w.engine, w.cast = true, e, cast
 	w.Odds = Odds{CrashBefore: w.dice("before", 60), CrashAfter: w.dice("after", 60), Twice: w.dice("twice", 60), Late: w.dice("late", 40), Kill: max(0, w.dice("kill", 160)-80)}
-	order := w.settlers()
-	rel := firmward.Release{ID: "rel-2", Family: "f", Models: []string{"M0", "M1"}, Hardware: [][]string{{"*"}, {"*"}, {"h0"}, {"h0", "h1"}}[w.dice("revisions", 4)], Version: "2.0.0"}
+	order, late := w.settlers(), []string(nil)
+	if n := w.dice("late", 6); len(order) > n+2 && cast == Everyone { // the last ones are not there yet
+		order, late = order[:len(order)-n], order[len(order)-n:]
+	}
+	rel := firmward.Release{ID: "rel-2", Family: "f", Models: []string{"M0", "M1"}, Hardware: [][]string{{"*"}, {"*"}, {"h0"}, {"h0", "h1"}}[w.dice("revisions", 4)], Version: "2.0.0", Fixes: fixes}
 	w.trouble("", "2.0.0", 4000)
 	w.persons(w.Plan("ro1", "anna", rel, w.policy("one"), order), "one", 4000)
 	if w.dice("second rollout", 3) == 0 {
@@ -26,6 +38,9 @@ func random(seed uint64, begin time.Time, e engine) *World {
 		}
 		w.persons(w.Plan("ro2", "dora", rel, w.policy("two"), order), "two", 4000)
 	}
+	if len(late) > 0 {
+		w.At(begin.Add(time.Duration(w.dice("late at", 3000))*time.Minute), func() { w.Arrive(late...) })
+	}
 	w.beside("", order, 3000)
 	if w.dice("zone", 2) == 0 {
 		w.Zone = zones[w.dice("which zone", len(zones))]
@@ -33,6 +48,9 @@ func random(seed uint64, begin time.Time, e engine) *World {
 	w.stops("", 3000)
 	return w
 }
+
+// fixes is what releases of fleets made by chance are to close.
+var fixes = []string{"CVE-1", "CVE-2"}
 
 // settlers makes a small fleet with its topology, and gives the ids of its devices.
 func (w *World) settlers() []string {
@@ -49,10 +67,20 @@ func (w *World) settlers() []string {
 			Site: fmt.Sprintf("s%d", w.dice(id+"site", 2)),
 		}, Path: []string{"push", "pull"}[w.dice(id+"path", 4)/3]}
 		w.mature(d, w.Now)
+		d.Open = fixes[:w.dice(id+"open", len(fixes)+1)]
 		if w.dice(id+"bad", 100) < bad {
 			d.Habit = 1<<w.dice(id+"habit", dealt) | 1<<w.dice(id+"second", dealt)
 		}
+		if w.dice(id+"loses", 8) == 0 {
+			d.Habit |= LosesChild
+		}
+		if w.dice(id+"stays open", 16) == 0 {
+			d.Habit |= StaysOpen
+		}
 		d.Habit |= Habit(w.dice(id+"dead-man", 2)) * DeadMan
+		if d.Manner = w.manner(id); d.Manner.has(ByHand) {
+			d.Path = "person"
+		}
 		w.Put(d)
 		if i > 0 && w.dice(id+"behind", 4) == 0 {
 			relations = append(relations, firmward.Relation{From: id, To: order[w.dice(id+"gateway", i)], Kind: firmward.Behind})
@@ -68,6 +96,25 @@ func (w *World) settlers() []string {
 	w.Topo = topology.New(relations)
 	w.lows("", order)
 	return order
+}
+
+// manner deals how a device and its person are: in every second fleet some are updated by hand, in every fourth some sleep.
+func (w *World) manner(id string) (m Manner) {
+	if w.cast == Machines {
+		return 0
+	}
+	if w.dice("hands", 4) > 1 && w.dice(id+"hand", 3) == 0 {
+		m = ByHand
+		for i := 1; i <= 4; i++ { // Idle to Careless
+			if w.dice(id+manners[i], 5) == 0 {
+				m |= 1 << i
+			}
+		}
+	}
+	if w.dice("sleepers", 4) == 0 && w.dice(id+"sleeps", 3) == 0 {
+		m |= Sleeper
+	}
+	return m
 }
 
 // trouble lets an image be flawed, and vendors do what vendors do within so many minutes. name goes before the names of the dice.
@@ -90,6 +137,9 @@ func (w *World) trouble(name, version string, minutes int) {
 			f.Dies = at("date")
 		}
 		w.Flaws = append(w.Flaws, f)
+	}
+	if roll("stays open", 10) == 0 {
+		w.Flaws = append(w.Flaws, Flaw{Model: model, Version: version, Habit: StaysOpen})
 	}
 	hits := func(d firmward.Device) bool { return model == "" || d.Model == model }
 	if roll("content", 8) == 0 {

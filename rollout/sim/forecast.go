@@ -114,6 +114,7 @@ type Outcome struct {
 // waits for them at once.
 func (c Case) Play(seed uint64) Outcome {
 	if c.Size() > checked {
+		c.Policy.WorkOrders, c.Policy.WakeWithin = 0, 0 // played without people and sleep: who depends on them is told as left out
 		return c.playLarge(seed)
 	}
 	return c.playSmall(seed)
@@ -148,8 +149,11 @@ func (c Case) playSmall(seed uint64) Outcome {
 		id := k.Candidate.Device.ID
 		order[i] = id
 		able, cand := k.Abilities, k.Candidate
-		d := &Device{Facts: k.Candidate.Device, Candidate: &cand, Able: &able, Zone: k.Zone, Freezes: k.Freezes, Habit: c.habit(w, id)}
+		d := &Device{Facts: k.Candidate.Device, Candidate: &cand, Able: &able, Zone: k.Zone, Freezes: k.Freezes, Habit: c.habit(w, id), Open: c.Release.Fixes}
 		d.asked, d.sent, d.boot = w.paces(&k)
+		if !cand.HasDriver || cand.Model.MayPatch.Value == firmward.VendorMayPatch {
+			d.Manner |= ByHand
+		}
 		if able.DeadMan {
 			d.Habit |= DeadMan
 		}
@@ -196,7 +200,7 @@ func (w *World) sum(r *Run, out *Outcome) {
 		for _, s := range wave {
 			out.States[s.State]++
 			switch s.State {
-			case firmward.TargetPending:
+			case firmward.TargetPending, firmward.TargetAsked, firmward.TargetAsleep:
 				out.Waits[s.Why]++
 			case firmward.TargetFailed, firmward.TargetRolledBack:
 				out.Bad++

@@ -15,7 +15,7 @@ import (
 func Generated(n int, seed uint64, p firmward.RolloutPolicy, begin time.Time) Case {
 	g := &generated{n: n, dice: World{Seed: seed}}
 	c := Case{
-		Release: firmward.Release{ID: "rel-generated", Family: "generated", Hardware: []string{"*"}, Version: "2.0.0"},
+		Release: firmward.Release{ID: "rel-generated", Family: "generated", Hardware: []string{"*"}, Version: "2.0.0", Fixes: []string{"what it mends"}},
 		Policy:  p, Begin: begin, made: g,
 	}
 	for m := range min(40, 1+n/50) {
@@ -27,7 +27,7 @@ func Generated(n int, seed uint64, p firmward.RolloutPolicy, begin time.Time) Ca
 	var ids strings.Builder
 	ids.Grow(n * idLength)
 	for i := range n {
-		fmt.Fprintf(&ids, "device-%07d", i)
+		fmt.Fprintf(&ids, idPrefix+"%07d", i)
 	}
 	g.ids = ids.String()
 	c.Release.Models = g.models
@@ -38,7 +38,8 @@ func Generated(n int, seed uint64, p firmward.RolloutPolicy, begin time.Time) Ca
 const (
 	perSite   = 200
 	perRouter = 50
-	idLength  = len("device-0000000")
+	idPrefix  = "device-"
+	idLength  = len(idPrefix + "0000000")
 )
 
 // generated makes each device when it is asked for: a million of them would not fit.

@@ -64,6 +64,10 @@ type large struct {
 	fallen     map[int32]rollout.Fallen
 	tally      [13]int   // targets by state
 	lastGood   time.Time // when a target of the open wave succeeded last
+	behind     behind
+	target0    firmward.Target // of the event at hand
+	input      rollout.Input
+	commands   [1]rollout.Command
 	violations error
 }
 
@@ -73,7 +77,8 @@ func (c Case) playLarge(seed uint64) Outcome {
 		c: c, dice: World{Seed: seed}, fleet: c.crowd(), now: c.Begin, ended: c.Begin, said: newTexts(), sum: sha256.New(), down: map[string]int{}, nights: map[int64]bool{},
 		claims: rollout.Claims{Device: map[string]string{}, Group: map[string]string{}, Model: map[string]int{}, Site: map[string]int{}, Domain: map[string]int{}},
 		parked: map[string]*places{}, freed: map[int32]string{}, shopOf: map[hoursKey]int{}, openDue: map[int64]bool{}, fallen: map[int32]rollout.Fallen{},
-		out: Outcome{Seed: seed, Refused: map[string]int{}, States: map[firmward.TargetState]int{}, Waits: map[string]int{}},
+		behind: behind{mute: map[int32][]string{}, missing: map[int32]bool{}},
+		out:    Outcome{Seed: seed, Refused: map[string]int{}, States: map[firmward.TargetState]int{}, Waits: map[string]int{}},
 	}
 	l.plan()
 	if l.run.Total > 0 {
@@ -116,6 +121,7 @@ func (l *large) plan() {
 		k := l.fleet.known(int32(i))
 		l.hours(k)
 		l.all[i].habit = c.habit(&l.dice, k.Candidate.Device.ID)
+		l.behind.cutters = l.behind.cutters || l.all[i].habit.has(LosesChild)
 	}
 	waits := make([]text, l.run.Waves)
 	for w := range waits {

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/firmward/firmward"
@@ -23,18 +24,21 @@ func verbNumber(v rollout.Verb) uint8 {
 func (l *large) apply(i int32, ev rollout.Event) {
 	r, was := &l.all[i], l.run.State
 	before, whyBefore, dueBefore, soakedBefore := r.at(), r.why, r.due, r.is.has(soaked)
-	t := l.target(i, r)
+	t := &l.target0 // one for all: millions of them would keep the collector busy
+	*t = l.target(i, r)
+	if ev.Kind == rollout.Looked {
+		t.Baseline = append(slices.Clip(t.Baseline), l.behind.before...)
+	}
 	count := &l.counts[r.wave]
-	tally(count, &t, -1)
+	tally(count, t, -1)
 	l.tally[r.state]--
 	if ev.Kind != rollout.Tick && ev.Kind != rollout.Start && ev.Kind != rollout.SoakDue {
 		ev.Command = current
 	}
-	in := rollout.Input{Now: l.now, Rollout: &l.run, Target: &t, Abilities: l.fleet.able(i), Event: ev}
-	var room [1]rollout.Command
-	commands := rollout.Advance(&in, room[:0])
-	l.keep(&t, r)
-	tally(count, &t, 1)
+	l.input = rollout.Input{Now: l.now, Rollout: &l.run, Target: t, Abilities: l.fleet.able(i), Event: ev}
+	commands := rollout.Advance(&l.input, l.commands[:0])
+	l.keep(t, r)
+	tally(count, t, 1)
 	l.tally[r.state]++
 	l.claim(i, before, t.State)
 	if t.State != before || r.why != whyBefore && t.State != firmward.TargetPending {
@@ -48,7 +52,7 @@ func (l *large) apply(i int32, ev rollout.Event) {
 	}
 	if t.State != before {
 		l.dirty = true
-		l.changed(i, &t, before)
+		l.changed(i, t, before)
 	}
 	if l.run.State != was {
 		l.steered(was)
@@ -81,7 +85,9 @@ func (l *large) end(h happening) {
 		l.sending(h.device, r)
 	}
 	dark, dies := r.dark, r.dies
-	ev := l.act(r, v)
+	ev := l.act(h.device, r, v)
+	l.askBehind(h.device, &ev)
+	l.assess(r, &ev)
 	if v == rollout.DoInstall && r.habit&^(DeadMan|WayBack) != 0 {
 		l.odd = append(l.odd, h.device)
 	}
@@ -128,6 +134,7 @@ func (l *large) claim(i int32, was, is firmward.TargetState) {
 	group := l.c.Topo.Group(d.ID)
 	if n > 0 {
 		l.claims.Device[d.ID] = l.run.ID
+		l.itself(d.ID)
 	} else {
 		delete(l.claims.Device, d.ID)
 	}

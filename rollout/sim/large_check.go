@@ -85,6 +85,8 @@ func (l *large) changed(i int32, t *firmward.Target, before firmward.TargetState
 		l.fail("%s went from %s to %s", t.DeviceID, before, t.State)
 	case t.State == firmward.TargetSucceeded && !r.is.has(looked) && t.Code != "already-installed":
 		l.fail("%s succeeded, but no look ever saw the new version at work", t.DeviceID)
+	case t.State == firmward.TargetSucceeded && l.behind.missing[i] && t.Code != "already-installed":
+		l.fail("%s is verified, and one directly behind it answered before and does not now", t.DeviceID)
 	case t.Wave == 0 && (t.State == firmward.TargetFailed || t.State == firmward.TargetRolledBack) && l.run.State == firmward.RolloutRunning:
 		l.fail("canary %s failed and the rollout goes on", t.DeviceID)
 	case t.State.Final() && t.Why == "" || t.State.InFlight() && t.NextDue.IsZero():
@@ -107,6 +109,8 @@ func (l *large) left(wave int, was firmward.RolloutState) {
 			l.fail("wave %d was left while %s is %s", wave, l.fleet.id(i), t.at())
 		case t.at() == firmward.TargetSucceeded && !t.is.has(soaked):
 			l.fail("wave %d was left before %s was looked at after its soak", wave, l.fleet.id(i))
+		case t.at() == firmward.TargetSucceeded && (t.habit | t.got).has(StaysOpen) && len(l.c.Release.Fixes) > 0 && t.is.has(sent) && r.State != firmward.RolloutFinished:
+			l.fail("wave %d was left, and what the release should have closed is open on %s", wave, l.fleet.id(i))
 		}
 	}
 	soak := r.Policy.WaveSoak

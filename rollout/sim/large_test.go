@@ -28,6 +28,14 @@ func TestLarge(t *testing.T) {
 			p.FailureBudget = 90
 			c.Faults = []Fault{{Dies, .3}, {DiesLate, .5}}
 		},
+		"children lost": func(p *firmward.RolloutPolicy, c *Case) {
+			p.FailureBudget, p.FailureFloor = 90, 90
+			c.Faults = []Fault{{LosesChild, .5}, {Unreachable, .1}, {Dies, .1}, {Minimal | LosesChild, .2}}
+		},
+		"stays open": func(p *firmward.RolloutPolicy, c *Case) {
+			p.FailureBudget, p.FailureFloor = 90, 90
+			c.Faults = []Fault{{StaysOpen, .05}, {Minimal | StaysOpen, .05}, {DeadService | StaysOpen, .05}, {Dies, .1}}
+		},
 		"odd": func(p *firmward.RolloutPolicy, c *Case) {
 			p.FailureBudget, p.FailureFloor = 90, 90
 			for i := range habits {

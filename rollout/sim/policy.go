@@ -44,6 +44,16 @@ func (w *World) policy(name string) firmward.RolloutPolicy {
 		from := w.Now.Add(time.Duration(roll("frozen", 3000)) * time.Minute)
 		p.Freezes = []firmward.Freeze{{Name: "freeze", From: from.Format(time.RFC3339), To: from.Add(time.Duration(1+roll("thaw", 1500)) * time.Minute).Format(time.RFC3339)}}
 	}
+	if w.cast == Machines {
+		return p
+	}
+	if w.dice("hands", 4) > 1 {
+		p.WorkOrders = time.Duration(1+roll("work orders", 14)) * 12 * time.Hour
+	}
+	p.LateJoin = roll("late ones", 2) == 0
+	if roll("waits", 3) == 0 {
+		p.WakeWithin = time.Duration(1+roll("wake", 6)) * 8 * time.Hour
+	}
 	return p
 }
 

@@ -41,6 +41,7 @@ const (
 	looked // a look really saw the wanted version
 	sent   // an image was sent to it
 	fellBack
+	losesChild
 )
 
 func (m mark) has(o mark) bool { return m&o != 0 }
@@ -135,7 +136,7 @@ func (l *large) target(i int32, r *record) firmward.Target {
 		t.SoakedAt = l.c.Begin // when is of no account
 	}
 	if r.is.has(asked) {
-		t.Baseline = service(r.is.has(wasUp))
+		t.Baseline, t.Closes = service(r.is.has(wasUp)), l.c.Release.Fixes // as all that the release closes is open on every device
 	}
 	if r.seq > 0 {
 		t.Command = current
@@ -157,8 +158,11 @@ func (l *large) keep(t *firmward.Target, r *record) {
 }
 
 // act lets the device of a record do what a verb says.
-func (l *large) act(r *record, v rollout.Verb) rollout.Event {
+func (l *large) act(i int32, r *record, v rollout.Verb) rollout.Event {
 	d := l.device(r)
+	if l.behind.cutters {
+		d.cut = l.cut(l.fleet.id(i))
+	}
 	ev := d.do(v, l.c.Release.Version, l.c.Policy.CommitWithin, l.now)
 	l.rest(&d, r)
 	return ev
@@ -166,7 +170,7 @@ func (l *large) act(r *record, v rollout.Verb) rollout.Event {
 
 func (l *large) device(r *record) Device {
 	d := Device{
-		Habit: r.habit, got: r.got, gone: r.is.has(gone), trial: r.is.has(trial), touched: r.is.has(touched), dead: r.is.has(dead), alive: r.is.has(alive), sawNew: r.is.has(looked),
+		Habit: r.habit, got: r.got, gone: r.is.has(gone), trial: r.is.has(trial), touched: r.is.has(touched), dead: r.is.has(dead), cuts: r.is.has(losesChild), alive: r.is.has(alive), sawNew: r.is.has(looked),
 		darkTo: instant(r.dark), fallAt: instant(r.then), diesAt: instant(r.dies), aim: l.c.Release.Version, before: l.said.all[r.before],
 		boot: millis(r.boot), fell: r.is.has(fellBack),
 	}
@@ -204,6 +208,7 @@ func (l *large) rest(d *Device, r *record) {
 	r.is.set(trial, d.trial)
 	r.is.set(touched, d.touched)
 	r.is.set(dead, d.dead)
+	r.is.set(losesChild, d.cuts)
 	r.is.set(alive, d.alive)
 	r.is.set(looked, d.sawNew)
 	r.is.set(halfway, d.halfway != "")

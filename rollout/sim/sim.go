@@ -4,7 +4,7 @@
 // around a store and real devices: it saves what Advance decides, carries commands out on simulated
 // devices, and hands their outcomes back, also lost, repeated and late. After every step the
 // invariants of a rollout are checked against the simulated truth (see check.go); that they catch what they
-// should is shown by engines with deliberate bugs (bug_test.go). Devices have habits (device.go), images have flaws and vendors push, strike and
+// should is shown by engines with deliberate bugs (bug_test.go). Devices have habits (device.go), people and sleep their manners (person.go), images have flaws and vendors push, strike and
 // withdraw (flaw.go), firmward is killed after any write (kill.go); a fleet lives through a year of all that (year.go). A forecast over a large
 // fleet is played with less of a shell (large.go). Everything follows from the world's content
 // and one seed, so a failure can be repeated by its seed alone.
@@ -60,6 +60,7 @@ type World struct {
 	PeakDown int // most devices that were dark at one time, those behind them included
 
 	engine     engine
+	cast       Cast
 	devices    map[string]*Device
 	ids        []string // of devices, sorted; see everyone
 	runs       []*Run
@@ -100,8 +101,15 @@ type Run struct {
 // slot is one target with its device.
 type slot struct {
 	firmward.Target
-	dev   *Device
-	lowAt time.Time // when it was found too low last
+	dev      *Device
+	visits   int       // of its person, in vain
+	careless bool      // its person was there and did nothing
+	alarmed  bool      // firmward hears when it wakes
+	lowAt    time.Time // when it was found too low last
+
+	closes  []string // what is open on it and its release is to close
+	carried []string // devices directly behind it that answered before the start
+	missing []string // of these: those that were silent when it was looked at last, and were not changed themselves since
 }
 
 // item is one thing that happens at a time.
@@ -295,5 +303,5 @@ func over(r *Run) bool {
 }
 
 func (s *slot) untouched() bool {
-	return s.State == firmward.TargetPending || s.State == firmward.TargetClaimed
+	return s.State == firmward.TargetPending || s.State == firmward.TargetClaimed || s.State.Waits()
 }

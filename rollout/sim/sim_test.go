@@ -17,8 +17,8 @@ import (
 var begin = time.Date(2026, 3, 2, 18, 0, 0, 0, time.UTC)
 
 // play runs one random fleet through four troubled days and then to its end.
-func play(seed uint64, trace func(at time.Time, who, what, why string)) error {
-	w := sim.Random(seed, begin)
+func play(seed uint64, cast sim.Cast, trace func(at time.Time, who, what, why string)) error {
+	w := sim.Random(seed, begin, cast)
 	if trace != nil {
 		w.Trace = func(who, what, why string) { trace(w.Now, who, what, why) }
 	}
@@ -36,7 +36,7 @@ func TestFleets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := play(seed, func(at time.Time, who, what, why string) {
+		if err := play(seed, sim.Everyone, func(at time.Time, who, what, why string) {
 			fmt.Printf("%s  %-5s %-12s %s\n", at.Format("02 15:04:05"), who, what, why)
 		}); err != nil {
 			t.Error(err)
@@ -56,7 +56,7 @@ func TestFleets(t *testing.T) {
 		if bad.Load() >= 5 {
 			return
 		}
-		if err := play(seed, nil); err != nil {
+		if err := play(seed, sim.Everyone, nil); err != nil {
 			t.Errorf("seed %d: %v (FIRMWARD_SIM_SEED=%d go test -run TestFleets ./rollout/sim)", seed, err, seed)
 			bad.Add(1)
 		}
@@ -85,7 +85,7 @@ var keptFleets = []uint64{19004, 62973}
 
 func TestKeptFleets(t *testing.T) {
 	for _, seed := range keptFleets {
-		if err := play(seed, nil); err != nil {
+		if err := play(seed, sim.Machines, nil); err != nil {
 			t.Errorf("seed %d: %v", seed, err)
 		}
 	}

@@ -87,7 +87,7 @@ func (w *World) startPage(r *Run, page []*slot) (left []*slot, full bool) {
 	var slots []rollout.Slot
 	for _, s := range page {
 		if s.State == firmward.TargetPending {
-			slots = append(slots, rollout.Slot{Target: s.Target, Candidate: s.dev.candidate(), Local: w.local(s.dev), Freezes: w.freezes(s.dev), Group: w.Topo.Group(s.DeviceID)})
+			slots = append(slots, w.slot(s))
 		}
 	}
 	picks, not := w.engine.pick(&r.Rollout, slots, w.claims, w.Topo, w.StopAll)
@@ -109,10 +109,18 @@ func (w *World) startPage(r *Run, page []*slot) (left []*slot, full bool) {
 			left = append(left, r.byID[p.Target.DeviceID])
 			continue
 		}
-		w.started(r, p)
-		w.apply(r, r.byID[p.Target.DeviceID], rollout.Begin(p))
+		ev := rollout.Begin(p)
+		if ev.Kind == rollout.Start {
+			w.started(r, p)
+		}
+		w.apply(r, r.byID[p.Target.DeviceID], ev)
 	}
 	return left, full
+}
+
+// slot is a target as Pick sees it.
+func (w *World) slot(s *slot) rollout.Slot {
+	return rollout.Slot{Target: s.Target, Candidate: s.dev.candidate(), Local: w.local(s.dev), Freezes: w.freezes(s.dev), Group: w.Topo.Group(s.DeviceID)}
 }
 
 func (w *World) tell(who, what, why string) {

@@ -34,9 +34,9 @@ const (
 // days and press the red button, vendors who strike, push and withdraw, a firmward that crashes, and answers that come twice, late or
 // never. Every invariant is checked after every step, and at the end of each month that nothing hangs: what people resume
 // again and again, and then stop, is over. Lost devices are replaced by new ones with the version of the month.
-func Year(seed uint64, begin time.Time) (Lived, error) {
+func Year(seed uint64, begin time.Time, cast Cast) (Lived, error) {
 	w := New(begin, seed)
-	w.Check = true
+	w.Check, w.cast = true, cast
 	order := w.settlers()
 	if w.dice("zone", 2) == 0 {
 		w.Zone = zones[w.dice("which zone", len(zones))]
@@ -65,7 +65,7 @@ func (w *World) month(m int, order []string, l *Lived) error {
 	w.luck(name, order)
 	version := fmt.Sprintf("%d.0.0", m+2)
 	rel := firmward.Release{
-		ID: "rel-" + version, Family: "f", Models: []string{"M0", "M1"}, Version: version,
+		ID: "rel-" + version, Family: "f", Models: []string{"M0", "M1"}, Version: version, Fixes: fixes,
 		Hardware: [][]string{{"*"}, {"*"}, {"h0"}, {"h0", "h1"}}[roll("revisions", 4)],
 	}
 	const busy = restDay * 24 * 60
@@ -154,6 +154,12 @@ func (w *World) luck(name string, order []string) {
 		if w.dice(name+id+"bad", 100) < bad {
 			d.Habit |= 1<<w.dice(name+id+"habit", dealt) | 1<<w.dice(name+id+"second", dealt)
 		}
+		if w.dice(name+id+"loses", 16) == 0 {
+			d.Habit |= LosesChild
+		}
+		if w.dice(name+id+"stays open", 24) == 0 {
+			d.Habit |= StaysOpen
+		}
 	}
 	w.lows(name, order)
 }
@@ -173,11 +179,11 @@ func (w *World) replace(id, version string, l *Lived) {
 	switch {
 	case facts.Model != "M0" && facts.Model != "M1":
 		facts.Model = "M0"
-	case !lost && !d.dead && !d.trial:
+	case !lost && !d.dead && !d.cuts && !d.trial:
 		d.flashes, d.unread, d.touched = nil, "", false
 		return
 	}
 	facts.Firmware = version
 	delete(w.fallen, id)
-	w.devices[id] = &Device{Facts: facts, Habit: d.Habit, Path: d.Path}
+	w.devices[id] = &Device{Facts: facts, Habit: d.Habit, Manner: d.Manner, Path: d.Path, Open: d.Open}
 }

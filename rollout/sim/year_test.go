@@ -16,7 +16,7 @@ var kept = []uint64{249, 461, 734}
 
 func TestKeptYears(t *testing.T) {
 	for _, seed := range kept {
-		if _, err := sim.Year(seed, begin); err != nil {
+		if _, err := sim.Year(seed, begin, sim.Machines); err != nil {
 			t.Errorf("seed %d: %v", seed, err)
 		}
 	}
@@ -41,7 +41,7 @@ func TestFleetYears(t *testing.T) {
 	var sum sim.Lived
 	var lock sync.Mutex
 	all(from, fleets, func(seed uint64) {
-		lived, err := sim.Year(seed, begin)
+		lived, err := sim.Year(seed, begin, sim.Everyone)
 		lock.Lock()
 		defer lock.Unlock()
 		sum.Add(lived)

@@ -21,14 +21,15 @@ func devicesOf(targets []firmward.Target) (out []string) {
 // counted: what is counted and found by index is what a walk over all targets gives.
 func counted(t *testing.T, s *store.Store) {
 	ctx := t.Context()
-	states := []firmward.TargetState{firmward.TargetPending, firmward.TargetVerifying, firmward.TargetSucceeded, firmward.TargetSucceeded, firmward.TargetFailed, firmward.TargetInstalling, firmward.TargetPending}
+	states := []firmward.TargetState{firmward.TargetPending, firmward.TargetVerifying, firmward.TargetSucceeded, firmward.TargetSucceeded, firmward.TargetFailed, firmward.TargetInstalling, firmward.TargetPending, firmward.TargetAsked, firmward.TargetAsleep}
+	runs := func(s firmward.TargetState) bool { return s.InFlight() || s.Waits() } // a clock runs for it
 	var all []firmward.Target
 	for i := range 60 {
 		g := firmward.Target{RolloutID: "r1", DeviceID: fmt.Sprintf("d%02d", i), Wave: i % 3, State: states[i%len(states)]}
 		if g.State == firmward.TargetSucceeded && i%2 == 0 {
 			g.NextDue = t0.Add(time.Hour) // it is being looked at
 		}
-		if g.State.InFlight() && i%4 != 0 {
+		if runs(g.State) && i%4 != 0 {
 			g.NextDue = t0.Add(time.Duration(60-i) * time.Minute)
 		}
 		if i%len(states) == 2 {
@@ -48,7 +49,7 @@ func counted(t *testing.T, s *store.Store) {
 				continue
 			}
 			want[store.WaveCount{State: g.State, Soaked: !g.SoakedAt.IsZero()}]++
-			waits, flies = waits || g.State == firmward.TargetPending, flies || g.State.InFlight()
+			waits, flies = waits || g.State == firmward.TargetPending, flies || runs(g.State)
 			switch {
 			case g.State == firmward.TargetPending:
 				pending = append(pending, g.DeviceID)
@@ -78,7 +79,7 @@ func counted(t *testing.T, s *store.Store) {
 	var first time.Time
 	late := 0
 	for _, g := range all {
-		if !g.State.InFlight() {
+		if !runs(g.State) {
 			continue
 		}
 		if !g.NextDue.IsZero() && (first.IsZero() || g.NextDue.Before(first)) {
@@ -113,13 +114,16 @@ func ending(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	write(t, s, func(tx *store.Tx) error {
 		var errs []error
-		for id, state := range map[string]firmward.RolloutState{"a": firmward.RolloutStopped, "b": firmward.RolloutFinished, "c": firmward.RolloutRunning, "d": firmward.RolloutStopped} {
+		for id, state := range map[string]firmward.RolloutState{"a": firmward.RolloutStopped, "b": firmward.RolloutFinished, "c": firmward.RolloutRunning, "d": firmward.RolloutStopped, "e": firmward.RolloutStopped, "f": firmward.RolloutStopped} {
 			_, err := tx.PutRollout(ctx, firmward.Rollout{ID: id, State: state})
 			errs = append(errs, err, tx.PutTarget(ctx, firmward.Target{RolloutID: id, DeviceID: "1", State: firmward.TargetPending}))
 		}
-		return errors.Join(append(errs, tx.PutTarget(ctx, firmward.Target{RolloutID: "d", DeviceID: "1", State: firmward.TargetSkipped}))...)
+		for id, state := range map[string]firmward.TargetState{"d": firmward.TargetSkipped, "e": firmward.TargetAsked, "f": firmward.TargetAsleep} {
+			errs = append(errs, tx.PutTarget(ctx, firmward.Target{RolloutID: id, DeviceID: "1", State: state}))
+		}
+		return errors.Join(errs...)
 	})
-	diff(t, "to end", []string{"a", "b"}, must[[]string](t)(s.RolloutsToEnd(ctx)))
+	diff(t, "to end", []string{"a", "b", "e", "f"}, must[[]string](t)(s.RolloutsToEnd(ctx)))
 }
 
 // hold claims for one device.

@@ -196,6 +196,12 @@ export const text = {
   workState: { open: 'open', 'reported-done': 'reported done, being checked', 'not-done-yet': 'not done yet', done: 'done', void: 'no longer needed' },
   givenTo: (who: string) => `for ${who}`,
   givenToNobody: 'for nobody yet',
+  beginWork: 'I begin',
+  beginWhat: 'Firmward looks at the device as it is now, and from then on changes nothing that hangs on it or stands in for it. Begin when it has said yes.',
+  begunBy: (who: string, when: string) => `${who} began, ${when}`,
+  reportWork: 'It is done',
+  reportWhat: 'Firmward looks at the device itself; it is done when that shows it.',
+  partOf: 'part of a rollout',
   howTo: (title: string, minutes?: number) => (minutes ? `${title} (${minutes} minutes)` : title),
   meanwhile: 'Meanwhile:',
   neverDo: 'Do not:',
@@ -237,7 +243,7 @@ export const text = {
   created: 'First known',
   targetState: {
     pending: 'waits for its turn', claimed: 'about to start', installing: 'installing', settling: 'restarting', verifying: 'being looked at', committing: 'committing',
-    'falling-back': 'falling back', 'in-doubt': 'in doubt', succeeded: 'updated', failed: 'failed', 'rolled-back': 'rolled back', skipped: 'skipped', refused: 'refused',
+    'waiting-for-person': 'waits for a person', 'waiting-for-wake': 'waits until it is seen', 'falling-back': 'falling back', 'in-doubt': 'in doubt', succeeded: 'updated', failed: 'failed', 'rolled-back': 'rolled back', skipped: 'skipped', refused: 'refused',
   },
 
   // rollouts
@@ -260,6 +266,8 @@ export const text = {
   waveState: { over: 'over', open: 'open', held: 'held', 'not-open': 'not open yet' },
   ended: (ended: number, all: number) => `${ended} of ${all} ended`,
   deadline: (when: string) => `until ${when}`,
+  closed: (advisories: string[]) => `Closed, by assessing it anew with the version that was read: ${advisories.join(', ')}`,
+  stillOpen: (advisories: string[]) => `Still open: ${advisories.join(', ')}`,
   notTakingPart: 'Not taking part, and why',
   staging: 'Staging',
   notStaged: 'Not tried on a spare: the canary carries the risk.',

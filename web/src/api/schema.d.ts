@@ -1509,6 +1509,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/workorders/{id}/begin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say that the work begins
+         * @description Where it is part of a rollout this is asked like any start, and refused with the reason outside its window, in a freeze, while what hangs on the device or stands in for it is being changed, or while everything is stopped.
+         */
+        post: operations["begin-workorder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/workorders/{id}/report": {
         parameters: {
             query?: never;
@@ -3137,6 +3157,8 @@ export interface components {
             models: string[];
             /** @description what other parts must be before it */
             needs?: components["schemas"]["Need"][];
+            /** @description firmward does not have it: only people bring it */
+            noFile?: boolean;
             notes?: string;
             /** @description where the person got it */
             origin: string;
@@ -3273,6 +3295,11 @@ export interface components {
             started: number;
             /** @enum {string} */
             state: "planned" | "awaiting-approval" | "running" | "paused" | "halted" | "stopped" | "finished";
+            /**
+             * Format: int64
+             * @description devices of the open wave that run the release and on which something is open that it was to close
+             */
+            stillOpen?: number;
             /** Format: int64 */
             succeeded: number;
             /** Format: int64 */
@@ -3518,8 +3545,11 @@ export interface components {
             version: string;
         };
         Service: {
+            /** @description id of the device behind it */
+            behind?: string;
             note?: string;
             ok: boolean;
+            /** @description or which device behind it, in words */
             probe: string;
         };
         SetAutoUpdates: {
@@ -3712,8 +3742,12 @@ export interface components {
             askAgain?: string;
             /** Format: int64 */
             attempt: number;
-            /** @description how its services answered before */
+            /** @description how its services, and those directly behind it, answered before */
             baseline: components["schemas"]["Service"][];
+            /** @description a person updates it, by a work order */
+            byHand?: boolean;
+            /** @description advisories that were open on it and that the update closed, assessed anew with the version that a look read */
+            closed?: string[];
             /** @description refusal or failure code */
             code?: string;
             /** Format: date-time */
@@ -3728,7 +3762,19 @@ export interface components {
             /** Format: date-time */
             startedAt?: string;
             /** @enum {string} */
-            state: "pending" | "claimed" | "installing" | "settling" | "verifying" | "committing" | "falling-back" | "in-doubt" | "succeeded" | "failed" | "rolled-back" | "skipped" | "refused";
+            state: "pending" | "claimed" | "installing" | "settling" | "verifying" | "committing" | "falling-back" | "in-doubt" | "waiting-for-person" | "waiting-for-wake" | "succeeded" | "failed" | "rolled-back" | "skipped" | "refused";
+            /** @description advisories that the release was to close and that are open with the version that a look read; its code is still-open then */
+            stillOpen?: string[];
+            /**
+             * Format: int64
+             * @description devices behind it that nobody asked before the start, since there are so many
+             */
+            unasked?: number;
+            /**
+             * Format: date-time
+             * @description until when a person or the device is waited for
+             */
+            waitsTo?: string;
             want: string;
             /** Format: int64 */
             wave: number;
@@ -3883,6 +3929,10 @@ export interface components {
         };
         WorkOrder: {
             assignee?: string;
+            /** Format: date-time */
+            begunAt?: string;
+            /** @description who said last that the work begins */
+            begunBy?: string;
             by: string;
             /** Format: date-time */
             closedAt?: string;
@@ -3903,6 +3953,8 @@ export interface components {
             /** Format: date-time */
             reportedAt?: string;
             reportedBy?: string;
+            /** @description of which it is a part */
+            rollout?: string;
             /** @enum {string} */
             state: "open" | "reported-done" | "not-done-yet" | "done" | "void";
             title: string;
@@ -5819,9 +5871,9 @@ export interface operations {
     };
     "import-release": {
         parameters: {
-            query: {
-                /** @description file name */
-                name: string;
+            query?: {
+                /** @description file name; required with a file */
+                name?: string;
                 /** @description catalogue family; found by vendor and model when absent */
                 family?: string;
                 vendor?: string;
@@ -5841,6 +5893,8 @@ export interface operations {
                 /** @description advisory that it repairs; may be repeated */
                 fixes?: string[];
                 notes?: string;
+                /** @description the body is empty: firmward knows of the release and does not have it, so that only people bring it */
+                noFile?: boolean;
                 maxFrom?: string;
                 floor?: string;
                 /** @description what it replaces, such as bootloader; the firmware when absent */
@@ -7150,6 +7204,37 @@ export interface operations {
                 "application/json": components["schemas"]["WorkAssignment"];
             };
         };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkOrder"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "begin-workorder": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description OK */
             200: {

@@ -112,6 +112,8 @@ function OneWave({ wave: w }: { wave: Wave }) {
           <li key={t.deviceId}>
             <Link href={`/devices/${t.deviceId}`}>{t.device}</Link> <Mark tone={targetTone[t.state]}>{text.targetState[t.state]}</Mark>
             <p className="dim small">{t.from && `${t.from} → ${t.want}`}{t.why && `, ${t.why}`}{t.deadline && !t.endedAt && `, ${text.deadline(asMinute(t.deadline))}`}</p>
+            {t.stillOpen && <p className="small"><Mark tone="warn">{text.stillOpen(t.stillOpen)}</Mark></p>}
+            {t.closed && <p className="dim small">{text.closed(t.closed)}</p>}
           </li>
         ))}
       </ul>

@@ -6,6 +6,6 @@ export const rolloutTone: Record<Schemas['Rollout']['state'], Tone> = {
 };
 
 export const targetTone: Record<Schemas['Target']['state'], Tone> = {
-  pending: 'quiet', claimed: 'busy', installing: 'busy', settling: 'busy', verifying: 'busy', committing: 'busy', 'falling-back': 'warn', 'in-doubt': 'warn',
+  pending: 'quiet', claimed: 'busy', installing: 'busy', settling: 'busy', verifying: 'busy', committing: 'busy', 'waiting-for-person': 'warn', 'waiting-for-wake': 'quiet', 'falling-back': 'warn', 'in-doubt': 'warn',
   succeeded: 'good', failed: 'bad', 'rolled-back': 'bad', skipped: 'quiet', refused: 'quiet',
 };
