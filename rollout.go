@@ -42,6 +42,7 @@ type RolloutPolicy struct {
 	LateJoin         bool          `json:",omitempty"` // devices that became known after the plan enter the last wave
 	HoldBacks        []HoldBack    `json:",omitempty"` // the first whose Select matches a device counts
 	WorkOrders       time.Duration `json:",omitempty"` // how long a person has for a device that no driver may or can update; 0: such devices take no part
+	AskRestore       bool          `json:",omitempty"` // a device that the update left worse goes back by command on a person's word only
 	WakeWithin       time.Duration `json:",omitempty"` // how long a device is waited for that does not answer before the start; 0: it is skipped
 	MinBattery       int           `json:",omitempty"` // percent: no image to a device on its battery with less; 0: no limit
 	MinSignal        int           `json:",omitempty"` // dBm: no image to a device whose radio hears less; 0: no limit
@@ -211,6 +212,7 @@ type Target struct {
 	WaitsTo    time.Time      `json:",omitzero"` // until when a person or the device is waited for
 	StartBy    time.Time      `json:",omitzero"` // the image must be on its way by then, or window or freeze come before the end; zero: no such time
 	NextDue    time.Time      `json:",omitzero"` // when the loop must look again; of one that waits: not to be asked before
+	MayRestore bool           `json:",omitzero"` // failed, its driver can bring the version before back, and a person must say so
 	LowSince   time.Time      `json:",omitzero"` // when its battery or signal was found too low first; zero: it was not
 	EndedAt    time.Time      `json:",omitzero"`
 }

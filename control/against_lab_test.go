@@ -187,9 +187,10 @@ func playBoth(t *testing.T, tr trial, scale float64) (simulated, real sim.Decisi
 		habits[d.ID] = h
 		told = append(told, d.Name+" "+h.String())
 	}
-	if last := fleet[len(fleet)-1]; habits[last.ID] == 0 && kind != "camera" { // beside what the dice give out
-		habits[last.ID] = map[string]sim.Habit{"plug": sim.BatteryFlat, "light": sim.OutOfRange}[kind]
-		told = append(told, last.Name+" "+habits[last.ID].String())
+	low := map[string]sim.Habit{"plug": sim.BatteryFlat, "light": sim.OutOfRange}[kind]
+	if last := fleet[len(fleet)-1]; habits[last.ID] == 0 && low != 0 { // beside what the dice give out
+		habits[last.ID] = low
+		told = append(told, last.Name+" "+low.String())
 	}
 	_, k, err := c.ForecastRollout(ctx, control.Forecasting{Release: rel.ID, Runs: 1, Seed: seed})
 	if err != nil {
@@ -215,14 +216,14 @@ func playBoth(t *testing.T, tr trial, scale float64) (simulated, real sim.Decisi
 			if ld.Facts().Addrs[0] != d.Addrs[0] {
 				continue
 			}
-			f, err := simFaults[habits[d.ID]&^sim.StaysOpen], error(nil)
-			switch {
-			case habits[d.ID] == sim.BatteryFlat:
+			var err error
+			switch h := habits[d.ID] &^ sim.StaysOpen; {
+			case h == sim.BatteryFlat:
 				err = ld.SetBattery(12, false)
-			case habits[d.ID] == sim.OutOfRange:
+			case h == sim.OutOfRange:
 				err = ld.SetSignal(-92)
-			case f != "":
-				err = l.Fault(ld.Name(), f)
+			case simFaults[h] != "":
+				err = l.Fault(ld.Name(), simFaults[h])
 			}
 			if err != nil {
 				t.Fatal(err)

@@ -435,6 +435,14 @@ func (s *faultStory) act(words []string) {
 		case err == nil || !strings.Contains(err.Error(), want):
 			s.fail("taken out: %v, want %s", err, want)
 		}
+	case "restore": // NAME [but WORDS]
+		_, err := s.house.RestoreTarget(s.house.ctx, anna, s.ro, words[1], "a test")
+		switch want := strings.Join(words[min(3, len(words)):], " "); {
+		case want == "":
+			s.must(err)
+		case err == nil || !strings.Contains(err.Error(), want):
+			s.fail("it goes back: %v, want %s", err, want)
+		}
 	case "resume":
 		_, err := s.house.SteerRollout(s.house.ctx, anna, s.ro, "resume", strings.Join(words[1:], " "))
 		s.must(err)

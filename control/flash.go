@@ -98,7 +98,10 @@ func (c *Control) flashAndCut(ctx context.Context, h firmward.Rehearsal, spare f
 	ictx, cancel := context.WithTimeout(ctx, installLimit)
 	defer cancel()
 	done := make(chan error, 1)
-	go func() { done <- cutter.CutWhileWriting(ictx) }()
+	go func() {
+		done <- cutter.CutWhileWriting(ictx)
+		cancel() // who has no power gives no answer
+	}()
 	conn, tr := c.conn(j.network, j.device, j.driver, secret)
 	said := j.driver.(driver.Installer).Install(ictx, conn, img)
 	if kept := c.keepSent(context.WithoutCancel(ctx), spare.ID, tr); kept != nil {

@@ -132,7 +132,7 @@ func (c *Control) foldOnce(ctx context.Context, rolloutID string, claims int64, 
 	starts := false
 	for i, h := range some {
 		ids[i] = h.device
-		starts = starts || h.event.Kind == rollout.Start
+		starts = starts || takes(h.event.Kind)
 	}
 	devices, err := devicesByID(ctx, c.Store.Reader, ids)
 	if err != nil {
@@ -208,7 +208,10 @@ func (c *Control) after(rolloutID string, f *folding, steered bool) {
 	}
 }
 
-// claim takes for the Start events what their devices hold while they are changed. What Pick saw may have changed since: when others
+// takes reports whether an event takes a claim: a device is changed from then on.
+func takes(k rollout.Kind) bool { return k == rollout.Start || k == rollout.Restore }
+
+// claim takes for the Start and Restore events what their devices hold while they are changed. What Pick saw may have changed since: when others
 // claimed something meanwhile, nobody starts and who starts is picked anew.
 func (f *folding) claim(ctx context.Context, edition int64, some []happening) error {
 	stop, err := f.tx.StopAll(ctx)
@@ -230,7 +233,7 @@ func (f *folding) claim(ctx context.Context, edition int64, some []happening) er
 	var of []int
 	for i, h := range some {
 		t, d := f.targets[h.device], f.devices[h.device]
-		if h.event.Kind != rollout.Start || t == nil || t.State != firmward.TargetPending && t.State != firmward.TargetAsked {
+		if !takes(h.event.Kind) || t == nil || t.State != firmward.TargetPending && t.State != firmward.TargetAsked && !t.MayRestore {
 			continue
 		}
 		if f.errs[i] = refused; refused == nil {
@@ -305,7 +308,7 @@ func (f *folding) one(h happening) {
 	if u, ok := rollout.Took(before, *t, d); ok {
 		f.took = append(f.took, u)
 	}
-	if t.State.InFlight() && h.event.Kind == rollout.Start {
+	if t.State.InFlight() && takes(h.event.Kind) {
 		f.flying[h.device] = true
 	}
 	if t.State.InFlight() != before.State.InFlight() || t.State.Waits() != before.State.Waits() || t.State != before.State && t.State.Final() {

@@ -67,7 +67,9 @@ func (c *Control) ForecastRollout(ctx context.Context, in Forecasting) (sim.Fore
 		if err != nil {
 			return sim.Forecast{}, k, err
 		}
-		k.Fleet = append(k.Fleet, sim.Known{Candidate: cand, Abilities: c.able(cand.Model, took), Took: took, Zone: at.local.Location(), Freezes: at.freezes})
+		able := c.able(cand.Model, took)
+		able.Careful = cand.Device.Careful()
+		k.Fleet = append(k.Fleet, sim.Known{Candidate: cand, Abilities: able, Took: took, Zone: at.local.Location(), Freezes: at.freezes})
 	}
 	f, err := k.Forecast(ctx.Err, in.Seed, in.Runs)
 	return f, k, err

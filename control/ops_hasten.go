@@ -51,7 +51,7 @@ func (c *Control) hurry(ctx context.Context, id string) (rollout.Hurry, error) {
 		if err != nil {
 			return h, err
 		}
-		if d.Class.LifeSupport() || d.Zone == firmward.ZoneClinical || d.Zone == firmward.ZonePlant {
+		if d.Careful() {
 			h.Careful++
 		}
 		findings, err := c.Store.FindingsOf(ctx, d.ID)

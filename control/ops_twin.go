@@ -197,9 +197,9 @@ var phaseText = map[firmward.RehearsalPhase]string{
 	firmward.RehearseForward: "the engine brings the release once more",
 }
 
-// awaitVerdict tells the phases of a rehearsal until its verdict is there.
+// awaitVerdict tells the phases of a rehearsal, and what the engine says of the spare, until its verdict is there.
 func (c *Control) awaitVerdict(ctx context.Context, id string, rel firmward.Release, spare firmward.Device, began time.Time, say func(string)) (v firmward.StagingVerdict, err error) {
-	told := firmward.RehearsalPhase("")
+	told, why := firmward.RehearsalPhase(""), "rehearsal" // what a target says that nobody has looked at
 	for {
 		h, err := c.Store.Rehearsal(ctx, id)
 		if err != nil {
@@ -210,6 +210,11 @@ func (c *Control) awaitVerdict(ctx context.Context, id string, rel firmward.Rele
 		}
 		if told = h.Phase; told == firmward.RehearseDone {
 			break
+		}
+		run := map[firmward.RehearsalPhase]string{firmward.RehearseUpdate: id, firmward.RehearseForward: again(h)}[told]
+		if t, err := c.Store.Target(ctx, run, spare.ID); run != "" && err == nil && t.Why != why {
+			why = t.Why
+			say("  " + why)
 		}
 		select {
 		case <-ctx.Done():

@@ -32,7 +32,7 @@ func TestPeople(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s := newFaultStory(t, file)
-				s.policy = strings.Replace(faultPolicy, "    approvals: 0\n", "    approvals: 0\n    work-orders: 7d\n    wake-within: 2d\n", 1)
+				s.policy = strings.Replace(faultPolicy, "    approvals: 0\n", "    approvals: 0\n    work-orders: 7d\n    wake-within: 2d\n    restore: ask\n", 1)
 				s.change = func(cfg *control.Config) { cfg.Catalog = byApp(cfg.Catalog) }
 				s.play(string(text))
 			})

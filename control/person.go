@@ -136,40 +136,29 @@ func (c *Control) BeginWork(ctx context.Context, who firmward.Person, id string)
 
 // beginTarget starts the target of a work order, if it may start now.
 func (c *Control) beginTarget(ctx context.Context, who firmward.Person, w firmward.WorkOrder) error {
-	for range 20 { // each time that others start something meanwhile
-		t, err := c.Store.Target(ctx, w.RolloutID, w.DeviceID)
-		if err != nil {
-			return err
-		}
-		if t.State != firmward.TargetAsked {
-			return firmward.Errorf(firmward.Conflict, fmt.Sprintf("it is %s already: %s", t.State, t.Why))
-		}
-		r, err := c.Store.Rollout(ctx, w.RolloutID)
-		if err != nil {
-			return err
-		}
-		p, err := c.ground(ctx, r)
-		if err != nil {
-			return err
-		}
+	t, err := c.Store.Target(ctx, w.RolloutID, w.DeviceID)
+	if err != nil {
+		return err
+	}
+	if t.State != firmward.TargetAsked {
+		return firmward.Errorf(firmward.Conflict, fmt.Sprintf("it is %s already: %s", t.State, t.Why))
+	}
+	r, err := c.Store.Rollout(ctx, w.RolloutID)
+	if err != nil {
+		return err
+	}
+	return c.startOne(ctx, r, t, func(p *picking, s rollout.Slot) (rollout.Event, string) {
 		if !p.release.Withdrawn.IsZero() {
-			return firmward.Errorf(firmward.Refused, "do not begin: the release was withdrawn: "+p.release.WhyGone)
+			return rollout.Event{}, "the release was withdrawn: " + p.release.WhyGone
 		}
-		slots, err := c.candidateSlots(ctx, p, []firmward.Target{t})
-		if err != nil {
-			return err
-		}
-		picks, not := rollout.Pick(&p.rollout, slots, p.claims, p.topo, p.stop)
+		picks, not := rollout.Pick(&p.rollout, []rollout.Slot{s}, p.claims, p.topo, p.stop)
 		if len(picks) == 0 {
-			return firmward.Errorf(firmward.Refused, "do not begin now: "+not[0].Why)
+			return rollout.Event{}, not[0].Why
 		}
 		ev := rollout.Begin(picks[0])
 		ev.Why = who.Name + " begins"
-		if err = c.fold(ctx, r.ID, p.edition, happening{device: t.DeviceID, event: ev})[0]; !errors.Is(err, errOvertaken) {
-			return err
-		}
-	}
-	return firmward.Errorf(firmward.Conflict, "others start again and again: try again in a moment")
+		return ev, ""
+	})
 }
 
 // reported tells the rollout of a work order that somebody says it is done, and waits until the device was looked at.

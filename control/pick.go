@@ -320,7 +320,9 @@ func (c *Control) LocalTime(ctx context.Context, site string) (time.Time, error)
 func (c *Control) abilities(ctx context.Context, d firmward.Device) (rollout.Abilities, error) {
 	m := c.Catalog.Model(d)
 	took, err := c.pace(ctx, d.Model)
-	return c.able(m, took), err
+	a := c.able(m, took)
+	a.Careful = d.Careful()
+	return a, err
 }
 
 func (c *Control) able(m firmward.Model, took []firmward.UpdateTime) rollout.Abilities {

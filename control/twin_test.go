@@ -67,8 +67,13 @@ func TestRehearseOnTwin(t *testing.T) {
 					}
 					return
 				}
-				if err != nil || v.Result != "passed" || v.Place != firmward.PlaceVM || !strings.Contains(strings.Join(told, "\n"), "it stands for l-1 and 1 device like it") {
-					t.Errorf("%+v, %v, told %q", v, err, told)
+				if err != nil || v.Result != "passed" || v.Place != firmward.PlaceVM {
+					t.Errorf("%+v, %v", v, err)
+				}
+				for _, want := range []string{"it stands for l-1 and 1 device like it", "it takes over the configuration", "the image is on its way", "it goes back"} {
+					if !strings.Contains(strings.Join(told, "\n"), want) {
+						t.Errorf("it does not tell %q: %q", want, told)
+					}
 				}
 				for _, of := range []struct{ device, want string }{{"plug", "would not get"}, {"l-9", "no device"}} {
 					if _, _, err := s.house.TwinFor(s.house.ctx, s.rel.ID, of.device, ""); err == nil || !strings.Contains(err.Error(), of.want) {

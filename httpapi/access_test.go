@@ -26,7 +26,7 @@ var roleOf = map[string]firmward.Role{
 	"list-findings": "viewer", "explain-finding": "viewer", "list-exposure": "viewer", "list-exceptions": "viewer", "accept-risk": "approver", "approve-exception": "approver", "list-next-steps": "viewer",
 	"list-releases": "viewer", "get-upgrade-path": "viewer", "get-saved-config": "admin", "import-release": "admin", "withdraw-release": "admin", "add-regression": "admin", "add-permission": "admin", "list-policies": "viewer", "check-policies": "viewer", "preview-policies": "viewer", "preview-policy-file": "viewer",
 	"list-rollouts": "viewer", "plan-rollout": "operator", "forecast-rollout": "operator", "get-rollout": "viewer", "list-targets": "viewer", "start-rollout": "operator",
-	"pause-rollout": "operator", "resume-rollout": "operator", "stop-rollout": "operator", "stop-targets": "operator", "hasten-rollout": "operator", "approve-rollout": "approver",
+	"pause-rollout": "operator", "resume-rollout": "operator", "stop-rollout": "operator", "stop-targets": "operator", "restore-target": "operator", "hasten-rollout": "operator", "approve-rollout": "approver",
 	"get-stop-all": "viewer", "stop-all": "operator", "end-stop-all": "operator",
 	"list-workorders": "viewer", "begin-workorder": "operator", "report-workorder": "operator", "assign-workorder": "operator",
 	"list-containments": "viewer", "contain-device": "operator", "release-device": "operator",

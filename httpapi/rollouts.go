@@ -90,6 +90,7 @@ type Target struct {
 	Accepted  time.Time            `json:"acceptedAt,omitzero" doc:"when the device said accepted, which is not installed"`
 	Deadline  time.Time            `json:"deadline,omitzero"`
 	EndedAt   time.Time            `json:"endedAt,omitzero"`
+	Restore   bool                 `json:"mayRestore,omitempty" doc:"its driver can bring the version before back, and a person must say so"`
 	AskAgain  time.Time            `json:"askAgain,omitzero" doc:"when a device that waits because its battery or signal was too low is asked again, if its window is open then"`
 }
 
@@ -110,7 +111,7 @@ func targetOf(t firmward.Target, device string) Target {
 	}
 	return Target{
 		Rollout: t.RolloutID, DeviceID: t.DeviceID, Device: device, Wave: t.Wave, State: t.State, Why: t.Why, Code: t.Code, From: t.From, Want: t.Want,
-		Attempt: t.Attempt, ByHand: t.ByHand, WaitsTo: t.WaitsTo, Baseline: each(t.Baseline, serviceOf), Unasked: t.Unasked, Closed: t.Closed(), StillOpen: t.StillOpen, StartedAt: t.StartedAt, Accepted: t.AcceptedAt, Deadline: t.Deadline, EndedAt: t.EndedAt, AskAgain: again,
+		Attempt: t.Attempt, ByHand: t.ByHand, WaitsTo: t.WaitsTo, Baseline: each(t.Baseline, serviceOf), Unasked: t.Unasked, Closed: t.Closed(), StillOpen: t.StillOpen, StartedAt: t.StartedAt, Accepted: t.AcceptedAt, Deadline: t.Deadline, EndedAt: t.EndedAt, Restore: t.MayRestore, AskAgain: again,
 	}
 }
 
@@ -119,6 +120,12 @@ type StopTargets struct {
 	Wave    *int     `json:"wave,omitempty" doc:"0 is the canary wave"`
 	Devices []string `json:"devices,omitempty" doc:"references of devices"`
 	Why     string   `json:"why"`
+}
+
+// RestoreTarget lets a device go back.
+type RestoreTarget struct {
+	Device string `json:"device" doc:"reference"`
+	Why    string `json:"why"`
 }
 
 // StoppedTargets is what became of them, by device id.
@@ -242,6 +249,17 @@ func (a *API) rolloutRoutes() {
 		b := in.Body
 		s, err := a.Control.StopTargets(ctx, person(ctx), in.ID, control.Stopping{Wave: b.Wave, Devices: b.Devices, Why: b.Why})
 		return StoppedTargets{Skipped: list(s.Skipped), Flying: list(s.Flying), Ended: list(s.Ended)}, err
+	})
+	serve(a, spec{
+		method: http.MethodPost, path: "/rollouts/{id}/restore", id: "restore-target", role: firmward.Operator, tag: "Rollouts", summary: "Let a device go back to the version before",
+		doc: "Where an update left it worse, its driver can bring the version before back, and its policy or its use ask for a person's word.",
+	}, func(ctx context.Context, in *struct {
+		RolloutID
+		Body RestoreTarget
+	},
+	) (Target, error) {
+		t, err := a.Control.RestoreTarget(ctx, person(ctx), in.ID, in.Body.Device, in.Body.Why)
+		return targetOf(t, a.names(ctx)(t.DeviceID).Name), err
 	})
 	serve(a, spec{
 		method: http.MethodPost, path: "/rollouts/{id}/hasten", id: "hasten-rollout", role: firmward.Operator, tag: "Rollouts", summary: "Shorten the soaks of a rollout",

@@ -433,6 +433,10 @@ func TestControl(t *testing.T) {
 		{"DELETE", "http://localhost/lab/devices/cam-5/faults", "", 200, `"faults":[]`},
 		{"POST", "http://localhost/lab/devices/pump-1/install", `{"version":"12.1"}`, 200, `"installedVersion":"12.1"`},
 		{"POST", "http://localhost/lab/devices/cam-1/install", `{"version":"12.1"}`, 400, "no such way"},
+		{"POST", "http://localhost/lab/devices/plug-1/battery", `{"percent":22,"external":true}`, 200, `"battery":22,"external":true`},
+		{"POST", "http://localhost/lab/devices/plug-1/battery", `{"external":true}`, 400, "percent is missing"},
+		{"POST", "http://localhost/lab/devices/plug-1/signal", `{"dBm":-84}`, 200, `"signal":-84`},
+		{"POST", "http://localhost/lab/devices/plug-1/signal", `{"dBm":84}`, 400, "84 dBm is none"},
 		{"POST", "http://localhost/lab/devices/cam-1/power-cycle", "", 200, `"powered":false`},
 	} {
 		res := httptest.NewRecorder()

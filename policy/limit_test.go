@@ -67,12 +67,13 @@ func TestLimits(t *testing.T) {
     per-domain: 1
     work-orders: 7d
     wake-within: 36h
+    restore: ask
 `), "p.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := f.Rollout[0]
-	if p.Confidence != 95 || *p.FailureCount != 4 || *p.SilenceCount != 0 || *p.Inconclusive != 3 || p.SoakMin != 5 || p.PerModelInFlight != 7 || p.PerSite != 4 || p.PerDomain != 1 || p.WorkOrders != 7*24*time.Hour || p.WakeWithin != 36*time.Hour ||
+	if p.Confidence != 95 || *p.FailureCount != 4 || *p.SilenceCount != 0 || *p.Inconclusive != 3 || p.SoakMin != 5 || p.PerModelInFlight != 7 || p.PerSite != 4 || p.PerDomain != 1 || p.WorkOrders != 7*24*time.Hour || p.WakeWithin != 36*time.Hour || !p.AskRestore ||
 		p.Ramp != (firmward.Ramp{Start: 2, DoubleEvery: 10, Max: 20}) {
 		t.Errorf("%+v", p.RolloutPolicy)
 	}
@@ -96,6 +97,7 @@ func TestLimits(t *testing.T) {
 		"silence-budget-count: 3\n    failure-budget-count: 2": "silent devices are failures",
 		"work-orders: 10m":                             "too short for a person",
 		"work-orders: 7d\n    require-staged: true":    "cannot be staged",
+		"restore: never":    "want auto, or ask",
 		"wake-within: soon":                            `"soon" is no duration`,
 		"ramp: {}":                                     "each at least 1",
 		"ramp: {start: 2}":                             "each at least 1",

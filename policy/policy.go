@@ -113,6 +113,7 @@ type rolloutYAML struct {
 	LateJoin       bool         `yaml:"late-joiners"`
 	WorkOrders     duration     `yaml:"work-orders"`
 	WakeWithin     duration     `yaml:"wake-within"`
+	Restore        string       `yaml:"restore"`
 	Channels       []string     `yaml:"channels"`
 	EmergencySoak  duration     `yaml:"emergency-soak"`
 	MinBattery     *charge      `yaml:"min-battery"`
@@ -189,13 +190,16 @@ func (in rolloutYAML) policy(now time.Time) (Rollout, error) {
 		MaxInFlight: in.MaxInFlight, CanaryInFlight: in.CanaryInFlight, PerModelInFlight: 1,
 		FailureBudget: in.FailureBudget, FailureFloor: in.FailureFloor, Approvals: in.Approvals, ApproveWaves: in.ApproveWaves,
 		Deadline: time.Duration(in.Deadline), CommitWithin: time.Duration(in.CommitWithin), Window: in.Window.Window,
-		LateJoin: in.LateJoin, WorkOrders: time.Duration(in.WorkOrders), WakeWithin: time.Duration(in.WakeWithin),
+		LateJoin: in.LateJoin, WorkOrders: time.Duration(in.WorkOrders), WakeWithin: time.Duration(in.WakeWithin), AskRestore: in.Restore == "ask",
 		RequireOwner: in.RequireOwner == nil || *in.RequireOwner, RequireStaged: in.RequireStaged, StagingValid: time.Duration(in.StagingValid),
 		HoldCore: in.HoldCore == nil || *in.HoldCore, ApprovalValid: approvalValid,
 		Channels: in.Channels, EmergencySoak: time.Duration(in.EmergencySoak),
 		Confidence: in.Confidence, FailureCount: in.FailureCount, SilenceCount: in.SilenceCount, Inconclusive: in.Inconclusive, SoakMin: in.SoakMin,
 		PerSite: in.PerSite, PerDomain: in.PerDomain, Ramp: in.Ramp.ramp(in.MaxInFlight),
 	}}
+	if !slices.Contains([]string{"", "auto", "ask"}, in.Restore) {
+		return p, fmt.Errorf("policy %q: restore %q: want auto, or ask for a person's word", in.Name, in.Restore)
+	}
 	if in.PerModel != nil {
 		p.PerModelInFlight = *in.PerModel
 	}

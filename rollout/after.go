@@ -87,7 +87,11 @@ func (in *Input) fallen(out []Command) []Command {
 	case gone.what != "":
 		return in.again(late, firmward.TargetFailed, gone.code, "back on "+seen.Version+", but "+gone.what+" is still "+gone.how, "back on "+seen.Version+"; services not yet", out)
 	default:
-		in.end(firmward.TargetRolledBack, code, "fell back to "+seen.Version+" by itself and works as before")
+		how := "went back to " + seen.Version
+		if in.Abilities.DeadMan {
+			how = "fell back to " + seen.Version + " by itself"
+		}
+		in.end(firmward.TargetRolledBack, code, how+" and works as before")
 	}
 	return out
 }

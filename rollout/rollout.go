@@ -18,6 +18,8 @@
 //   - Silence has a deadline and then is failure. Inconclusive pauses; it never promotes.
 //   - What no driver may or can update a person does, in the same waves and by the same rules: a work order opens when its wave does, "I begin"
 //     is asked like any start, and a look, never a word, says that it is done (person.go).
+//   - A device that is worse than before goes back by itself, by its driver, or, where the policy or its use ask for that, on a person's word: going
+//     back is a change too. Its own dead-man timer waits for nobody.
 //   - A failed canary halts. Later, failures are counted over started targets, as they are or with a confidence bound (bound.go), and
 //     absolutely; silent devices also apart.
 //   - What a wave shows too little of pauses; only a person's reason lets it pass. So does what the release should have closed and did not.
@@ -73,6 +75,7 @@ const (
 	Lost             Kind = "lost"     // a crash lost the outcome of Command
 	SoakDue          Kind = "soak-due" // look again at a device that had succeeded
 	Abandon          Kind = "abandon"  // the rollout was stopped, or this target alone, for what Why says; one not yet touched ends
+	Restore          Kind = "restore"  // a person says that a failed target goes back, see Why; its claim is written
 	Ask              Kind = "ask"      // Pick chose a target that a person updates: open its work order
 	Reported         Kind = "reported" // somebody says that the work was done, see Why
 	Woke             Kind = "woke"     // a device was seen that had not answered
@@ -133,6 +136,7 @@ type Abilities struct {
 	Exchange  time.Duration // the longest that one look may take: its answer is waited for
 	DeadMan   bool          // an uncommitted version falls back by itself
 	CanRevert bool          // the driver can go back
+	Careful   bool          // in clinical or process use: it goes back by command on a person's word only
 	ByHand    time.Duration // how long a person may be at work on it
 }
 
@@ -168,6 +172,9 @@ const maxAttempts = 2
 // Events that do not fit the target's state (late answers, duplicates) change nothing.
 func Advance(in *Input, out []Command) []Command {
 	t := in.Target
+	if in.Event.Kind == Restore {
+		return in.restore(out)
+	}
 	if t.State.Final() && t.State != firmward.TargetSucceeded {
 		return out
 	}
@@ -414,6 +421,9 @@ func (in *Input) worsened(gone loss, out []Command) []Command {
 		wait := seen.FallsBackIn + in.Abilities.Settle
 		t.NextDue, t.Deadline = in.Now.Add(wait), in.Now.Add(wait+in.patience())
 		in.brake(gone.what + " was " + gone.how + " after the update")
+	case in.Abilities.CanRevert && (in.Abilities.Careful || in.Rollout.Policy.AskRestore) && !in.Rollout.Rehearsal:
+		in.end(firmward.TargetFailed, gone.code, "runs "+seen.Version+", but "+gone.what+" is "+gone.how+"; that it goes back waits for a person's word (rollout restore)")
+		t.MayRestore = true
 	case in.Abilities.CanRevert:
 		t.State, t.Code, t.Why = firmward.TargetFalling, gone.code, gone.what+" is "+gone.how+" after the update; going back"
 		t.Deadline = in.Now.Add(in.patience())

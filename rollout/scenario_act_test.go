@@ -71,6 +71,8 @@ func (s *scenario) act(words []string) error {
 			return err
 		}
 		s.w.StopWave(r, who, wave, strings.Join(words[3:], " "))
+	case "restores": // DEVICE WHY
+		s.w.Restore(r, who, words[2], strings.Join(words[3:], " "))
 	case "begins": // the work at a device
 		s.w.Begin(r, rest)
 	case "works":

@@ -255,6 +255,8 @@ func setPolicy(p *firmward.RolloutPolicy, key, value string) (err error) {
 	case key == "freeze":
 		p.Freezes = append(p.Freezes, freeze("", strings.Fields(value)))
 		err = calendar.CheckFreeze(p.Freezes[len(p.Freezes)-1])
+	case key == "ask-restore":
+		p.AskRestore = true
 	case key == "approve-waves":
 		p.ApproveWaves = true
 	case key == "require-staged":

@@ -21,6 +21,7 @@ type RolloutCmd struct {
 	Pause   RolloutPauseCmd   `cmd:"" help:"Start no more devices for now."`
 	Resume  RolloutResumeCmd  `cmd:"" help:"Go on."`
 	Stop    RolloutStopCmd    `cmd:"" help:"End it. What is under way is watched to its end."`
+	Restore RolloutRestoreCmd `cmd:"" help:"Let a device that it left worse go back to the version before."`
 	Hasten  RolloutHastenCmd  `cmd:"" help:"Shorten the soaks: what it mends is being exploited."`
 	Show    RolloutShowCmd    `cmd:"" help:"Show a rollout, device by device."`
 	List    RolloutListCmd    `cmd:"" default:"withargs" help:"List rollouts."`
@@ -159,6 +160,28 @@ func (c *RolloutStopCmd) Run(ctx context.Context, a *app) error {
 		what += fmt.Sprintf(" %s being changed, and watched to the end.", plural(n, "is", "are"))
 	}
 	return a.say(s, what)
+}
+
+// RolloutRestoreCmd lets a device go back.
+type RolloutRestoreCmd struct {
+	ID     string `arg:"" help:"Rollout."`
+	Device string `arg:"" help:"Device."`
+	Why    string `help:"Why." placeholder:"WHY"`
+}
+
+// Help gives examples.
+func (RolloutRestoreCmd) Help() string {
+	return "Devices in clinical or process use, and all where the policy says 'restore: ask', go back on a person's word only.\n\n" +
+		examples("firmward rollout restore ro-abc cam-7 --why 'nobody is in the room'")
+}
+
+// Run carries it out.
+func (c *RolloutRestoreCmd) Run(ctx context.Context, a *app) error {
+	var t httpapi.Target
+	if err := a.client.post(ctx, "/rollouts/"+url.PathEscape(c.ID)+"/restore", httpapi.RestoreTarget{Device: c.Device, Why: c.Why}, &t); err != nil {
+		return err
+	}
+	return a.say(t, fmt.Sprintf("%s: %s, %s.", t.Device, t.State, t.Why))
 }
 
 // RolloutHastenCmd shortens the soaks of a rollout.

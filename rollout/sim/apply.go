@@ -35,6 +35,7 @@ func (w *World) apply(r *Run, s *slot, ev rollout.Event) {
 		w.changed(r, s, before)
 		w.worksFrom(r, s, before.State)
 		w.wakes(r, s)
+		w.mends(r, s)
 	}
 	if r.State != was {
 		w.steered(r, was)
@@ -173,6 +174,9 @@ func (w *World) perform(r *Run, s *slot, c rollout.Command) rollout.Event {
 	}
 	if s.ByHand && c.Verb != rollout.DoPreflight && c.Verb != rollout.DoLook {
 		w.fail("%s is told to %s, and a person alone may update it", s.DeviceID, c.Verb)
+	}
+	if c.Verb == rollout.DoRevert && (r.Policy.AskRestore || s.dev.abilities().Careful) && !s.goBack {
+		w.fail("%s is told to go back, and nobody has said so", s.DeviceID)
 	}
 	if c.Verb == rollout.DoInstall {
 		switch {

@@ -325,6 +325,7 @@ var bugs = map[string]func(*engine){
 			return look, due
 		}
 	},
+	"goes back without a word": obeys(func(p *firmward.RolloutPolicy) { p.AskRestore = false }),
 	"who was taken out comes back": func(e *engine) {
 		e.advance = func(in *rollout.Input, out []rollout.Command) []rollout.Command {
 			over := in.Rollout.State == firmward.RolloutStopped || in.Rollout.State == firmward.RolloutFinished

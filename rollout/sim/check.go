@@ -127,7 +127,8 @@ func (w *World) changed(r *Run, s *slot, before firmward.Target) {
 	if !w.Check {
 		return
 	}
-	if before.State.Final() && !(before.State == firmward.TargetSucceeded && s.State == firmward.TargetFailed) {
+	back := before.MayRestore && s.goBack && s.State == firmward.TargetFalling
+	if before.State.Final() && !back && !(before.State == firmward.TargetSucceeded && s.State == firmward.TargetFailed) {
 		w.fail("%s went from %s to %s", s.DeviceID, before.State, s.State)
 	}
 	switch s.State {

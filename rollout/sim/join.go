@@ -2,6 +2,7 @@ package sim
 
 import (
 	"slices"
+	"time"
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/rollout"
@@ -11,6 +12,30 @@ import (
 type breed struct{ model, hardware, path string }
 
 func (d *Device) breed() breed { return breed{d.Facts.Model, d.Facts.Hardware, d.Path} }
+
+// Restore is a person's word that a device goes back to what it ran before. It reports whether firmward agreed.
+func (w *World) Restore(r *Run, who, device, why string) bool {
+	s := r.byID[device]
+	if w.deaf(who, "restore") {
+		return false
+	}
+	sl := w.slot(s)
+	if _, not := rollout.MayRestore(&r.Rollout, &sl, w.claims, w.Topo, w.StopAll); not != "" {
+		w.tell(who, "restore", device+" not now: "+not)
+		return false
+	}
+	w.tell(who, "restore", device)
+	s.goBack = true
+	w.apply(r, s, rollout.Event{Kind: rollout.Restore, Why: who + " lets it go back: " + why})
+	return true
+}
+
+// mends lets somebody say, some hours after a device failed, that it goes back, if the dice say so.
+func (w *World) mends(r *Run, s *slot) {
+	if s.MayRestore && w.cast == Everyone && w.dice(s.Command+"mends", 3) > 0 {
+		w.after(time.Duration(1+w.dice(s.Command+"mends at", 600))*time.Minute, func() { w.Restore(r, "carl", s.DeviceID, "as the dice say") })
+	}
+}
 
 // Arrive lets devices become known that were not there when anything was planned. Firmward hears of them now, or when it is back.
 func (w *World) Arrive(ids ...string) {

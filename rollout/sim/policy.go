@@ -50,6 +50,7 @@ func (w *World) policy(name string) firmward.RolloutPolicy {
 	if w.dice("hands", 4) > 1 {
 		p.WorkOrders = time.Duration(1+roll("work orders", 14)) * 12 * time.Hour
 	}
+	p.AskRestore = roll("ask before going back", 3) == 0
 	p.LateJoin = roll("late ones", 2) == 0
 	if roll("waits", 3) == 0 {
 		p.WakeWithin = time.Duration(1+roll("wake", 6)) * 8 * time.Hour

@@ -105,6 +105,7 @@ type slot struct {
 	visits   int       // of its person, in vain
 	careless bool      // its person was there and did nothing
 	stopped  bool      // a person took it out
+	goBack   bool      // a person has said that it goes back
 	alarmed  bool      // firmward hears when it wakes
 	lowAt    time.Time // when it was found too low last
 

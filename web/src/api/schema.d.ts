@@ -1182,6 +1182,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/rollouts/{id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a device go back to the version before
+         * @description Where an update left it worse, its driver can bring the version before back, and its policy or its use ask for a person's word.
+         */
+        post: operations["restore-target"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rollouts/{id}/resume": {
         parameters: {
             query?: never;
@@ -3216,6 +3236,11 @@ export interface components {
             /** @description what comes out today, where that differs */
             verdict?: string;
         };
+        RestoreTarget: {
+            /** @description reference */
+            device: string;
+            why: string;
+        };
         RiskFactors: {
             exposure: components["schemas"]["Decision"];
             /** @description the strongest first; a list of steps holds three of each */
@@ -3796,6 +3821,8 @@ export interface components {
             /** Format: date-time */
             endedAt?: string;
             from?: string;
+            /** @description its driver can bring the version before back, and a person must say so */
+            mayRestore?: boolean;
             rollout: string;
             /** Format: date-time */
             startedAt?: string;
@@ -6463,6 +6490,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Rollout"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "restore-target": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RestoreTarget"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Target"];
                 };
             };
             /** @description Error */

@@ -112,6 +112,11 @@ function OneWave({ rollout: r, wave: w }: { rollout: Schemas['Rollout']; wave: W
       title, what: text.takeOutWhat, confirm: text.takeOut, danger: true, needsWhy: true,
       run: (why) => answer(api.POST('/api/v1/rollouts/{id}/stop-targets', { params: { path: { id: r.id } }, body: { ...what, why } })),
     });
+  const restore = (t: Schemas['Target']) =>
+    ask({
+      title: text.restoreNamed(t.device), what: text.restoreWhat(t.from ?? ''), confirm: text.restore, needsWhy: true,
+      run: (why) => answer(api.POST('/api/v1/rollouts/{id}/restore', { params: { path: { id: r.id } }, body: { device: t.deviceId, why } })),
+    });
   const waits = (t: Schemas['Target']) => goesOn && untouched.includes(t.state);
   const clean = w.targets.every((t) => t.state === 'succeeded' || t.state === 'skipped');
   const tone: Record<Wave['state'], Tone> = { over: clean ? 'good' : 'warn', open: 'busy', held: 'warn', 'not-open': 'quiet' };
@@ -126,6 +131,7 @@ function OneWave({ rollout: r, wave: w }: { rollout: Schemas['Rollout']; wave: W
             <Link href={`/devices/${t.deviceId}`}>{t.device}</Link> <Mark tone={targetTone[t.state]}>{text.targetState[t.state]}</Mark>
             {waits(t) && <Button variant="subtle" color="red" size="compact-sm" aria-label={text.takeOutNamed(t.device)}
               onClick={() => takeOut(text.takeOutNamed(t.device), { devices: [t.deviceId] })}>{text.takeOut}</Button>}
+            {t.mayRestore && <Button variant="default" size="compact-sm" aria-label={text.restoreNamed(t.device)} onClick={() => restore(t)}>{text.restore}</Button>}
             <p className="dim small">{t.from && `${t.from} → ${t.want}`}{t.why && `, ${t.why}`}{!t.endedAt && (t.deadline ?? t.waitsTo) && `, ${text.deadline(asMinute(t.deadline ?? t.waitsTo!))}`}</p>
             {t.stillOpen && <p className="small"><Mark tone="warn">{text.stillOpen(t.stillOpen)}</Mark></p>}
             {t.closed && <p className="dim small">{text.closed(t.closed)}</p>}
