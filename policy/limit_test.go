@@ -97,7 +97,7 @@ func TestLimits(t *testing.T) {
 		"silence-budget-count: 3\n    failure-budget-count: 2": "silent devices are failures",
 		"work-orders: 10m":                             "too short for a person",
 		"work-orders: 7d\n    require-staged: true":    "cannot be staged",
-		"restore: never":    "want auto, or ask",
+		"restore: never":                               "want auto, or ask",
 		"wake-within: soon":                            `"soon" is no duration`,
 		"ramp: {}":                                     "each at least 1",
 		"ramp: {start: 2}":                             "each at least 1",
