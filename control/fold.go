@@ -238,7 +238,7 @@ func (f *folding) claim(ctx context.Context, edition int64, some []happening) er
 	}
 	var refused error
 	switch {
-	case stop.On || f.c.halted.Load():
+	case stop.On || f.c.halted.Load() != 0:
 		refused = firmward.Errorf(firmward.Conflict, "the red button is pressed")
 	case edition != now:
 		refused = errOvertaken

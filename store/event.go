@@ -30,6 +30,7 @@ func (t *Tx) Emit(ctx context.Context, events ...firmward.Event) error {
 	if err := t.fold(ctx, l); err != nil {
 		return err
 	}
+	t.news = true
 	return t.put(ctx, "DELETE FROM event WHERE seq <= $1", *last-eventsKept)
 }
 

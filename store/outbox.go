@@ -54,6 +54,7 @@ func commandRow(s scan) (c Command, err error) {
 // Enqueue adds commands. Only ID, Kind, Subject, Payload, NotBefore and Created are taken. Conflict when an id
 // exists already.
 func (t *Tx) Enqueue(ctx context.Context, commands ...Command) error {
+	t.news = t.news || len(commands) > 0
 	rows := load{table: "command", columns: strings.Split(commandColumns, ", "), keys: 1, once: true}
 	for _, c := range commands {
 		rows.rows = append(rows.rows, []any{c.ID, c.Kind, c.Subject, string(c.Payload), c.NotBefore, string(CommandQueued), "", 0, 0, c.Created, 0, 0, ""})

@@ -64,6 +64,8 @@ type Store struct {
 	read    *sql.DB
 	commits atomic.Int64
 	log     *slog.Logger
+	id      string          // among the servers on the same database
+	listen  *pgx.ConnConfig // where others are heard; nil on SQLite
 
 	prepared  *prepared // statements of reads; nil on PostgreSQL
 	learned   *prepared // statements of the writer; nil on PostgreSQL
@@ -85,6 +87,7 @@ type Tx struct {
 	conn *sql.Conn
 	w    execer
 	pipe *pipe             // nil on SQLite
+	news bool              // other servers are to be told
 	tops map[string]*int64 // see top
 }
 
@@ -100,7 +103,7 @@ type execer interface {
 // NewerSchema when a newer firmward wrote it, Locked when another process holds it, DiskFull, Invalid
 // when the file is something else, Unavailable when the server does not answer.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	s := &Store{log: o.Log}
+	s := &Store{log: o.Log, id: NewID("store")}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -152,7 +155,8 @@ func (s *Store) Close() error {
 // Shared reports whether other servers may work on the same database.
 func (s *Store) Shared() bool { return s.d == postgresDialect }
 
-// Commits gives the number of write transactions committed since Open.
+// Commits gives the number of write transactions committed since Open, and of those of other servers that Others heard of; many of
+// these may count as one.
 func (s *Store) Commits() int64 { return s.commits.Load() }
 
 // attempts bounds how often a transaction is tried when PostgreSQL reports a deadlock.
@@ -212,7 +216,7 @@ func (s *Store) tryOn(ctx context.Context, f func(*Tx) error, over *session) err
 	if err := f(t); err != nil {
 		return cmp.Or(t.settle(), err) // a write that failed is why all later ones did
 	}
-	if err := t.settle(); err != nil {
+	if err := cmp.Or(s.tell(ctx, t), t.settle()); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
