@@ -94,7 +94,8 @@ type Control struct {
 	fetches  sync.Map                                                // names of feeds that are being fetched
 	walls    sync.Mutex                                              // one change of the desired state of walls at a time
 	stale    atomic.Bool                                             // something was imported that not all findings reflect; the store knows it anyhow
-	halted   atomic.Bool                                             // the red button was pressed in this process; the store may learn it a little later
+	presses  atomic.Int64                                            // of the red button in this process
+	halted   atomic.Int64                                            // the press that the store has not learned yet; 0: there is none
 	unsealed atomic.Bool                                             // leaves were written since the last sealing
 	untold   atomic.Bool                                             // events were emitted since recipients were last looked at
 	deaf     atomic.Bool                                             // it was said that the right to listen is missing
@@ -173,6 +174,7 @@ func (c *Control) Run(ctx context.Context) error {
 	g.Go(func() error { return c.dispatch(ctx) })
 	g.Go(func() error { return c.listen(ctx) })
 	g.Go(func() error { return c.follow(ctx) })
+	g.Go(func() error { return c.hearOthers(ctx) })
 	if c.Serve.IsValid() {
 		g.Go(func() error { return c.serveDepot(ctx) })
 	}
@@ -183,7 +185,7 @@ func (c *Control) Run(ctx context.Context) error {
 }
 
 // idle is how long a loop that nothing is due for waits before it looks all the same: where servers share a database, no longer than
-// what another one left behind stays leased.
+// what another one left behind stays leased, which nobody tells.
 func (c *Control) idle() time.Duration {
 	if c.Store.Shared() {
 		return c.Clock.Real(c.Lease)

@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -138,11 +140,9 @@ func (c *Control) foldOnce(ctx context.Context, rolloutID string, claims int64, 
 	if err != nil {
 		return nil, err
 	}
-	able := make(map[string]rollout.Abilities, len(devices))
-	for id, d := range devices {
-		if able[id], err = c.abilities(ctx, d); err != nil {
-			return nil, err
-		}
+	able, err := c.abilitiesOf(ctx, devices)
+	if err != nil {
+		return nil, err
 	}
 	var topo topology.Map
 	if starts {
@@ -157,37 +157,56 @@ func (c *Control) foldOnce(ctx context.Context, rolloutID string, claims int64, 
 			c: c, tx: tx, now: c.Clock.Now(), devices: devices, able: able, topo: topo, targets: map[string]*firmward.Target{},
 			flying: map[string]bool{}, changed: map[string]bool{}, hands: map[string]string{}, strays: map[string]int{}, errs: make([]error, len(some)),
 		}
-		var err error
-		if f.rollout, err = tx.Rollout(ctx, rolloutID); err != nil {
-			return err
-		}
-		was := f.rollout
-		targets, err := tx.TargetsIn(ctx, rolloutID, ids)
+		is, err := tx.Open(ctx, rolloutID, ids, f.now, ends(some)...)
 		if err != nil {
 			return err
 		}
-		for i, t := range targets {
-			f.targets[t.DeviceID], f.flying[t.DeviceID] = &targets[i], t.State.InFlight()
+		f.rollout = is.Rollout
+		for i, t := range is.Targets {
+			f.targets[t.DeviceID], f.flying[t.DeviceID] = &is.Targets[i], t.State.InFlight()
 		}
 		if starts {
 			if err := f.claim(ctx, claims, some); err != nil {
 				return err
 			}
 		}
-		if err := f.advance(ctx, some); err != nil {
+		if err := f.advance(ctx, is.Did, some); err != nil {
 			return err
 		}
-		steered = f.rollout.State != was.State
+		steered = f.rollout.State != is.Rollout.State
 		if steered {
 			f.tell("rollout-"+string(f.rollout.State), rolloutID, map[string]string{"why": f.rollout.Why}, "rollout", fmt.Sprintf("rollout %s: %s", f.rollout.State, f.rollout.Why))
 		}
-		return f.save(ctx, reflect.DeepEqual(was, f.rollout))
+		return f.save(ctx, reflect.DeepEqual(is.Rollout, f.rollout))
 	})
 	if err != nil {
 		return nil, err
 	}
 	c.after(rolloutID, f, steered)
 	return f.errs, nil
+}
+
+// abilitiesOf gives what can be done to devices, by their ids. Devices of one model can do the same.
+func (c *Control) abilitiesOf(ctx context.Context, devices map[string]firmward.Device) (map[string]rollout.Abilities, error) {
+	type kind struct {
+		family, vendor, model string
+		class                 firmward.Class
+	}
+	known := map[kind]rollout.Abilities{}
+	out := make(map[string]rollout.Abilities, len(devices))
+	for id, d := range devices {
+		of := kind{d.Family, d.Vendor, d.Model, d.Class}
+		can, ok := known[of]
+		if !ok {
+			var err error
+			if can, err = c.abilities(ctx, d); err != nil {
+				return nil, err
+			}
+			known[of] = can
+		}
+		out[id] = can
+	}
+	return out, nil
 }
 
 // after wakes whom a saved change concerns.
@@ -224,7 +243,7 @@ func (f *folding) claim(ctx context.Context, edition int64, some []happening) er
 	}
 	var refused error
 	switch {
-	case stop.On || f.c.halted.Load():
+	case stop.On || f.c.halted.Load() != 0:
 		refused = firmward.Errorf(firmward.Conflict, "the red button is pressed")
 	case edition != now:
 		refused = errOvertaken
@@ -253,18 +272,18 @@ func (f *folding) claim(ctx context.Context, edition int64, some []happening) er
 // errOvertaken says that a pick rests on what is no longer so.
 var errOvertaken = firmward.Errorf(firmward.Conflict, "others started something meanwhile")
 
-// advance gives the events to the engine.
-func (f *folding) advance(ctx context.Context, some []happening) error {
-	var ends []store.Finish
+// ends are the commands that events answer.
+func ends(some []happening) (out []store.Finish) {
 	for _, h := range some {
 		if h.finished != "" {
-			ends = append(ends, store.Finish{ID: h.finished, Outcome: string(h.event.Kind)})
+			out = append(out, store.Finish{ID: h.finished, Outcome: string(h.event.Kind)})
 		}
 	}
-	did, err := f.tx.FinishCommands(ctx, f.now, ends...)
-	if err != nil {
-		return err
-	}
+	return out
+}
+
+// advance gives the events to the engine. did names the commands that ended with them.
+func (f *folding) advance(ctx context.Context, did map[string]bool, some []happening) error {
 	for i, h := range some {
 		if f.errs[i] != nil {
 			continue
@@ -345,11 +364,12 @@ func (f *folding) tell(action, subject string, detail map[string]string, kind, t
 	f.events = append(f.events, firmward.Event{At: f.now, Kind: kind, Subject: f.rollout.ID, Text: text})
 }
 
-// save writes what changed. A header that says what it said is not written.
+// save writes what changed. What is quickest to make ready comes first, since the database writes it while the rest is made ready, and
+// what is waited for comes last. A header that says what it said is not written.
 func (f *folding) save(ctx context.Context, unchanged bool) error {
 	var targets []firmward.Target
 	var free []string
-	for id := range f.changed {
+	for _, id := range slices.Sorted(maps.Keys(f.changed)) {
 		targets = append(targets, *f.targets[id])
 		if f.flying[id] && !f.targets[id].State.InFlight() {
 			free = append(free, id)
@@ -358,21 +378,8 @@ func (f *folding) save(ctx context.Context, unchanged bool) error {
 	if err := f.tx.Unclaim(ctx, f.rollout.ID, free...); err != nil {
 		return err
 	}
-	if err := f.tx.PutTargets(ctx, targets); err != nil {
-		return err
-	}
 	if err := f.orders(ctx); err != nil {
 		return err
-	}
-	if f.fell != "" {
-		if err := noteFall(ctx, f.tx, f.rollout.ID, f.fell); err != nil {
-			return err
-		}
-	}
-	if !unchanged {
-		if _, err := f.tx.PutRollout(ctx, f.rollout); err != nil {
-			return err
-		}
 	}
 	var commands []store.Command
 	for _, cmd := range f.commands {
@@ -388,6 +395,12 @@ func (f *folding) save(ctx context.Context, unchanged bool) error {
 	if err := f.tx.Enqueue(ctx, commands...); err != nil {
 		return err
 	}
+	if err := f.tx.Record(ctx, f.leaves...); err != nil {
+		return err
+	}
+	if err := f.tx.PutTargets(ctx, targets); err != nil {
+		return err
+	}
 	if err := f.tx.PutUpdateTimes(ctx, f.took...); err != nil {
 		return err
 	}
@@ -396,8 +409,17 @@ func (f *folding) save(ctx context.Context, unchanged bool) error {
 			return err
 		}
 	}
-	if err := f.tx.Record(ctx, f.leaves...); err != nil {
+	if err := f.tx.Emit(ctx, f.events...); err != nil {
 		return err
 	}
-	return f.tx.Emit(ctx, f.events...)
+	if f.fell != "" {
+		if err := noteFall(ctx, f.tx, f.rollout.ID, f.fell); err != nil {
+			return err
+		}
+	}
+	if unchanged {
+		return nil
+	}
+	_, err := f.tx.PutRollout(ctx, f.rollout)
+	return err
 }

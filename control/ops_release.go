@@ -344,8 +344,10 @@ func (c *Control) ApproveRollout(ctx context.Context, who firmward.Person, id st
 // way is watched to its end, since an interrupted device is the worst outcome.
 // It holds from the call on, even while the record of it waits behind a long import.
 func (c *Control) StopAll(ctx context.Context, who firmward.Person, on bool, why string) error {
+	press := int64(0)
 	if on {
-		c.halted.Store(true)
+		press = c.presses.Add(1)
+		c.halted.Store(press)
 	}
 	err := c.Store.Tx(ctx, func(tx *store.Tx) error {
 		if err := tx.PutStopAll(ctx, store.StopAll{On: on, By: who.Name, At: c.Clock.Now(), Why: why}); err != nil {
@@ -360,8 +362,11 @@ func (c *Control) StopAll(ctx context.Context, who firmward.Person, on bool, why
 		}
 		return c.leaf(ctx, tx, who.Name, action, "all", map[string]string{"why": why})
 	})
-	if err == nil && !on {
-		c.halted.Store(false)
+	switch {
+	case err == nil && on:
+		c.halted.CompareAndSwap(press, 0) // from here on the record says it, which another server may end
+	case err == nil:
+		c.halted.Store(0)
 	}
 	c.wake(loopDeploy)
 	return err
@@ -369,7 +374,7 @@ func (c *Control) StopAll(ctx context.Context, who firmward.Person, on bool, why
 
 // stopped reports whether the red button is pressed.
 func (c *Control) stopped(ctx context.Context) (bool, error) {
-	if c.halted.Load() {
+	if c.halted.Load() != 0 {
 		return true, nil
 	}
 	stop, err := c.Store.StopAll(ctx)

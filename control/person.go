@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -25,7 +26,8 @@ func atWork(m firmward.Model) time.Duration {
 
 // orders opens, adopts and closes the work orders of the targets that changed and that people update.
 func (f *folding) orders(ctx context.Context) error {
-	for device, evidence := range f.hands {
+	for _, device := range slices.Sorted(maps.Keys(f.hands)) {
+		evidence := f.hands[device]
 		t, d := f.targets[device], f.devices[device]
 		w, err := orderOf(ctx, f.tx.Reader, *t)
 		if err != nil {

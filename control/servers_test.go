@@ -3,6 +3,7 @@ package control_test
 import (
 	"bufio"
 	"context"
+	"database/sql"
 	"fmt"
 	"os"
 	"os/exec"
@@ -26,14 +27,74 @@ func TestServers(t *testing.T) {
 	server := pgtest.Start(t)
 	t.Run("share", func(t *testing.T) { serversShare(t, server.Database(t)) })
 	t.Run("one dies", func(t *testing.T) { serverDies(t, server.Database(t)) })
+	t.Run("hear each other", func(t *testing.T) { serversHear(t, server.Database(t), false) })
+	t.Run("hear again", func(t *testing.T) { serversHear(t, server.Database(t), true) })
 }
+
+// serversHear: the red button holds on all servers and is freed on all, whoever does it. When one frees it the other goes on at once,
+// though its loops look by themselves only once a minute; also when the connection on which it hears was cut just before.
+func serversHear(t *testing.T, url string, cut bool) {
+	p := newPlugs(t)
+	a := openFleet(t, url, 40, p, slowly)
+	b := fleetIn(t, url, p, slowly)
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	press := func(c *control.Control, on bool) {
+		t.Helper()
+		if err := c.StopAll(t.Context(), anna, on, "test"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ear := func() (pid int) {
+		t.Helper()
+		wait(t, func() bool {
+			return db.QueryRowContext(t.Context(), "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query = 'LISTEN firmward'").Scan(&pid) == nil
+		})
+		return pid
+	}
+	b.Weighed()
+	running(t, b)
+	pid := ear()
+	press(a, true)
+	press(b, true)
+	r := startFleet(t, a)
+	if cut {
+		if _, err := db.ExecContext(t.Context(), "SELECT pg_terminate_backend($1)", pid); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if now, err := a.Store.Rollout(t.Context(), r.ID); err != nil || now.Started > 0 {
+		t.Fatalf("%d started though the button was pressed, %v", now.Started, err)
+	}
+	press(a, false)
+	begun := time.Now()
+	wait(t, func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return !p.first.IsZero()
+	})
+	took := time.Since(begun)
+	t.Logf("a device was asked %v after the button was freed on the other server", took.Round(time.Millisecond))
+	if took > 10*time.Second { // less than one on a machine that has nothing else to do
+		t.Errorf("a device was asked %v after the button was freed on the other server: that was not heard", took)
+	}
+	if again := ear(); cut == (again == pid) {
+		t.Errorf("the connection %d became %d", pid, again)
+	}
+}
+
+// slowly is a clock that is real, so that what is due by itself is due in a minute.
+func slowly(cfg *control.Config) { cfg.Clock = control.Clock{} }
 
 // serversShare: two servers take one rollout to its end together. Both look at devices, none is sent two images, never are more in
 // flight than the policy takes, and the header counts what its targets say.
 func serversShare(t *testing.T, url string) {
 	const n = 80
 	p := newPlugs(t)
-	p.slow = 600 * time.Millisecond // so that the second, which looks for work once a lease time, finds some
+	p.slow = 600 * time.Millisecond // so that there is work left for the second
 	a := openFleet(t, url, n, p, quickly(time.Now()))
 	b := fleetIn(t, url, p, quickly(a.Clock.Start))
 	var mu sync.Mutex

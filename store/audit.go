@@ -11,20 +11,22 @@ import (
 	"github.com/firmward/firmward/audit"
 )
 
+const lastLeaf = "SELECT COALESCE(MAX(id), 0) FROM audit_leaf"
+
 // Record adds audit leaves in this transaction, in order. Their Seq is given later, by Sequence. They must hold no secret.
 func (t *Tx) Record(ctx context.Context, leaves ...audit.Leaf) error {
 	if len(leaves) == 0 {
 		return nil
 	}
-	var last int64
-	if _, err := t.row(ctx, "SELECT COALESCE(MAX(id), 0) FROM audit_leaf", nil, &last); err != nil {
+	last, err := t.top(ctx, lastLeaf)
+	if err != nil {
 		return err
 	}
 	rows := load{table: "audit_leaf", columns: []string{"id", "at", "actor", "action", "subject", "detail"}, keys: 1, once: true}
 	for _, l := range leaves {
-		last++
+		*last++
 		l = l.Clean()
-		rows.rows = append(rows.rows, []any{last, l.At.UnixMicro(), l.Actor, l.Action, l.Subject, js{l.Detail}})
+		rows.rows = append(rows.rows, []any{*last, l.At.UnixMicro(), l.Actor, l.Action, l.Subject, js{l.Detail}})
 	}
 	return t.fold(ctx, rows)
 }
@@ -107,8 +109,7 @@ func (t *Tx) sequence(ctx context.Context, now time.Time, signer *audit.Signer) 
 // place gives leaves their places in the log, from first on.
 func (t *Tx) place(ctx context.Context, leaves []int64, first int64) error {
 	if t.d == postgresDialect {
-		_, err := t.w.ExecContext(ctx, "UPDATE audit_leaf SET seq = $2 + v.n - 1 FROM unnest($1::bigint[]) WITH ORDINALITY AS v (id, n) WHERE audit_leaf.id = v.id", leaves, first)
-		return t.d.plain("write", err)
+		return t.later(ctx, "write audit_leaf", "UPDATE audit_leaf SET seq = $2 + v.n - 1 FROM unnest($1::bigint[]) WITH ORDINALITY AS v (id, n) WHERE audit_leaf.id = v.id", leaves, first)
 	}
 	for i, id := range leaves {
 		if err := t.put(ctx, "UPDATE audit_leaf SET seq = $2 WHERE id = $1", id, first+int64(i)); err != nil {

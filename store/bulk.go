@@ -3,15 +3,11 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
-
-	"github.com/firmward/firmward"
 )
 
 // load is many rows for one table. The first keys columns are its primary key, text or int64. Values are string, int64,
@@ -103,8 +99,7 @@ func (t *Tx) fold(ctx context.Context, l load) error {
 	}
 	names := strings.Join(l.columns, ", ")
 	arrays, types := l.arrays()
-	_, err := t.w.ExecContext(ctx, "INSERT INTO "+l.table+" ("+names+") SELECT * FROM unnest("+strings.Join(types, ", ")+")"+l.conflict(), arrays...)
-	return t.d.plain("write "+l.table, err)
+	return t.later(ctx, "write "+l.table, "INSERT INTO "+l.table+" ("+names+") SELECT * FROM unnest("+strings.Join(types, ", ")+")"+l.conflict(), arrays...)
 }
 
 // arrays gives the rows as columns, and how PostgreSQL must read each.
@@ -134,17 +129,16 @@ func columnOf[T any](rows [][]any, i int) []T {
 }
 
 func (t *Tx) bulkCopy(ctx context.Context, l load) error {
+	if err := t.settle(); err != nil {
+		return err
+	}
 	columns := strings.Join(l.columns, ", ")
 	temp := "bulk_" + l.table
 	if _, err := t.tx.ExecContext(ctx, "CREATE TEMPORARY TABLE "+temp+" (LIKE "+l.table+") ON COMMIT DROP"); err != nil {
 		return err
 	}
-	err := t.conn.Raw(func(driver any) error {
-		c, ok := driver.(*stdlib.Conn)
-		if !ok {
-			return firmward.Errorf(firmward.Internal, fmt.Sprintf("the database driver is %T", driver))
-		}
-		_, err := c.Conn().CopyFrom(ctx, pgx.Identifier{temp}, l.columns, pgx.CopyFromRows(l.rows))
+	err := onConn(t.conn, func(c *pgx.Conn) error {
+		_, err := c.CopyFrom(ctx, pgx.Identifier{temp}, l.columns, pgx.CopyFromRows(l.rows))
 		return err
 	})
 	if err != nil {

@@ -142,6 +142,7 @@ func (s *Store) openPostgres(address string, trace pgx.QueryTracer) error {
 		return firmward.Errorf(firmward.Invalid, "the PostgreSQL URL cannot be read: want postgres://user@host/database")
 	}
 	config.Tracer = trace
+	s.listen = config.Copy()
 	// Writers wait for each other on connections of their own, so that no reader waits with them.
 	for pool, conns := range map[**sql.DB]int{&s.write: 4, &s.read: 8} {
 		db := stdlib.OpenDB(*config)

@@ -9,26 +9,29 @@ import (
 // eventsKept bounds the events.
 const eventsKept = 10_000
 
+const lastEvent = "SELECT COALESCE(MAX(seq), 0) FROM event"
+
 // Emit adds events and forgets all but the newest 10,000. Seq is given by the store: it grows in the order of
 // commits.
 func (t *Tx) Emit(ctx context.Context, events ...firmward.Event) error {
 	if len(events) == 0 {
 		return nil
 	}
-	var last int64
-	if _, err := t.row(ctx, "SELECT COALESCE(MAX(seq), 0) FROM event", nil, &last); err != nil {
+	last, err := t.top(ctx, lastEvent)
+	if err != nil {
 		return err
 	}
 	l := load{table: "event", columns: []string{"seq", "at", "kind", "subject", "body"}, keys: 1, once: true}
 	for _, e := range events {
-		last++
-		e.Seq = last
-		l.rows = append(l.rows, []any{e.Seq, e.At, e.Kind, e.Subject, js{e}})
+		*last++
+		e.Seq = *last
+		l.rows = append(l.rows, []any{e.Seq, e.At, e.Kind, e.Subject, js{&e}})
 	}
 	if err := t.fold(ctx, l); err != nil {
 		return err
 	}
-	return t.put(ctx, "DELETE FROM event WHERE seq <= $1", last-eventsKept)
+	t.news = true
+	return t.put(ctx, "DELETE FROM event WHERE seq <= $1", *last-eventsKept)
 }
 
 // EventsAfter gives up to n events (at most 1000) with a Seq greater than seq, oldest first.
@@ -39,6 +42,6 @@ func (r Reader) EventsAfter(ctx context.Context, seq int64, n int) ([]firmward.E
 // LastEvent gives the Seq of the newest event, 0 when there is none.
 func (r Reader) LastEvent(ctx context.Context) (int64, error) {
 	var seq int64
-	_, err := r.row(ctx, "SELECT COALESCE(MAX(seq), 0) FROM event", nil, &seq)
+	_, err := r.row(ctx, lastEvent, nil, &seq)
 	return seq, err
 }

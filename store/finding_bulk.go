@@ -265,14 +265,15 @@ func (t *Tx) RecordAll(ctx context.Context, leaves []audit.Leaf) error {
 	if len(leaves) == 0 {
 		return nil
 	}
-	var last int64
-	if _, err := t.row(ctx, "SELECT COALESCE(MAX(id), 0) FROM audit_leaf", nil, &last); err != nil {
+	last, err := t.top(ctx, lastLeaf)
+	if err != nil {
 		return err
 	}
 	rows := make([][]any, len(leaves))
 	for i, l := range leaves {
+		*last++
 		l = l.Clean()
-		row, err := bind([]any{last + int64(i) + 1, l.At.UnixMicro(), l.Actor, l.Action, l.Subject, js{l.Detail}})
+		row, err := bind([]any{*last, l.At.UnixMicro(), l.Actor, l.Action, l.Subject, js{l.Detail}})
 		if err != nil {
 			return err
 		}

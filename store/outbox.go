@@ -54,6 +54,7 @@ func commandRow(s scan) (c Command, err error) {
 // Enqueue adds commands. Only ID, Kind, Subject, Payload, NotBefore and Created are taken. Conflict when an id
 // exists already.
 func (t *Tx) Enqueue(ctx context.Context, commands ...Command) error {
+	t.news = t.news || len(commands) > 0
 	rows := load{table: "command", columns: strings.Split(commandColumns, ", "), keys: 1, once: true}
 	for _, c := range commands {
 		rows.rows = append(rows.rows, []any{c.ID, c.Kind, c.Subject, string(c.Payload), c.NotBefore, string(CommandQueued), "", 0, 0, c.Created, 0, 0, ""})
@@ -110,41 +111,39 @@ type Finish struct{ ID, Outcome string }
 // FinishCommands records how commands ended, from any state but done, and gives the ids of those that it did. The others are
 // finished already or unknown. A command in doubt is finished when its fate was found out.
 func (t *Tx) FinishCommands(ctx context.Context, now time.Time, ends ...Finish) (did map[string]bool, err error) {
-	did = make(map[string]bool, len(ends))
-	if len(ends) == 0 {
-		return did, nil
-	}
+	return t.finish(ctx, now, ends)()
+}
+
+// finish is FinishCommands whose answer is wanted later.
+func (t *Tx) finish(ctx context.Context, now time.Time, ends []Finish) (did func() (map[string]bool, error)) {
 	const set = "UPDATE command SET state = 'done', finished = $1, lease_owner = '', lease_until = 0, outcome = "
-	if t.d == postgresDialect {
-		ids, outcomes := make([]string, len(ends)), make([]string, len(ends))
-		for i, e := range ends {
-			ids[i], outcomes[i] = clean(e.ID), clean(e.Outcome)
-		}
-		rows, err := t.q.QueryContext(ctx, set+"e.outcome FROM unnest($2::text[], $3::text[]) AS e (id, outcome) WHERE command.id = e.id AND state <> 'done' RETURNING command.id",
-			micros(now), ids, outcomes)
-		if err != nil {
-			return did, t.d.plain("write", err)
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var id string
-			if err := rows.Scan(&id); err != nil {
-				return did, t.d.plain("write", err)
+	if len(ends) == 0 || t.d != postgresDialect {
+		out := make(map[string]bool, len(ends))
+		for _, e := range ends {
+			n, err := t.exec(ctx, set+"$2 WHERE id = $3 AND state <> 'done'", now, e.Outcome, e.ID)
+			if err != nil {
+				return func() (map[string]bool, error) { return nil, err }
 			}
-			did[id] = true
+			if n == 1 {
+				out[e.ID] = true
+			}
 		}
-		return did, t.d.plain("write", rows.Err())
+		return func() (map[string]bool, error) { return out, nil }
 	}
-	for _, e := range ends {
-		n, err := t.exec(ctx, set+"$2 WHERE id = $3 AND state <> 'done'", now, e.Outcome, e.ID)
-		if err != nil {
-			return did, err
-		}
-		if n == 1 {
-			did[e.ID] = true
-		}
+	ids, outcomes := make([]string, len(ends)), make([]string, len(ends))
+	for i, e := range ends {
+		ids[i], outcomes[i] = clean(e.ID), clean(e.Outcome)
 	}
-	return did, nil
+	answer := ask(ctx, t, texts, set+`e.outcome FROM unnest($2::text[], $3::text[]) AS e (id, outcome)
+		WHERE command.id = e.id AND state <> 'done' RETURNING command.id`, now, ids, outcomes)
+	return func() (map[string]bool, error) {
+		all, err := answer()
+		out := make(map[string]bool, len(all))
+		for _, id := range all {
+			out[id] = true
+		}
+		return out, err
+	}
 }
 
 // Lost reports whether a command was sent whose lease ran out without an outcome: InDoubt would find it.

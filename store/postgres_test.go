@@ -14,6 +14,11 @@ func TestPostgres(t *testing.T) {
 	t.Run("newer schema", func(t *testing.T) { refusesNewerSchema(t, server.Database(t)) })
 	t.Run("moved from SQLite", func(t *testing.T) { moves(t, open(t, "memory:"), open(t, server.Database(t))) })
 	t.Run("moved to SQLite", func(t *testing.T) { moves(t, open(t, server.Database(t)), open(t, "memory:")) })
+	t.Run("pipe", func(t *testing.T) { pipes(t, open(t, server.Database(t))) })
+	t.Run("others", func(t *testing.T) {
+		url := server.Database(t)
+		hears(t, open(t, url), open(t, url))
+	})
 	t.Run("two servers", func(t *testing.T) {
 		url := server.Database(t)
 		storetest.Shared(t, open(t, url), open(t, url))

@@ -58,14 +58,6 @@ func (p *prepared) QueryContext(ctx context.Context, query string, args ...any) 
 	return s.QueryContext(ctx, args...)
 }
 
-// QueryRowContext is sql.DB's.
-func (p *prepared) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	if s, err := p.stmt(ctx, query); err == nil && s != nil {
-		return s.QueryRowContext(ctx, args...)
-	}
-	return p.db.QueryRowContext(ctx, query, args...)
-}
-
 func (p *prepared) close() error {
 	if p == nil {
 		return nil
@@ -122,15 +114,6 @@ func (s *session) QueryContext(ctx context.Context, query string, args ...any) (
 		return nil, err
 	}
 	return st.QueryContext(ctx, args...)
-}
-
-// QueryRowContext is sql.Tx's.
-func (s *session) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	st, err := s.stmt(ctx, query)
-	if err != nil {
-		return s.tx.QueryRowContext(ctx, query, args...)
-	}
-	return st.QueryRowContext(ctx, args...)
 }
 
 // learn prepares what the session had to parse. A statement that cannot be prepared is parsed again next time.

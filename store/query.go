@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -69,7 +68,7 @@ func bind(args []any) ([]any, error) {
 				v = []byte{}
 			}
 			out[i] = v
-		case int64, float64, nil:
+		case int64, float64, nil, []string, []int64: // lists are for PostgreSQL alone
 			out[i] = v
 		default:
 			out[i] = text(a)
@@ -186,11 +185,41 @@ func (r Reader) row(ctx context.Context, query string, args []any, dest ...any) 
 	if err != nil {
 		return false, err
 	}
-	err = r.q.QueryRowContext(ctx, query, args...).Scan(dest...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
+	rows, err := r.q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return false, r.d.plain("read", err)
 	}
-	return err == nil, r.d.plain("read", err)
+	defer rows.Close()
+	if !rows.Next() {
+		return false, r.d.plain("read", rows.Err())
+	}
+	if err := errors.Join(rows.Scan(dest...), rows.Close()); err != nil {
+		return false, r.d.plain("read", err)
+	}
+	return true, nil
+}
+
+// top gives the greatest number of a column that counts on, which whoever adds rows raises. A transaction reads it once: nobody else
+// writes meanwhile.
+func (t *Tx) top(ctx context.Context, query string) (*int64, error) { return t.askTop(ctx, query)() }
+
+// askTop is top whose answer is wanted later.
+func (t *Tx) askTop(ctx context.Context, query string) (answer func() (*int64, error)) {
+	if n := t.tops[query]; n != nil {
+		return func() (*int64, error) { return n, nil }
+	}
+	found := ask(ctx, t, func(s scan) (n int64, err error) {
+		err = s(&n)
+		return n, err
+	}, query)
+	return func() (*int64, error) {
+		n, err := found()
+		if err != nil {
+			return nil, err
+		}
+		t.tops[query] = &n[0]
+		return &n[0], nil
+	}
 }
 
 // one reads the body of the one row that the query gives, or fails with NotFound.

@@ -29,8 +29,10 @@ func (t *Tx) PutRollout(ctx context.Context, r firmward.Rollout) (firmward.Rollo
 
 // Rollout gives one rollout header.
 func (r Reader) Rollout(ctx context.Context, id string) (firmward.Rollout, error) {
-	return one[firmward.Rollout](ctx, r, "rollout", id, "SELECT body FROM rollout WHERE id = $1", id)
+	return one[firmward.Rollout](ctx, r, "rollout", id, rolloutByID, id)
 }
+
+const rolloutByID = "SELECT body FROM rollout WHERE id = $1"
 
 // RolloutFilter chooses rollouts. Zero fields choose nothing out.
 type RolloutFilter struct {

@@ -21,12 +21,16 @@
 // engines alike. Reads never wait for writers. A transaction function may run again after a deadlock, so it
 // must not change anything outside of its *Tx before it returns.
 //
+// On PostgreSQL a write need not be waited for: its error may come with a later statement of the same transaction, at the latest
+// with its end. Where a transaction must know, it asks for the number of rows.
+//
 // Inside a transaction use the Tx for reading too; the Store would show the state before it. A transaction never begins
 // inside another: it would wait for the other to end. LeaseCommands, MarkSent, ExtendLease, Import, Sequence and Load are
 // transactions of their own.
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -60,6 +64,8 @@ type Store struct {
 	read    *sql.DB
 	commits atomic.Int64
 	log     *slog.Logger
+	id      string          // among the servers on the same database
+	listen  *pgx.ConnConfig // where others are heard; nil on SQLite
 
 	prepared  *prepared // statements of reads; nil on PostgreSQL
 	learned   *prepared // statements of the writer; nil on PostgreSQL
@@ -80,11 +86,13 @@ type Tx struct {
 	tx   *sql.Tx
 	conn *sql.Conn
 	w    execer
+	pipe *pipe             // nil on SQLite
+	news bool              // other servers are to be told
+	tops map[string]*int64 // see top
 }
 
 type queryer interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
 type execer interface {
@@ -95,7 +103,7 @@ type execer interface {
 // NewerSchema when a newer firmward wrote it, Locked when another process holds it, DiskFull, Invalid
 // when the file is something else, Unavailable when the server does not answer.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	s := &Store{log: o.Log}
+	s := &Store{log: o.Log, id: NewID("store")}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -147,7 +155,8 @@ func (s *Store) Close() error {
 // Shared reports whether other servers may work on the same database.
 func (s *Store) Shared() bool { return s.d == postgresDialect }
 
-// Commits gives the number of write transactions committed since Open.
+// Commits gives the number of write transactions committed since Open, and of those of other servers that Others heard of; many of
+// these may count as one.
 func (s *Store) Commits() int64 { return s.commits.Load() }
 
 // attempts bounds how often a transaction is tried when PostgreSQL reports a deadlock.
@@ -191,7 +200,7 @@ func (s *Store) tryOn(ctx context.Context, f func(*Tx) error, over *session) err
 		return s.d.plain("begin transaction", err)
 	}
 	defer tx.Rollback() // after Commit it does nothing
-	t := &Tx{Reader: Reader{q: tx, d: s.d}, tx: tx, conn: conn, w: tx}
+	t := &Tx{Reader: Reader{q: tx, d: s.d}, tx: tx, conn: conn, w: tx, tops: map[string]*int64{}}
 	if over != nil {
 		over.tx = tx
 		t.q, t.w = over, over
@@ -200,12 +209,18 @@ func (s *Store) tryOn(ctx context.Context, f func(*Tx) error, over *session) err
 		if _, err := tx.ExecContext(ctx, lock); err != nil {
 			return s.d.plain("wait for other writers", err)
 		}
+		t.pipe = &pipe{tx: tx, conn: conn, plain: s.d.plain}
+		t.q, t.w = t.pipe, t.pipe
+		defer t.pipe.settle() // also after a panic: what is being sent holds the connection
 	}
 	if err := f(t); err != nil {
+		return cmp.Or(t.settle(), err) // a write that failed is why all later ones did
+	}
+	if err := cmp.Or(s.tell(ctx, t), t.settle()); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
-		return s.d.plain("commit", err)
+		return cmp.Or(ctx.Err(), s.d.plain("commit", err)) // whoever gave up is told that, not what became of it
 	}
 	return nil
 }
@@ -237,10 +252,13 @@ func (t *Tx) exec(ctx context.Context, query string, args ...any) (int64, error)
 	return n, nil
 }
 
-// put runs one statement whose row count does not matter.
+// put runs one statement whose row count does not matter: see later.
 func (t *Tx) put(ctx context.Context, query string, args ...any) error {
-	_, err := t.exec(ctx, query, args...)
-	return err
+	args, err := bind(args)
+	if err != nil {
+		return err
+	}
+	return t.later(ctx, "write", query, args...)
 }
 
 func notFound(what, name string) error {

@@ -21,8 +21,9 @@ const targetsAtOnce = 1000
 func (t *Tx) PutTargets(ctx context.Context, targets []firmward.Target) error {
 	for some := range slices.Chunk(targets, targetsAtOnce) {
 		l := load{table: "target", columns: []string{"rollout", "device", "wave", "state", "in_flight", "next_due", "soaked", "body"}, keys: 2}
-		for _, g := range some {
-			l.rows = append(l.rows, []any{g.RolloutID, g.DeviceID, g.Wave, g.State, g.State.InFlight() || g.State.Waits(), dueAt(g.NextDue), !g.SoakedAt.IsZero(), js{g}})
+		for i := range some {
+			g := &some[i]
+			l.rows = append(l.rows, []any{g.RolloutID, g.DeviceID, g.Wave, string(g.State), g.State.InFlight() || g.State.Waits(), dueAt(g.NextDue), !g.SoakedAt.IsZero(), js{g}})
 		}
 		if err := t.fold(ctx, l); err != nil {
 			return err
@@ -47,7 +48,11 @@ func (r Reader) Target(ctx context.Context, rollout, device string) (firmward.Ta
 
 // TargetsIn gives the targets of some devices in a rollout, sorted by device. Devices that have none there are left out.
 func (r Reader) TargetsIn(ctx context.Context, rollout string, devices []string) ([]firmward.Target, error) {
-	return list(ctx, r, bodies[firmward.Target], "SELECT body FROM target WHERE rollout = $1 AND device IN ("+r.d.elements("$2")+") ORDER BY device", rollout, js{devices})
+	return list(ctx, r, bodies[firmward.Target], r.targetsIn(), rollout, js{devices})
+}
+
+func (r Reader) targetsIn() string {
+	return "SELECT body FROM target WHERE rollout = $1 AND device IN (" + r.d.elements("$2") + ") ORDER BY device"
 }
 
 // TargetFilter chooses targets. Zero fields choose nothing out.
