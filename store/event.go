@@ -30,8 +30,10 @@ func (t *Tx) Emit(ctx context.Context, events ...firmward.Event) error {
 	if err := t.fold(ctx, l); err != nil {
 		return err
 	}
-	t.news = true
-	return t.put(ctx, "DELETE FROM event WHERE seq <= $1", *last-eventsKept)
+	if err := t.put(ctx, "DELETE FROM event WHERE seq <= $1", *last-eventsKept); err != nil {
+		return err
+	}
+	return t.tell(ctx)
 }
 
 // EventsAfter gives up to n events (at most 1000) with a Seq greater than seq, oldest first.

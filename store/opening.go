@@ -15,13 +15,19 @@ type Opening struct {
 	Did     map[string]bool   // as FinishCommands gives them
 }
 
-// Open reads the header of a rollout and its targets on some devices, and finishes the commands that the events answer. PostgreSQL
-// does the one while what the other gave is read. Errors are those of Rollout, TargetsIn and FinishCommands.
+// Open reads the header of a rollout and its targets on some devices, and finishes the commands that the events answer: on
+// PostgreSQL in one exchange, in which it does the one while what the other gave is read. Errors are those of Rollout, TargetsIn and FinishCommands.
 func (t *Tx) Open(ctx context.Context, rollout string, devices []string, now time.Time, ends ...Finish) (o Opening, err error) {
-	header := ask(ctx, t, bodies[firmward.Rollout], rolloutByID, rollout)
-	targets := ask(ctx, t, bodies[firmward.Target], t.targetsIn(), rollout, js{devices})
-	leaf, event := t.askTop(ctx, lastLeaf), t.askTop(ctx, lastEvent)
-	did := t.finish(ctx, now, ends)
+	var header func() ([]firmward.Rollout, error)
+	var targets func() ([]firmward.Target, error)
+	var leaf, event func() (*int64, error)
+	var did func() (map[string]bool, error)
+	t.together(ctx, func() {
+		header = ask(ctx, t, bodies[firmward.Rollout], rolloutByID, rollout)
+		targets = ask(ctx, t, bodies[firmward.Target], t.targetsIn(), rollout, js{devices})
+		leaf, event = t.askTop(ctx, lastLeaf), t.askTop(ctx, lastEvent)
+		did = t.finish(ctx, now, ends)
+	})
 	r, err1 := header()
 	var err2, err5 error
 	o.Targets, err2 = targets()

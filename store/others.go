@@ -18,12 +18,13 @@ const (
 	othersProof = 30 * time.Second       // of silence, before the connection has to prove that it lives
 )
 
-// tell says to other servers, with the commit, that a transaction added something for them.
-func (s *Store) tell(ctx context.Context, t *Tx) error {
-	if t.pipe == nil || !t.news {
+// tell says to other servers, with the commit, that the transaction added something for them.
+func (t *Tx) tell(ctx context.Context) error {
+	if t.pipe == nil || t.told {
 		return nil
 	}
-	return t.later(ctx, "tell other servers", "SELECT pg_notify($1, $2)", channel, s.id)
+	t.told = true
+	return t.later(ctx, "tell other servers", "SELECT pg_notify($1, $2)", channel, t.id)
 }
 
 // Others calls told whenever another server on the same PostgreSQL database has added events or commands, until ctx ends. It calls

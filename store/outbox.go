@@ -54,12 +54,17 @@ func commandRow(s scan) (c Command, err error) {
 // Enqueue adds commands. Only ID, Kind, Subject, Payload, NotBefore and Created are taken. Conflict when an id
 // exists already.
 func (t *Tx) Enqueue(ctx context.Context, commands ...Command) error {
-	t.news = t.news || len(commands) > 0
+	if len(commands) == 0 {
+		return nil
+	}
 	rows := load{table: "command", columns: strings.Split(commandColumns, ", "), keys: 1, once: true}
 	for _, c := range commands {
 		rows.rows = append(rows.rows, []any{c.ID, c.Kind, c.Subject, string(c.Payload), c.NotBefore, string(CommandQueued), "", 0, 0, c.Created, 0, 0, ""})
 	}
-	return t.fold(ctx, rows)
+	if err := t.fold(ctx, rows); err != nil {
+		return err
+	}
+	return t.tell(ctx)
 }
 
 // LeaseCommands gives owner up to n queued commands that are due and not leased by anyone, oldest due first, until

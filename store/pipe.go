@@ -23,6 +23,7 @@ type pipe struct {
 
 	mu      sync.Mutex // of what follows
 	waiting []sent
+	held    bool // what waits is to go together
 	busy    bool
 	err     error // the first
 }
@@ -44,11 +45,22 @@ func (p *pipe) add(ctx context.Context, s sent) error {
 		return p.err
 	}
 	p.waiting = append(p.waiting, s)
-	if !p.busy {
+	p.start(ctx)
+	return nil
+}
+
+func (p *pipe) start(ctx context.Context) {
+	if !p.busy && !p.held {
 		p.busy = true
 		p.sending.Go(func() { p.send(ctx) })
 	}
-	return nil
+}
+
+func (p *pipe) hold(ctx context.Context, yes bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held = yes
+	p.start(ctx)
 }
 
 // send sends what waits until nothing does.
@@ -165,6 +177,15 @@ func (t *Tx) settle() error {
 		return nil
 	}
 	return t.pipe.settle()
+}
+
+// together lets the statements that f sends go in one exchange. f must not wait for any of them.
+func (t *Tx) together(ctx context.Context, f func()) {
+	if t.pipe != nil {
+		t.pipe.hold(ctx, true)
+		defer t.pipe.hold(ctx, false)
+	}
+	f()
 }
 
 // later runs one statement whose row count does not matter. On PostgreSQL its error may come with a later statement, at the latest

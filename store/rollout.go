@@ -12,16 +12,14 @@ import (
 func (t *Tx) PutRollout(ctx context.Context, r firmward.Rollout) (firmward.Rollout, error) {
 	was := r.Version
 	r.Version++
-	var n int64
-	var err error
-	if was == 0 {
-		n, err = t.exec(ctx, `INSERT INTO rollout (id, release, state, next_due, version, body) VALUES ($1, $2, $3, $4, $5, $6)
-			ON CONFLICT (id) DO NOTHING`, r.ID, r.ReleaseID, r.State, r.NextDue, r.Version, js{r})
-	} else {
-		n, err = t.exec(ctx, `UPDATE rollout SET release = $2, state = $3, next_due = $4, version = $5, body = $6
-			WHERE id = $1 AND version = $7`, r.ID, r.ReleaseID, r.State, r.NextDue, r.Version, js{r}, was)
+	query, values := `INSERT INTO rollout (id, release, state, next_due, version, body) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (id) DO NOTHING RETURNING id`, args(r.ID, r.ReleaseID, r.State, r.NextDue, r.Version, js{&r})
+	if was != 0 {
+		query, values = `UPDATE rollout SET release = $2, state = $3, next_due = $4, version = $5, body = $6
+			WHERE id = $1 AND version = $7 RETURNING id`, append(values, was)
 	}
-	if err == nil && n == 0 {
+	did, err := ask(ctx, t, texts, query, values...)() // sent with what waits already
+	if err == nil && len(did) == 0 {
 		err = firmward.Errorf(firmward.Conflict, fmt.Sprintf("rollout %s was changed by somebody else meanwhile (version %d is old): look at it again", r.ID, was))
 	}
 	return r, err

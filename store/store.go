@@ -87,7 +87,8 @@ type Tx struct {
 	conn *sql.Conn
 	w    execer
 	pipe *pipe             // nil on SQLite
-	news bool              // other servers are to be told
+	told bool              // other servers are
+	id   string            // of the Store
 	tops map[string]*int64 // see top
 }
 
@@ -200,7 +201,7 @@ func (s *Store) tryOn(ctx context.Context, f func(*Tx) error, over *session) err
 		return s.d.plain("begin transaction", err)
 	}
 	defer tx.Rollback() // after Commit it does nothing
-	t := &Tx{Reader: Reader{q: tx, d: s.d}, tx: tx, conn: conn, w: tx, tops: map[string]*int64{}}
+	t := &Tx{Reader: Reader{q: tx, d: s.d}, tx: tx, conn: conn, w: tx, tops: map[string]*int64{}, id: s.id}
 	if over != nil {
 		over.tx = tx
 		t.q, t.w = over, over
@@ -216,7 +217,7 @@ func (s *Store) tryOn(ctx context.Context, f func(*Tx) error, over *session) err
 	if err := f(t); err != nil {
 		return cmp.Or(t.settle(), err) // a write that failed is why all later ones did
 	}
-	if err := cmp.Or(s.tell(ctx, t), t.settle()); err != nil {
+	if err := t.settle(); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
