@@ -296,6 +296,13 @@ test('a rollout is started by one person, approved by another, and both see it l
   await cara.getByRole('dialog').getByRole('button', { name: 'Resume', exact: true }).click();
   await cara.getByText('0 of 1 approvals by somebody other than cara').waitFor();
 
+  const out = cara.locator('.waves').getByRole('button', { name: /^Take .* out$/ });
+  await lookTwice(cara, 'rollout-waits');
+  await out.last().click();
+  await cara.getByRole('dialog').getByLabel('Why').fill('a guest sleeps there');
+  await cara.getByRole('dialog').getByRole('button', { name: 'Take out', exact: true }).click();
+  await cara.getByText('stopped by cara: a guest sleeps there').waitFor();
+
   const dan = await enter('dan', new URL(cara.url()).pathname);
   await dan.getByRole('button', { name: 'Approve', exact: true }).click();
   await dan.getByRole('dialog').getByLabel('Note').fill('seen on the bench');
@@ -307,9 +314,25 @@ test('a rollout is started by one person, approved by another, and both see it l
   // The window opens within a night. The image is none, so the canary does not succeed and nobody else gets it.
   await dan.locator('.waves').getByText(/^▲ (failed|rolled back)$/).first().waitFor({ timeout: 60_000 });
   await dan.getByText(/a canary failed/).first().waitFor();
-  assert.equal(await dan.locator('.waves').getByText('waits for its turn').count(), 4);
+  assert.equal(await dan.locator('.waves').getByText('waits for its turn').count(), 3);
   await cara.context().close();
   await dan.context().close();
+});
+
+test('a person says when the work begins and when it is done, and a look says whether', async () => {
+  const [order] = house.firmward('workorders', '--json').split('\n').filter(Boolean).map((l) => JSON.parse(l)).filter((w) => w.kind === 'vendor-service');
+  const page = await enter('cara', `/devices/${order.deviceId}`);
+  const work = page.getByRole('region', { name: 'Work orders' });
+  await work.getByRole('button', { name: 'I begin' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'I begin' }).click();
+  await work.getByText(/^cara began/).waitFor();
+  await lookTwice(page, 'work');
+  await work.getByRole('button', { name: 'It is done' }).click();
+  await page.getByRole('dialog').getByLabel('Note').fill('the technician was here');
+  await page.getByRole('dialog').getByRole('button', { name: 'It is done' }).click();
+  await work.getByText(/not done yet|reported done, being checked/).first().waitFor();
+  assert.doesNotMatch(house.firmward('workorders', '--json', '--closed').split('\n').find((l) => l.includes(order.id)), /"state":"done"/);
+  await page.context().close();
 });
 
 test('the red button is on every page, and everybody sees it at once', async () => {
