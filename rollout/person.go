@@ -54,12 +54,13 @@ func (in *Input) asked(out []Command) []Command {
 		t.Code, t.Why, t.Deadline = "", in.Event.Why+"; looking", in.Now.Add(in.patience())
 		return in.see(out)
 	case PreflightOK:
-		if in.reached(in.Event.Seen.Version) {
+		seen := in.Event.Seen
+		t.Before, t.Baseline, t.Unasked = true, seen.Services, seen.Unasked
+		if in.reached(seen.Version) {
 			in.already()
 			return out
 		}
-		seen := in.Event.Seen
-		t.Before, t.Baseline, t.Closes, t.Unasked = true, seen.Services, seen.Closes, seen.Unasked
+		t.Closes = seen.Closes
 		in.lookedAtAsked()
 	case PreflightRefused:
 		in.expire(in.Event.Code, in.Event.Why)

@@ -230,7 +230,9 @@ const asking = "asking the device before anything is sent"
 func (in *Input) start(out []Command) []Command {
 	t, r := in.Target, in.Rollout
 	t.StartedAt, t.Code, t.StartBy = in.Now, "", in.Event.StartBy
-	t.Closes, t.StillOpen = nil, nil
+	if !t.ByHand { // there the work may be done without a word, whatever becomes of this start
+		t.Closes, t.StillOpen = nil, nil
+	}
 	t.Deadline = in.Now.Add(r.Policy.Deadline)
 	r.Started++
 	r.InFlight++
@@ -247,6 +249,9 @@ func (in *Input) claimed(out []Command) []Command {
 	case PreflightOK:
 		seen := in.Event.Seen
 		t.Baseline, t.Unasked = seen.Services, seen.Unasked
+		if t.ByHand {
+			t.Closes = seen.Closes
+		}
 		planned := t.From
 		code, why := Below(&r.Policy, seen.Vitals)
 		if seen.Version != "" {
