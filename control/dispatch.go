@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"slices"
 	"sync"
 	"time"
@@ -210,97 +208,6 @@ func (c *Control) act(ctx context.Context, o rollout.Command, cmd store.Command)
 	return rollout.Event{Kind: rollout.Looked, Seen: seen.Seen}, err
 }
 
-// preflight looks at the device as it is, then lets rules and driver say no before a byte of the image
-// is sent.
-func (c *Control) preflight(ctx context.Context, j job) (rollout.Event, error) {
-	seen, err := c.eyes(ctx, j.device)
-	if err != nil {
-		return rollout.Event{}, err
-	}
-	if !seen.Reachable {
-		return rollout.Event{Kind: rollout.PreflightFailed, Why: seen.Note}, nil
-	}
-	if !seen.SameDevice {
-		return rollout.Event{Kind: rollout.PreflightRefused, Code: "other-device", Why: "another device answers at its address"}, nil
-	}
-	if j.device, err = c.Store.Device(ctx, j.device.ID); err != nil { // the look may have taught us
-		return rollout.Event{}, err
-	}
-	cand, err := c.candidate(ctx, j.release, j.device)
-	if err != nil {
-		return rollout.Event{}, err
-	}
-	rels, err := c.familyReleases(ctx, j.release.Family)
-	if err != nil {
-		return rollout.Event{}, err
-	}
-	if cand, err = c.withWay(ctx, cand, rels); err != nil {
-		return rollout.Event{}, err
-	}
-	cand.Allowed = j.rollout.Allowed
-	if j.rollout.Rehearsal {
-		cand.Device.Spare, cand.Staging = false, firmward.StagingVerdict{}
-	}
-	if code, why := rollout.Refuse(j.release, j.rollout.Policy, cand); code != "" && code != rollout.RefuseCurrent {
-		return rollout.Event{Kind: rollout.PreflightRefused, Code: code, Why: why}, nil
-	}
-	var vitals firmward.Vitals
-	var ev *rollout.Event
-	if !j.target.ByHand {
-		vitals, ev, err = c.lastWord(ctx, j)
-	}
-	switch {
-	case err != nil:
-		return rollout.Event{}, err
-	case ev != nil:
-		return *ev, nil
-	}
-	if err := c.askBehind(ctx, j, &seen); err != nil {
-		return rollout.Event{}, err
-	}
-	if seen.Closes, err = c.toClose(ctx, j.release, j.device); err != nil {
-		return rollout.Event{}, err
-	}
-	seen.Vitals = vitals
-	return rollout.Event{Kind: rollout.PreflightOK, Seen: seen.Seen}, nil
-}
-
-// lastWord lets the driver say no, and saves the configuration if the release wipes it and the device has the power and the radio to go
-// on. ev is nil when nothing stands in the way.
-func (c *Control) lastWord(ctx context.Context, j job) (vitals firmward.Vitals, ev *rollout.Event, err error) {
-	pf, asks := j.driver.(driver.Preflighter)
-	_, saves := j.driver.(driver.Backuper)
-	if !asks && !(saves && j.release.WipesConfig) {
-		return vitals, nil, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, readLimit)
-	defer cancel()
-	secret, err := c.secretFor(ctx, j.device)
-	if err != nil {
-		return vitals, nil, err
-	}
-	conn, tr := c.conn(j.network, j.device, j.driver, secret)
-	defer func() {
-		if kept := c.keepSent(context.WithoutCancel(ctx), j.device.ID, tr); kept != nil {
-			ev, err = nil, kept
-		}
-	}()
-	if asks {
-		vitals, err = pf.Preflight(ctx, conn, driver.Image{Release: j.release})
-		switch {
-		case firmward.CodeOf(err) == firmward.Refused:
-			return vitals, &rollout.Event{Kind: rollout.PreflightRefused, Code: "driver-refused", Why: err.Error()}, nil
-		case err != nil:
-			return vitals, &rollout.Event{Kind: rollout.PreflightFailed, Why: err.Error()}, nil
-		}
-	}
-	if code, _ := rollout.Below(&j.rollout.Policy, vitals); code != "" {
-		return vitals, nil, nil
-	}
-	ev, err = c.saveConfig(ctx, j, conn)
-	return vitals, ev, err
-}
-
 // install sends the image: once. The command is marked as sent before the first byte; from then on a
 // crash leaves it in doubt and it is never sent again.
 func (c *Control) install(ctx context.Context, j job, cmd store.Command) (rollout.Event, error) {
@@ -358,48 +265,6 @@ func (c *Control) install(ctx context.Context, j job, cmd store.Command) (rollou
 		return rollout.Event{Kind: rollout.InstallRefused, Why: err.Error()}, nil
 	}
 	return rollout.Event{Kind: rollout.InstallUnknown, Why: err.Error()}, nil
-}
-
-// image makes the release ready for one device: for pulling devices a one-time address bound to the
-// device. The depot verifies hash and size before a byte leaves.
-func (c *Control) image(ctx context.Context, j job) (driver.Image, error) {
-	img := driver.Image{Release: j.release, FallBack: j.rollout.Policy.CommitWithin}
-	_, err := c.Depot.Verify(ctx, j.release.SHA256)
-	if err != nil {
-		return img, fmt.Errorf("the image in the depot is not sound: %w", err)
-	}
-	img.Open = func() (io.ReadCloser, error) { return c.Depot.Open(j.release.SHA256, j.release.Size) }
-	if j.driver.Info().Path != driver.Pull {
-		return img, nil
-	}
-	if !c.Serve.IsValid() {
-		return img, firmward.Errorf(firmward.NotSupported, "the device fetches its image from firmward, but no address is set for that (serve --depot-addr)")
-	}
-	from := j.device.Addrs[0]
-	if t, ok := c.Network.(wire.Translated); ok {
-		from = t.SeenFrom(from)
-	}
-	g := store.Grant{SHA256: j.release.SHA256, Addr: from, Expires: c.Clock.Now().Add(max(j.rollout.Policy.Deadline, c.Clock.Real(installLimit)))}
-	if g.Path, err = c.grant.Grant(g.SHA256, j.release.FileName, g.Addr, g.Expires); err != nil {
-		return img, err
-	}
-	img.URL = "http://" + c.Serve.String() + g.Path
-	// The device fetches after it said yes, even when firmward restarts meanwhile. The grant ends by its time.
-	return img, c.Store.Tx(ctx, func(tx *store.Tx) error { return tx.PutGrant(ctx, g, c.Clock.Now()) })
-}
-
-// resumeGrants lets devices that said yes before a restart fetch what was promised to them.
-func (c *Control) resumeGrants(ctx context.Context) error {
-	grants, err := c.Store.Grants(ctx, c.Clock.Now())
-	if err != nil {
-		return err
-	}
-	for _, g := range grants {
-		if err := c.grant.Resume(g.Path, g.SHA256, g.Addr, g.Expires); err != nil {
-			c.Log.WarnContext(ctx, "a device cannot fetch its image any more", "addr", g.Addr, "sha256", g.SHA256, "error", err)
-		}
-	}
-	return nil
 }
 
 func (c *Control) commit(ctx context.Context, j job) (rollout.Event, error) {
