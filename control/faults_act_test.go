@@ -54,20 +54,10 @@ func (s *faultStory) act(words []string) {
 			stop = control.Stopping{Wave: &n, Why: "a test"}
 		}
 		_, err := s.house.StopTargets(s.house.ctx, anna, s.ro, stop)
-		switch want := strings.Join(words[min(3, len(words)):], " "); {
-		case want == "":
-			s.must(err)
-		case err == nil || !strings.Contains(err.Error(), want):
-			s.fail("taken out: %v, want %s", err, want)
-		}
+		s.may(err, words)
 	case "restore": // NAME [but WORDS]
 		_, err := s.house.RestoreTarget(s.house.ctx, anna, s.ro, words[1], "a test")
-		switch want := strings.Join(words[min(3, len(words)):], " "); {
-		case want == "":
-			s.must(err)
-		case err == nil || !strings.Contains(err.Error(), want):
-			s.fail("it goes back: %v, want %s", err, want)
-		}
+		s.may(err, words)
 	case "resume":
 		_, err := s.house.SteerRollout(s.house.ctx, anna, s.ro, "resume", strings.Join(words[1:], " "))
 		s.must(err)
@@ -205,4 +195,16 @@ func (s *faultStory) truth(who, kind string) string {
 	}
 	s.t.Fatalf("%s:%d: nothing is called %s", s.file, s.line, kind)
 	return ""
+}
+
+// may checks an order of the form "ORDER NAME [but WORDS]": it was carried out, or refused with these words.
+func (s *faultStory) may(err error, words []string) {
+	switch want := strings.Join(words[min(3, len(words)):], " "); {
+	case want == "":
+		s.must(err)
+	case err == nil || !strings.Contains(err.Error(), want):
+		s.fail("%s: %v, want %s", strings.Join(words[:2], " "), err, want)
+	default:
+		s.t.Log(err)
+	}
 }

@@ -48,6 +48,10 @@ type RolloutPolicy struct {
 	Channels      []string `json:"channels" doc:"release channels that it takes; empty: any"`
 	EmergencySoak string   `json:"emergencySoak,omitempty" doc:"upper bound of both soaks when a rollout is hastened; absent: never"`
 
+	WorkOrders string `json:"workOrders,omitempty" doc:"how long a person has for a device that no driver may or can update; absent: such devices take no part"`
+	WakeWithin string `json:"wakeWithin,omitempty" doc:"how long a device is waited for that does not answer before the start; absent: it is skipped"`
+	Restore    string `json:"restore" enum:"auto,ask" doc:"whether a device that the update left worse goes back by its driver by itself, or on a person's word"`
+
 	MinBattery int    `json:"minBattery,omitempty" doc:"percent: no image to a device on its battery with less; absent: no limit"`
 	MinSignal  int    `json:"minSignal,omitempty" doc:"dBm: no image to a device whose radio hears less; absent: no limit"`
 	LowFor     string `json:"lowFor,omitempty" doc:"how long a device below one of them is asked again before it is passed over"`
@@ -134,6 +138,7 @@ func rolloutPolicyOf(p firmward.RolloutPolicy, source string) RolloutPolicy {
 		RequireOwner: p.RequireOwner, RequireStaged: p.RequireStaged, StagingValid: span(staging.Valid(p)), HoldCore: p.HoldCore, LateJoin: p.LateJoin, HoldBacks: each(p.HoldBacks, holdOf),
 		Channels: list(p.Channels), EmergencySoak: span(p.EmergencySoak), Confidence: p.Confidence, FailureCount: p.FailureCount, SilenceCount: p.SilenceCount,
 		Inconclusive: p.Inconclusive, SoakMin: p.SoakMin, PerSite: p.PerSite, PerDomain: p.PerDomain, Ramp: rampOf(p.Ramp),
+		WorkOrders: span(p.WorkOrders), WakeWithin: span(p.WakeWithin), Restore: map[bool]string{false: "auto", true: "ask"}[p.AskRestore],
 		MinBattery: p.MinBattery, MinSignal: p.MinSignal, LowFor: span(p.LowFor),
 		Windows: each(p.Windows, func(w firmward.WindowRule) WindowRule {
 			return WindowRule{w.RRule, w.From, fmt.Sprintf("%02d:%02d", w.Start/60, w.Start%60), w.Duration.String(), w.Zone}

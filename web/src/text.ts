@@ -290,7 +290,9 @@ export const text = {
       p.perDomain && `${p.perDomain} on one way`, `${p.failureBudgetPercent} % of started devices may fail${p.confidence ? `, with ${p.confidence} % confidence` : ''}`,
       p.failureBudgetCount !== undefined && `${p.failureBudgetCount} at most`, p.silenceBudgetCount !== undefined && `${p.silenceBudgetCount} of them silent`,
       p.inconclusiveLimit !== undefined && `${p.inconclusiveLimit} may stay untried`, p.approvals === 1 ? '1 approval' : `${p.approvals} approvals`,
-      p.minBattery && `batteries from ${p.minBattery} % on`, p.minSignal && `signals from ${p.minSignal} dBm on`, p.canarySoak && `the canary soaks ${span(p.canarySoak)}`, p.soakMinDevices && `${p.soakMinDevices} of a wave must be healthy then`].filter(Boolean).join(', '),
+      p.minBattery && `batteries from ${p.minBattery} % on`, p.minSignal && `signals from ${p.minSignal} dBm on`, p.canarySoak && `the canary soaks ${span(p.canarySoak)}`, p.soakMinDevices && `${p.soakMinDevices} of a wave must be healthy then`,
+      p.workOrders && `people have ${span(p.workOrders)} for what no driver can update`, p.wakeWithin && `who does not answer is waited for ${span(p.wakeWithin)}`,
+      p.restore === 'ask' && 'what got worse goes back on a word'].filter(Boolean).join(', '),
   order: { start: 'Start', approve: 'Approve', pause: 'Pause', resume: 'Resume', stop: 'Stop' },
   orderWhat: {
     start: 'It waits for the approvals that its policy asks for, then the canary wave opens in the maintenance window.',

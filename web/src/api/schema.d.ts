@@ -3464,6 +3464,11 @@ export interface components {
             ramp?: components["schemas"]["Ramp"];
             requireOwner: boolean;
             requireStaged: boolean;
+            /**
+             * @description whether a device that the update left worse goes back by its driver by itself, or on a person's word
+             * @enum {string}
+             */
+            restore: "auto" | "ask";
             /** @description CEL over one device; absent: every device */
             select?: string;
             /**
@@ -3478,12 +3483,16 @@ export interface components {
             soakMinDevices?: number;
             /** @description how long a staging verdict stands */
             stagingValid: string;
+            /** @description how long a device is waited for that does not answer before the start; absent: it is skipped */
+            wakeWithin?: string;
             waveSoak?: string;
             /** @description after the canaries; the last takes every device that is left */
             waves: components["schemas"]["Wave"][];
             /** @description when devices may be changed, in words; in the site's time zone unless it says another */
             window: string;
             windows?: components["schemas"]["WindowRule"][];
+            /** @description how long a person has for a device that no driver may or can update; absent: such devices take no part */
+            workOrders?: string;
         };
         RuledBy: {
             /**
