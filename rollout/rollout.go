@@ -44,6 +44,7 @@
 //   - A rollout over a budget does not go on. Silence becomes failure.
 //   - No machine touches what a person updates; nobody is asked for it before its wave, nor for what was withdrawn; no word stands for a look.
 //   - Nobody is waited for longer than the policy says. Who comes late joins with a canary of its kind alone, and voids approvals.
+//   - Header and targets are what the log of all that was told to the engine gives when it is told once more.
 //   - The header counts what its targets say. Every target ends with a reason, and every rollout ends or waits for a person.
 package rollout
 

@@ -13,6 +13,13 @@ func (w *World) apply(r *Run, s *slot, ev rollout.Event) {
 	count := &r.counts[s.Wave]
 	tally(count, &s.Target, -1)
 	in := rollout.Input{Now: w.Now, Rollout: &r.Rollout, Target: &s.Target, Abilities: s.dev.abilities(), Event: ev}
+	told := in
+	w.logged(r, func(h *firmward.Rollout, targets map[string]*firmward.Target) {
+		again := told
+		if again.Rollout, again.Target = h, targets[before.DeviceID]; again.Target != nil {
+			w.engine.advance(&again, nil)
+		}
+	})
 	var room [1]rollout.Command
 	commands := w.engine.advance(&in, room[:0])
 	tally(count, &s.Target, 1)

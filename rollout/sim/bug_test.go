@@ -335,6 +335,15 @@ var bugs = map[string]func(*engine){
 			return rollout.Advance(in, out)
 		}
 	},
+	"decides by what no log tells": func(e *engine) {
+		n := 0
+		e.advance = func(in *rollout.Input, out []rollout.Command) []rollout.Command {
+			if n++; n%50 == 0 {
+				in.Target.Why += " at last"
+			}
+			return rollout.Advance(in, out)
+		}
+	},
 	"a device in two waves": func(e *engine) {
 		e.plan = func(rel firmward.Release, p firmward.RolloutPolicy, all []rollout.Candidate) ([]firmward.Target, []rollout.Refusal) {
 			targets, refused := rollout.Plan(rel, p, all)

@@ -274,8 +274,11 @@ func (w *World) check() {
 // patience is how long after its deadline a device may still be waited for while firmward runs: an answer may be three hours late.
 const patience = 12 * time.Hour
 
-// Stuck names what neither ended nor waits for a person or a time, after everything has been run.
+// Stuck names what neither ended nor waits for a person or a time, after everything has been run, and what its log does not tell.
 func (w *World) Stuck() error {
+	if err := w.replayed(); err != nil {
+		return err
+	}
 	for _, r := range w.runs {
 		if r.Total == 0 {
 			continue // every device was refused: nobody can start it

@@ -34,7 +34,11 @@ func (w *World) learn(d *Device) {
 		}
 		before, was, void := s.Target, r.State, r.Void
 		tally(&r.counts[s.Wave], &s.Target, -1)
-		w.engine.drift(&r.Rollout, &s.Target, d.Facts, w.Now)
+		facts, now := d.Facts, w.Now
+		w.logged(r, func(h *firmward.Rollout, targets map[string]*firmward.Target) {
+			w.engine.drift(h, targets[facts.ID], facts, now)
+		})
+		w.engine.drift(&r.Rollout, &s.Target, facts, now)
 		tally(&r.counts[s.Wave], &s.Target, 1)
 		over := was == firmward.RolloutFinished || was == firmward.RolloutStopped
 		if !over && (before.From != d.Facts.Firmware && before.State == firmward.TargetPending || before.Model != d.Facts.Model) {

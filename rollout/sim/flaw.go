@@ -121,6 +121,7 @@ func (w *World) Withdraw(vendor, version, why string) {
 		over := r.State == firmward.RolloutFinished || r.State == firmward.RolloutStopped
 		r.recalled = r.recalled || !over
 		r.Release.Withdrawn, r.Release.WhyGone = w.Now, why
+		w.logged(r, func(h *firmward.Rollout, _ map[string]*firmward.Target) { w.engine.recall(h, why) })
 		if was := r.State; w.engine.recall(&r.Rollout, why) && r.State == was {
 			w.tell(r.ID, string(r.State), r.Why)
 		} else {
@@ -168,6 +169,9 @@ func (w *World) sweep() {
 		}
 		w.tell("firmward", "event", e.String())
 		for _, r := range w.runs {
+			if r.Release.Family == e.Family {
+				w.logged(r, func(h *firmward.Rollout, _ map[string]*firmward.Target) { w.engine.halt(e, h) })
+			}
 			if was := r.State; r.Release.Family == e.Family && w.engine.halt(e, &r.Rollout) {
 				w.steered(r, was)
 			}

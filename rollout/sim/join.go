@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -60,7 +61,14 @@ func (w *World) join(r *Run, ids []string) {
 		}
 	}
 	was := r.State
-	in, _ := w.engine.join(r.Release, &r.Rollout, late, canaries)
+	rel := r.Release
+	w.logged(r, func(h *firmward.Rollout, targets map[string]*firmward.Target) {
+		in, _ := w.engine.join(rel, h, slices.Clone(late), maps.Clone(canaries))
+		for i := range in {
+			targets[in[i].DeviceID] = &in[i]
+		}
+	})
+	in, _ := w.engine.join(rel, &r.Rollout, slices.Clone(late), maps.Clone(canaries))
 	if len(in) == 0 {
 		return
 	}

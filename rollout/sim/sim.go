@@ -96,6 +96,7 @@ type Run struct {
 	gateDue  time.Time // when the gate asked to be asked again
 	openDue  time.Time // when the window changes next
 	dirty    bool
+	log      log
 }
 
 // slot is one target with its device.
@@ -187,6 +188,7 @@ func (w *World) Plan(id, author string, rel firmward.Release, p firmward.Rollout
 		r.counts = append(r.counts, rollout.WaveCount{Pending: len(wave)})
 	}
 	w.runs = append(w.runs, r)
+	r.log.begin(r)
 	w.planned(r, order)
 	return r
 }
@@ -240,7 +242,9 @@ func (w *World) Steer(r *Run, who, order, why string) {
 		return
 	}
 	was := r.State
-	err := rollout.Steer(&r.Rollout, order, why, w.Now)
+	now := w.Now
+	w.logged(r, func(h *firmward.Rollout, _ map[string]*firmward.Target) { _ = rollout.Steer(h, order, why, now) })
+	err := rollout.Steer(&r.Rollout, order, why, now)
 	if err != nil {
 		w.tell(who, order, "refused: "+err.Error())
 		return
@@ -257,7 +261,12 @@ func (w *World) Approve(r *Run, who string, wave int) {
 		return
 	}
 	was := r.State
-	r.Approvals = append(r.Approvals, firmward.Approval{Actor: who, Wave: wave, At: w.Now})
+	given := firmward.Approval{Actor: who, Wave: wave, At: w.Now}
+	w.logged(r, func(h *firmward.Rollout, _ map[string]*firmward.Target) {
+		h.Approvals = append(h.Approvals, given)
+		rollout.Approve(h, given.At)
+	})
+	r.Approvals = append(r.Approvals, given)
 	r.yes = append(r.yes, consent{who, wave})
 	w.tell(who, "approve", fmt.Sprintf("wave %d", wave))
 	rollout.Approve(&r.Rollout, w.Now)
@@ -293,7 +302,9 @@ func (w *World) Hasten(r *Run, who, advisory string) {
 		return
 	}
 	why := advisory + " is being exploited"
-	if err := rollout.Hasten(&r.Rollout, why, rollout.Hurry{Exploited: []string{advisory}}, w.Now); err != nil {
+	now, hurry, because := w.Now, rollout.Hurry{Exploited: []string{advisory}}, why
+	w.logged(r, func(h *firmward.Rollout, _ map[string]*firmward.Target) { _ = rollout.Hasten(h, because, hurry, now) })
+	if err := rollout.Hasten(&r.Rollout, why, hurry, now); err != nil {
 		why = "refused: " + err.Error()
 	}
 	w.tell(who, "hasten", why)

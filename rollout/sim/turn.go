@@ -10,7 +10,9 @@ import (
 // turn asks the gate, lets devices be looked at after their soak, and starts whoever may start.
 func (w *World) turn(r *Run) {
 	if w.Willing {
-		r.yes = append(r.yes, agree(&r.Rollout, w.Now)...)
+		now := w.Now
+		w.logged(r, func(h *firmward.Rollout, _ map[string]*firmward.Target) { agree(h, now) })
+		r.yes = append(r.yes, agree(&r.Rollout, now)...)
 	}
 	was, wave, why := r.State, r.Wave, r.Why
 	count := rollout.WaveCount{}
@@ -20,7 +22,9 @@ func (w *World) turn(r *Run) {
 			count.Bare = rollout.Count(targets(r.waves[r.Wave])).Bare
 		}
 	}
-	look, due := w.engine.gate(&r.Rollout, count, w.Now)
+	now := w.Now
+	w.logged(r, func(h *firmward.Rollout, _ map[string]*firmward.Target) { w.engine.gate(h, count, now) })
+	look, due := w.engine.gate(&r.Rollout, count, now)
 	switch {
 	case r.State != was:
 		w.gated(r, wave, was)
@@ -94,6 +98,9 @@ func (w *World) startPage(r *Run, page []*slot) (left []*slot, full bool) {
 	for _, n := range not {
 		s := r.byID[n.DeviceID]
 		if s.Why != n.Why {
+			w.logged(r, func(_ *firmward.Rollout, targets map[string]*firmward.Target) {
+				targets[n.DeviceID].Why, targets[n.DeviceID].Code = n.Why, n.Code
+			})
 			s.Why, s.Code = n.Why, n.Code
 			w.tell(n.DeviceID, "waits", n.Why)
 		}
