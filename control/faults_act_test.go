@@ -10,7 +10,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/firmward/firmward/audit"
 	"github.com/firmward/firmward/control"
+	"github.com/firmward/firmward/rollout"
 	"github.com/firmward/firmward/store"
 )
 
@@ -206,5 +208,33 @@ func (s *faultStory) may(err error, words []string) {
 		s.fail("%s: %v, want %s", strings.Join(words[:2], " "), err, want)
 	default:
 		s.t.Log(err)
+	}
+}
+
+// audited checks that whatever was done to a device stands in the audit log, by the id of its command.
+func (s *faultStory) audited() {
+	s.t.Helper()
+	synctest.Wait()
+	commands, err := store.Every(func(p store.Page) ([]store.Command, string, error) {
+		return s.house.Store.Commands(s.house.ctx, "", "", p)
+	})
+	s.must(err)
+	told := map[string]bool{}
+	for _, id := range s.ids {
+		leaves, err := store.Every(func(p store.Page) ([]audit.Leaf, string, error) {
+			return s.house.Store.FindLeaves(s.house.ctx, store.LeafFilter{Subject: id}, p)
+		})
+		s.must(err)
+		for _, l := range leaves {
+			told[l.Detail["command"]] = true
+		}
+	}
+	for _, cmd := range commands {
+		switch rollout.Verb(cmd.Kind) {
+		case rollout.DoInstall, rollout.DoCommit, rollout.DoRevert:
+			if !told[cmd.ID] {
+				s.fail("%s %s: no leaf tells of it", cmd.Kind, cmd.ID)
+			}
+		}
 	}
 }

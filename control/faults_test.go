@@ -180,6 +180,7 @@ func (s *faultStory) play(text string) {
 	if musts == 0 {
 		s.fail("nothing must happen here")
 	}
+	s.audited()
 }
 
 // device adds "KIND NAME [spare] [behind=NAME] [arch=WORD] [hardware=WORD]" to the lab.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/firmward/firmward"
 )
@@ -65,12 +66,12 @@ func (w *World) replayed() error {
 
 // differ names the fields in which two values of one struct differ.
 func differ(by, is any) string {
-	out := ""
+	var out strings.Builder
 	a, b := reflect.ValueOf(by), reflect.ValueOf(is)
 	for i := range a.NumField() {
 		if x, y := a.Field(i).Interface(), b.Field(i).Interface(); !reflect.DeepEqual(x, y) {
-			out += fmt.Sprintf("%s %v, and it is %v; ", a.Type().Field(i).Name, x, y)
+			out.WriteString(fmt.Sprintf("%s %v, and it is %v; ", a.Type().Field(i).Name, x, y))
 		}
 	}
-	return out
+	return out.String()
 }
