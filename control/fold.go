@@ -186,7 +186,8 @@ func (c *Control) foldOnce(ctx context.Context, rolloutID string, claims int64, 
 	return f.errs, nil
 }
 
-// abilitiesOf gives what can be done to devices, by their ids. Devices of one model can do the same.
+// abilitiesOf gives what can be done to devices, by their ids. Devices of one model can do the same; whether one must be careful with it depends on where
+// it stands.
 func (c *Control) abilitiesOf(ctx context.Context, devices map[string]firmward.Device) (map[string]rollout.Abilities, error) {
 	type kind struct {
 		family, vendor, model string
@@ -204,6 +205,7 @@ func (c *Control) abilitiesOf(ctx context.Context, devices map[string]firmward.D
 			}
 			known[of] = can
 		}
+		can.Careful = d.Careful()
 		out[id] = can
 	}
 	return out, nil
