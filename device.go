@@ -213,5 +213,5 @@ func (id Identity) Best(f Field) (Claim, bool) {
 // Careful reports whether people or a process hang on the device while it is in use: exploitation hastens its containment, never its update, and it
 // goes back on a person's word only.
 func (d Device) Careful() bool {
-	return d.Class.LifeSupport() || d.Zone == ZoneClinical || d.Zone == ZonePlant
+	return d.Class.LifeSupport() || d.Zone.InUse()
 }

@@ -48,6 +48,9 @@ func ZoneOf(p Profile) Zone {
 // person allows the next step (design §8).
 func (z Zone) Careful() bool { return z != ZoneHome && z != ZoneOffice }
 
+// InUse reports whether patients or a process hang on devices of the zone while they run.
+func (z Zone) InUse() bool { return z == ZoneClinical || z == ZonePlant }
+
 // Safety is the class of a probe or the highest class that a person allowed for a network.
 // The order is part of the meaning: a network that allows Polite allows Passive too.
 type Safety int

@@ -132,7 +132,7 @@ func (c *Control) directlyBehind(ctx context.Context, id string) ([]stander, err
 	how := map[string]firmward.RelationKind{}
 	var ids []string
 	for _, e := range edges {
-		if e.To != id || e.From == id || e.Kind != firmward.Behind && e.Kind != firmward.PoweredBy {
+		if e.To != id || e.From == id || !carries(e.Kind) {
 			continue
 		}
 		if _, twice := how[e.From]; !twice {
@@ -149,13 +149,13 @@ func (c *Control) directlyBehind(ctx context.Context, id string) ([]stander, err
 	if err != nil {
 		return nil, err
 	}
+	words := map[firmward.RelationKind]string{firmward.Behind: " behind it", firmward.PoweredBy: " powered by it"}
 	var out []stander
 	for _, id := range ids {
 		d, ok := known[id]
 		if !ok {
 			continue
 		}
-		words := map[firmward.RelationKind]string{firmward.Behind: " behind it", firmward.PoweredBy: " powered by it"}
 		out = append(out, stander{Device: d, id: id, said: d.Name + words[how[id]]})
 	}
 	slices.SortStableFunc(out, func(a, b stander) int { return cmp.Compare(b.Criticality, a.Criticality) })

@@ -204,7 +204,6 @@ func (c *Control) act(ctx context.Context, o rollout.Command, cmd store.Command)
 		return c.revert(ctx, j)
 	}
 	seen, err := c.see(ctx, j)
-	seen.Seen.Evidence = seen.Evidence
 	return rollout.Event{Kind: rollout.Looked, Seen: seen.Seen}, err
 }
 
@@ -272,7 +271,7 @@ func (c *Control) commit(ctx context.Context, j job) (rollout.Event, error) {
 	if !ok {
 		return rollout.Event{Kind: rollout.CommitFailed, Why: "the driver cannot commit"}, nil
 	}
-	if err := c.short(ctx, j, com.Commit); err != nil {
+	if err := c.short(ctx, j.device, j.driver, com.Commit); err != nil {
 		return rollout.Event{Kind: rollout.CommitFailed, Why: err.Error()}, nil
 	}
 	return rollout.Event{Kind: rollout.Committed}, nil
@@ -283,23 +282,27 @@ func (c *Control) revert(ctx context.Context, j job) (rollout.Event, error) {
 	if !ok {
 		return rollout.Event{Kind: rollout.RevertFailed, Why: "the driver cannot go back"}, nil
 	}
-	if err := c.short(ctx, j, rev.Revert); err != nil {
+	if err := c.short(ctx, j.device, j.driver, rev.Revert); err != nil {
 		return rollout.Event{Kind: rollout.RevertFailed, Why: err.Error()}, nil
 	}
 	return rollout.Event{Kind: rollout.Reverted}, nil
 }
 
-// short runs one driver exchange that moves no image.
-func (c *Control) short(ctx context.Context, j job, do func(context.Context, wire.Conn) error) error {
-	secret, err := c.secretFor(ctx, j.device)
+// short runs one driver exchange that moves no image, with a device in its own network, and keeps what was sent.
+func (c *Control) short(ctx context.Context, d firmward.Device, drv driver.Driver, do func(context.Context, wire.Conn) error) error {
+	network, err := c.networkOf(ctx, d)
+	if err != nil {
+		return err
+	}
+	secret, err := c.secretFor(ctx, d)
 	if err != nil {
 		return err
 	}
 	sctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
-	conn, tr := c.conn(j.network, j.device, j.driver, secret)
+	conn, tr := c.conn(network, d, drv, secret)
 	err = do(sctx, conn)
-	if kept := c.keepSent(context.WithoutCancel(ctx), j.device.ID, tr); err == nil {
+	if kept := c.keepSent(context.WithoutCancel(ctx), d.ID, tr); err == nil {
 		err = kept
 	}
 	return err

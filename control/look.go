@@ -96,8 +96,7 @@ func (c *Control) probe(ctx context.Context, p discover.Probe, network firmward.
 // seenNow is the result of a full look at one known device.
 type seenNow struct {
 	rollout.Seen
-	Evidence string   // id of the observation that carried the version
-	Showed   []string // devices that gave evidence: itself, and those behind it of which it told
+	Showed []string // devices that gave evidence: itself, and those behind it of which it told
 }
 
 // look asks a known device everything that its family and model card declare: who it is, what it runs,

@@ -72,32 +72,12 @@ func (c *Control) copyConfig(ctx context.Context, h firmward.Rehearsal, spare fi
 		return like, 0, "", firmward.Errorf(firmward.Refused, why)
 	}
 	var saved bounded
-	if err = c.exchange(ctx, like, drv, func(ctx context.Context, conn wire.Conn) error { return saves.Backup(ctx, conn, &saved) }); err != nil {
+	if err = c.short(ctx, like, drv, func(ctx context.Context, conn wire.Conn) error { return saves.Backup(ctx, conn, &saved) }); err != nil {
 		return like, 0, "", fmt.Errorf("that of %s cannot be read: %w", like.Name, err)
 	}
-	if err = c.exchange(ctx, spare, drv, func(ctx context.Context, conn wire.Conn) error { return puts.Restore(ctx, conn, saved.Bytes()) }); err != nil {
+	if err = c.short(ctx, spare, drv, func(ctx context.Context, conn wire.Conn) error { return puts.Restore(ctx, conn, saved.Bytes()) }); err != nil {
 		return like, 0, "", fmt.Errorf("it did not take that of %s: %w", like.Name, err)
 	}
 	hash := sha256.Sum256(saved.Bytes())
 	return like, saved.Len(), hex.EncodeToString(hash[:]), nil
-}
-
-// exchange runs one driver exchange with a device in its own network, and keeps what was sent.
-func (c *Control) exchange(ctx context.Context, d firmward.Device, drv driver.Driver, do func(context.Context, wire.Conn) error) error {
-	network, err := c.networkOf(ctx, d)
-	if err != nil {
-		return err
-	}
-	secret, err := c.secretFor(ctx, d)
-	if err != nil {
-		return err
-	}
-	ectx, cancel := context.WithTimeout(ctx, readLimit)
-	defer cancel()
-	conn, tr := c.conn(network, d, drv, secret)
-	err = do(ectx, conn)
-	if kept := c.keepSent(context.WithoutCancel(ctx), d.ID, tr); kept != nil {
-		return kept
-	}
-	return err
 }

@@ -99,66 +99,6 @@ func (c *Control) StopTargets(ctx context.Context, who firmward.Person, id strin
 	return out, err
 }
 
-// RestoreTarget is a person's word that a device which a rollout left worse goes back to the version before.
-func (c *Control) RestoreTarget(ctx context.Context, who firmward.Person, id, ref, why string) (firmward.Target, error) {
-	var t firmward.Target
-	if why == "" {
-		return t, firmward.Errorf(firmward.Invalid, "say why (--why)")
-	}
-	r, err := c.Store.Rollout(ctx, id)
-	if err != nil {
-		return t, err
-	}
-	targets, err := c.toStop(ctx, r, Stopping{Devices: []string{ref}})
-	if err != nil {
-		return t, err
-	}
-	t = targets[0]
-	if err := c.startOne(ctx, r, t, func(p *picking, s rollout.Slot) (rollout.Event, string) {
-		_, not := rollout.MayRestore(&p.rollout, &s, p.claims, p.topo, p.stop)
-		return rollout.Event{Kind: rollout.Restore, Why: who.Name + " lets it go back: " + why}, not
-	}); err != nil {
-		return t, err
-	}
-	err = c.Store.Tx(ctx, func(tx *store.Tx) error {
-		return c.leaf(ctx, tx, who.Name, "rollout-restore", id, map[string]string{"device": t.DeviceID, "why": why})
-	})
-	if err != nil {
-		return t, err
-	}
-	c.wake(loopDeploy)
-	return c.Store.Target(ctx, id, t.DeviceID)
-}
-
-// startOne starts one target on a person's word, as event says, unless that says why not. Others may start something meanwhile: then it is
-// asked again.
-func (c *Control) startOne(ctx context.Context, r firmward.Rollout, t firmward.Target, event func(*picking, rollout.Slot) (ev rollout.Event, not string)) error {
-	for range 20 {
-		p, err := c.ground(ctx, r)
-		if err != nil {
-			return err
-		}
-		slots, err := c.candidateSlots(ctx, p, []firmward.Target{t})
-		if err != nil {
-			return err
-		}
-		ev, not := event(p, slots[0])
-		if not != "" {
-			return firmward.Errorf(firmward.Refused, "not now: "+not)
-		}
-		if err = c.fold(ctx, r.ID, p.edition, happening{device: t.DeviceID, event: ev})[0]; !errors.Is(err, errOvertaken) {
-			return err
-		}
-		if t, err = c.Store.Target(ctx, r.ID, t.DeviceID); err != nil {
-			return err
-		}
-		if r, err = c.Store.Rollout(ctx, r.ID); err != nil {
-			return err
-		}
-	}
-	return firmward.Errorf(firmward.Conflict, "others start again and again: try again in a moment")
-}
-
 // toStop gives the targets that are meant. A device that takes no part is an error.
 func (c *Control) toStop(ctx context.Context, r firmward.Rollout, s Stopping) ([]firmward.Target, error) {
 	if s.Wave != nil {

@@ -180,6 +180,35 @@ func (c *Control) start(ctx context.Context, p *picking, picks []rollout.Slot) (
 	return p.rollout.State != firmward.RolloutRunning || p.edition > before+1, err // one was ours
 }
 
+// startOne starts one target on a person's word, as event says, unless that says why not. Others may start something meanwhile: then it is
+// asked again.
+func (c *Control) startOne(ctx context.Context, r firmward.Rollout, t firmward.Target, event func(*picking, rollout.Slot) (ev rollout.Event, not string)) error {
+	for range 20 {
+		p, err := c.ground(ctx, r)
+		if err != nil {
+			return err
+		}
+		slots, err := c.candidateSlots(ctx, p, []firmward.Target{t})
+		if err != nil {
+			return err
+		}
+		ev, not := event(p, slots[0])
+		if not != "" {
+			return firmward.Errorf(firmward.Refused, "not now: "+not)
+		}
+		if err = c.fold(ctx, r.ID, p.edition, happening{device: t.DeviceID, event: ev})[0]; !errors.Is(err, errOvertaken) {
+			return err
+		}
+		if t, err = c.Store.Target(ctx, r.ID, t.DeviceID); err != nil {
+			return err
+		}
+		if r, err = c.Store.Rollout(ctx, r.ID); err != nil {
+			return err
+		}
+	}
+	return firmward.Errorf(firmward.Conflict, "others start again and again: try again in a moment")
+}
+
 // candidateSlots are targets as Pick sees them.
 func (c *Control) candidateSlots(ctx context.Context, p *picking, pending []firmward.Target) ([]rollout.Slot, error) {
 	devices, err := devicesOf(ctx, c.Store.Reader, pending)

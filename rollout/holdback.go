@@ -35,7 +35,7 @@ func HoldBack(rel firmward.Release, p firmward.RolloutPolicy, d firmward.Device,
 		from, since = rel.At, "imported, and nobody says when it was published,"
 	}
 	wait := h.Wait
-	if len(exploited) > 0 && h.Exploited != nil && *h.Exploited < wait && !inUse(&d) && !d.Class.LifeSupport() {
+	if len(exploited) > 0 && h.Exploited != nil && *h.Exploited < wait && !d.Careful() {
 		out.Hurried = fmt.Sprintf("it waited %s in place of %s, because attackers use %s", days(*h.Exploited), days(wait), strings.Join(exploited, ", "))
 		wait = *h.Exploited
 	}
@@ -60,5 +60,5 @@ func matures(p *firmward.RolloutPolicy, d *firmward.Device) bool {
 
 // mustBeReleased reports whether a device is touched only while its owner has released it.
 func mustBeReleased(c *Candidate) bool {
-	return inUse(&c.Device) || c.Held.Release || c.Device.Updates == firmward.UpdatesAsk
+	return c.Device.Zone.InUse() || c.Held.Release || c.Device.Updates == firmward.UpdatesAsk
 }

@@ -109,11 +109,6 @@ func end(s *Slot, st calendar.State) (at time.Time, code, what string) {
 	return at, code, what
 }
 
-// inUse reports whether a device is in clinical or process use.
-func inUse(d *firmward.Device) bool {
-	return d.Zone == firmward.ZoneClinical || d.Zone == firmward.ZonePlant
-}
-
 func (h *hours) at(s *Slot) (calendar.State, error) {
 	key := place{s.Candidate.Device.Site, s.Local}
 	if st, ok := h.got[key]; ok {

@@ -158,7 +158,7 @@ func unreleased(r *firmward.Rollout, s *Slot, claims Claims) (code, why string) 
 	switch {
 	case s.Group != "" && claims.Group[s.Group] != "":
 		return RefusePeer, "its redundant peer is being changed"
-	case inUse(d) && !d.Released.Contains(s.Local):
+	case d.Zone.InUse() && !d.Released.Contains(s.Local):
 		return RefuseUnreleased, "in clinical or process use: " + askOwner
 	case d.Updates == firmward.UpdatesAsk && !d.Released.Contains(s.Local):
 		return RefuseUnreleased, "its owner wants to be asked each time: " + askOwner

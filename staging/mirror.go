@@ -9,13 +9,12 @@ import (
 
 // MayCopy says why the configuration of a device in use must not be read for a rehearsal now, or "": to read it is to touch the device.
 func MayCopy(d firmward.Device, now time.Time) string {
-	careful := d.Zone == firmward.ZoneClinical || d.Zone == firmward.ZonePlant || d.Class.LifeSupport()
 	switch {
 	case d.Retired:
 		return d.Name + " is retired"
 	case len(d.Addrs) == 0:
 		return d.Name + " has no address of its own"
-	case careful && !d.Released.Contains(now):
+	case d.Careful() && !d.Released.Contains(now):
 		return d.Name + " is in clinical or process use, and its owner has not released it for this time"
 	}
 	return ""
