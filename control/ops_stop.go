@@ -81,7 +81,7 @@ func (c *Control) StopTargets(ctx context.Context, who firmward.Person, id strin
 		}
 	}
 	if len(out.Skipped) == 0 {
-		return out, firmward.Errorf(firmward.Conflict, fmt.Sprintf("nothing is left to stop: %d are being changed, and are watched to their end, %d have ended", len(out.Flying), len(out.Ended)))
+		return out, firmward.Errorf(firmward.Conflict, fmt.Sprintf("nothing is left to stop: under way and watched to the end: %d, ended before: %d", len(out.Flying), len(out.Ended)))
 	}
 	detail := map[string]string{"why": s.Why, "skipped": fmt.Sprint(len(out.Skipped))}
 	if s.Wave != nil {

@@ -141,7 +141,7 @@ func (StagingImageCmd) Help() string {
 	return "The virtual machine answers as a WLED light controller does, but the maker's images need the maker's chip. What this makes runs in the machine, to try the way of a " +
 		"release before it matters; a light controller refuses it.\n\n" +
 		examples("firmward staging image wled-0.15.1.bin --of 0.15.1",
-			"firmward releases import wled-0.15.1.bin --family wled \\", "    --model 'WLED ESP32' --hardware esp32 --version 0.15.1",
+			"firmward releases import wled-0.15.1.bin --family wled \\", "    --model 'WLED ESP32' --hardware esp32 --version 0.15.1 \\", "    --origin 'staging image'",
 			"firmward staging image bad.bin --of 0.15.2 --before forget-everything.sh")
 }
 
