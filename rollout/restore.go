@@ -5,6 +5,7 @@ import (
 
 	"github.com/firmward/firmward"
 	"github.com/firmward/firmward/topology"
+	"github.com/firmward/firmward/version"
 )
 
 // MayRestore says why a failed target may not go back now, or "". A restore is a change, so what hangs on the device, what stands in for it and
@@ -15,6 +16,8 @@ func MayRestore(r *firmward.Rollout, s *Slot, claims Claims, topo topology.Map, 
 	switch {
 	case !s.Target.MayRestore:
 		return "no-restore", "it is " + string(s.Target.State) + ", and its driver has nothing to bring back"
+	case !same(s.Candidate.Model.Scheme, d.Firmware, s.Target.Want): // the version before is another one by now
+		return "no-restore", "it runs " + known(d.Firmware) + " now, not the " + s.Target.Want + " that this rollout brought"
 	case stopAll:
 		return StopAll, "the red button is pressed: nothing starts anywhere"
 	case by != "":
@@ -23,6 +26,11 @@ func MayRestore(r *firmward.Rollout, s *Slot, claims Claims, topo topology.Map, 
 		return RefuseDepends, "a device that it carries, or that carries it, is being changed"
 	}
 	return unreleased(r, s, claims)
+}
+
+func same(scheme, a, b string) bool {
+	order, _ := version.Compare(scheme, a, b)
+	return a == b || order == version.Equal
 }
 
 // restore lets a failed target go back: it is in flight again, and counts as failed anew when that has ended, however it ends.
